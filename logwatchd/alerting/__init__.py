@@ -1,0 +1,1 @@
+"""Anomalies -> people: incidents, their explanation, the outbox, the journal and Slack."""

@@ -1,0 +1,16 @@
+"""The only module that reads a clock. `now` enters a stage once a tick and is passed down."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never jumps: for deadlines, waits and ages."""
+    return time.monotonic()
+
+
+def utc_now() -> datetime:
+    """Wall-clock time for people to read; no decision rests on it."""
+    return datetime.now(UTC)

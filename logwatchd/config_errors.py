@@ -1,0 +1,138 @@
+"""Configuration mistakes in an operator's words: file, key, value, what is wrong, what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+_ENV_NAMES = {
+    "openai_api_key": "OPENAI_API_KEY",
+    "anthropic_api_key": "ANTHROPIC_API_KEY",
+    "slack_webhook_url": "SLACK_WEBHOOK_URL",
+}
+_MAX_VALUE_CHARS = 60
+_SHOWN_TYPES = (str, int, float, bool, type(None), list)
+
+
+def unreadable(what: str, file: Path, error: Exception) -> str:
+    """One line for a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return f"{file}: no such {what} file; create it or name another one"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{file}: the {what} file is not UTF-8 (byte {error.start}); save it as UTF-8"
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"{file}: the {what} file cannot be read: {reason}; mend its path or permissions"
+
+
+def missing_secret(file: Path, key: str, value: str, secret: str) -> str:
+    """One line for a feature that is on but has no secret."""
+    return (
+        f"{file}: {key} = {value}: needs a secret and there is none; give it as the systemd credential "
+        f"'{secret}' or as {_ENV_NAMES[secret]}"
+    )
+
+
+def problems_of(
+    error: ValidationError, file: Path, tables: dict[str, Any], model: type[BaseModel], env_prefix: str
+) -> list[str]:
+    """Every mistake that pydantic found, one line each, in the file's order of keys.
+
+    tables: the file's own content, to tell a key of the file from an override in the environment.
+    """
+    lines: dict[str, None] = {}
+    for detail in _without_union_noise(error.errors()):
+        where = _origin(detail["loc"], tables, file, env_prefix)
+        lines[f"{where}: {_dotted(detail['loc'])}{_describe(detail, model)}"] = None
+    return list(lines)
+
+
+def _without_union_noise(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
+    """One error a key: a union reports each of its members, and its literal member says the least."""
+    by_key: dict[tuple[Any, ...], ErrorDetails] = {}
+    for detail in errors:
+        key = tuple(part for part in detail["loc"] if not _is_union_tag(part))
+        kept = by_key.get(key)
+        if kept is None or kept["type"] == "literal_error":
+            by_key[key] = {**detail, "loc": key}
+    return list(by_key.values())
+
+
+def _is_union_tag(part: int | str) -> bool:
+    """pydantic puts the failed member of a union into the path ('literal[...]', 'constrained-int')."""
+    return isinstance(part, str) and (
+        "[" in part or part.startswith("constrained") or part in {"bool", "int", "float", "str"}
+    )
+
+
+def _dotted(loc: Sequence[int | str]) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _origin(loc: Sequence[int | str], tables: dict[str, Any], file: Path, env_prefix: str) -> str:
+    names = [str(part) for part in loc]
+    for depth in range(len(names), 0, -1):
+        variable = env_prefix + "__".join(names[:depth]).upper()
+        if variable in {name.upper() for name in os.environ}:
+            return f"environment variable {variable}"
+    return str(file)
+
+
+def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, loc = detail["type"], detail["loc"]
+    if kind == "extra_forbidden":
+        known = _keys_at(model, loc[:-1])
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        mend = f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(known)}"
+        return f": unknown key; {mend}"
+    if kind == "missing":
+        if tuple(loc) == ("source",):
+            return ': missing; add a [[source]] table with paths = ["/var/log/..."]'
+        return ": missing; add it"
+    value = detail["input"]
+    shown = repr(value) if isinstance(value, _SHOWN_TYPES) else f"a {type(value).__name__}"
+    if len(shown) > _MAX_VALUE_CHARS:
+        shown = shown[:_MAX_VALUE_CHARS] + "..."
+    message = detail["msg"].removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        message = "an address that begins with http:// or https:// is needed"
+    literal = _literal_of(model, loc)
+    if literal and literal not in message:
+        message += f", or {literal}"
+    return f" = {shown}: {message[0].lower() + message[1:]}"
+
+
+def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> Any:
+    """The annotation of the field that a path leads to, or None."""
+    current: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            current = get_args(current)[0] if get_origin(current) is list else None
+        elif isinstance(current, type) and issubclass(current, BaseModel):
+            found = current.model_fields.get(part)
+            current = found.annotation if found else None
+        else:
+            return None
+    return current
+
+
+def _keys_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    table = _annotation_at(model, loc)
+    return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+
+
+def _literal_of(model: type[BaseModel], loc: Sequence[int | str]) -> str | None:
+    """The word that a number's key takes as well, such as 'auto'."""
+    for member in get_args(_annotation_at(model, loc)):
+        words = [word for word in get_args(member) if isinstance(word, str)]
+        if words:
+            return " or ".join(f"'{word}'" for word in words)
+    return None

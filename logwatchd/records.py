@@ -1,0 +1,164 @@
+"""The data that travels from a log file to a person: frozen, in the order of its way.
+
+file -> `Block` (whole lines and their place) -> `Verdict` (of a pattern) -> `Anomaly` (a line) -> `Incident` -> `Alert`.
+Blocks, not lines, travel between threads: a known line then costs a dictionary look-up and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]  # (B, D) or (D,), L2-normalised
+StartAt = Literal["end", "beginning"]
+
+
+class Level(IntEnum):
+    """How serious the writer of a line says it is; ordered."""
+
+    UNKNOWN = 0
+    TRACE = 1
+    DEBUG = 2
+    INFO = 3
+    NOTICE = 4
+    WARNING = 5
+    ERROR = 6
+    CRITICAL = 7
+    FATAL = 8
+
+
+class Severity(Enum):
+    """How urgent an incident is for a person; the values are what people read."""
+
+    P1 = "P1-Critical"
+    P2 = "P2-High"
+    P3 = "P3-Medium"
+    P4 = "P4-Low"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """What a `[[source]]` of the configuration asks for.
+
+    paths: file names and globs. service: None means read from the line, else the file's name.
+    start_at: where a file that exists at the very first start is begun. skip_levels: never embedded.
+    """
+
+    paths: tuple[str, ...]
+    service: str | None = None
+    start_at: StartAt = "end"
+    skip_levels: frozenset[Level] = frozenset({Level.DEBUG, Level.TRACE})
+
+
+class FileId(NamedTuple):
+    """A file's identity. `generation` counts how often the same inode started anew (truncation)."""
+
+    device: int
+    inode: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of whole lines from one file.
+
+    data: the lines' bytes, each ended by b"\\n" (supplied where a finished file's last line has none).
+    offset: where data begins in the file, in bytes. end: the file position to commit once these lines
+    are dealt with; not always offset + len(data), since NUL holes and over-long lines are skipped.
+    """
+
+    source: SourceSpec
+    path: str
+    file: FileId
+    offset: int
+    data: bytes
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The centroid nearest to a pattern: cosine `distance` to it, its `radius`, up to three of its examples."""
+
+    centroid: int
+    distance: float
+    radius: float
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the scorer says of a pattern; every line with that pattern shares it.
+
+    score: 0 (normal) to 1. skipped: its level is one the source never embeds, so it was not scored.
+    """
+
+    pattern: str
+    level: Level
+    score: float
+    threshold: float
+    anomaly: bool
+    nearest: Nearest | None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """One line that the baseline does not know, with what is needed to explain it.
+
+    line: decoded text without its newline (broken bytes as \\xNN). offset: its place in `file`, in bytes.
+    context: up to 50 lines of the same file before it, oldest first. read_at: wall clock, UTC.
+    timestamp: the line's own, if it has one. vector: (D,) embedding of the pattern, for grouping.
+    """
+
+    source: SourceSpec
+    service: str
+    path: str
+    file: FileId
+    offset: int
+    line: str
+    verdict: Verdict
+    context: tuple[str, ...]
+    read_at: datetime
+    timestamp: datetime | None
+    vector: Vectors = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What Claude says of an incident, validated and stripped of control characters."""
+
+    likely_cause: str
+    severity: Severity
+    suggested_action: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a person is told once about an incident: its first line and its explanation.
+
+    id: the fingerprint of the incident's inputs (never of a model's words). differs: tokens of the
+    pattern that the nearest known-good examples do not have. severity: the local estimate.
+    """
+
+    id: str
+    service: str
+    path: str
+    line: str
+    pattern: str
+    level: Level
+    score: float
+    threshold: float
+    distance: float
+    nearest_examples: tuple[str, ...]
+    differs: tuple[str, ...]
+    context: tuple[str, ...]
+    severity: Severity
+    read_at: datetime
+    file: FileId
+    offset: int
