@@ -244,14 +244,12 @@ def load(file: Path = DEFAULT_PATH) -> Config:
 
     secrets, problems = read_secrets()
     try:
-        settings = FromFile()
+        settings = FromFile()  # type: ignore[call-arg]  # its sources supply them
     except ValidationError as error:
         raise ConfigError(problems_of(error, file, tables, Settings, ENV_PREFIX) + problems) from None
     except ValueError as error:  # pydantic-settings: an override that is not the JSON it has to be
         cause = error.__cause__ or error
-        raise ConfigError(
-            [f"environment: {error} ({cause}); give lists and tables as JSON", *problems]
-        ) from None
+        raise ConfigError([f"environment: {error} ({cause}); give lists and tables as JSON", *problems]) from None
     problems += _secret_problems(settings, secrets, file)
     if problems:
         raise ConfigError(problems)

@@ -13,4 +13,4 @@ class Event(StrEnum):
 
 def logger(part: str) -> structlog.stdlib.BoundLogger:
     """A logger for one part of the program ('tail', 'score', 'slack' ...)."""
-    return structlog.stdlib.get_logger(part=part)  # type: ignore[no-any-return]
+    return structlog.stdlib.get_logger(part=part)

@@ -1,6 +1,6 @@
 """The data that travels from a log file to a person: frozen, in the order of its way.
 
-file -> `Block` (whole lines and their place) -> `Verdict` (of a pattern) -> `Anomaly` (a line) -> `Incident` -> `Alert`.
+file -> `Block` (whole lines, their place) -> `Verdict` (of a pattern) -> `Anomaly` (a line) -> `Alert` (an incident).
 Blocks, not lines, travel between threads: a known line then costs a dictionary look-up and nothing else.
 """
 
