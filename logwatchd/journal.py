@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import logging
+import math
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from enum import Enum, IntEnum, StrEnum
+from numbers import Integral, Real
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import structlog
+
+from logwatchd import clock
+from logwatchd.journal_output import Entry, JournaldSink, Plain, Sink, StreamSink, as_json, as_text
+from logwatchd.journald import JournalSocket, is_journal
+
+Output = Literal["auto", "journal", "terminal", "json"]
+
+_HIDDEN = "**********"
+_MIN_SECRET_CHARS = 6  # shorter ones would blot out ordinary words
+_MAX_DEPTH = 4
 
 
 class Event(StrEnum):
@@ -12,5 +30,164 @@ class Event(StrEnum):
 
 
 def logger(part: str) -> structlog.stdlib.BoundLogger:
-    """A logger for one part of the program ('tail', 'score', 'slack' ...)."""
+    """A logger for one part of the program ('tail', 'score', 'slack' ...).
+
+    Details are keywords: `log.warning(Event.X, path=path)`. Two have a meaning: `message` is what people read in place
+    of the list of details (which stay fields); `exc_info=True` (or `log.exception`) adds the traceback.
+    """
     return structlog.stdlib.get_logger(part=part)
+
+
+@runtime_checkable
+class Secret(Protocol):
+    """What pydantic's SecretStr offers; naming it here would import pydantic for `--help`."""
+
+    def get_secret_value(self) -> Any: ...
+
+
+def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Secret | None] = ()) -> None:
+    """Say from now on what is logged, where it belongs; may be called again.
+
+    output: 'journal' sends to journald, stderr standing in for it; 'terminal' writes for people to stderr, in colours
+    if that is a terminal and NO_COLOR is empty; 'json' writes lines to stdout; 'auto' takes the first if systemd
+    connected us to the journal, else the second on a terminal, else the third. Commands whose stdout is data ask
+    for 'terminal'.
+    verbosity: below 0 warnings only, 0 info, above 0 debug.
+    secrets: their values are blotted out wherever they turn up, such as in a library's error message.
+    """
+    sink = _sink(output)
+    entries = _Entries(secrets)
+    level = logging.WARNING if verbosity < 0 else logging.INFO if verbosity == 0 else logging.DEBUG
+    structlog.configure(
+        processors=[entries],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Mouth(sink),
+        cache_logger_on_first_use=False,
+    )
+    _listen_to_libraries(entries, sink)
+
+
+def _sink(output: Output) -> Sink:
+    if output == "auto":
+        output = "journal" if is_journal(2, os.environ) else "terminal" if os.isatty(2) else "json"
+    if output == "json":
+        return StreamSink(1, as_json)
+    colours = os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    terminal = StreamSink(2, lambda entry: as_text(entry, colours))
+    return JournaldSink(JournalSocket(), terminal) if output == "journal" else terminal
+
+
+class _Mouth:
+    """What structlog calls at the end of its chain: every level's method does the same."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def debug(self, entry: Entry) -> None:
+        try:
+            self._sink.emit(entry)
+        except Exception:  # a log line must never break the work that it is about
+            return
+
+    info = warning = error = critical = debug
+
+
+class _Entries:
+    """structlog's one processor: turns an event with its details into an `Entry` without secrets."""
+
+    def __init__(self, secrets: Iterable[Secret | None]) -> None:
+        values = {str(secret.get_secret_value()) for secret in secrets if secret is not None}
+        self._secrets = sorted((v for v in values if len(v) >= _MIN_SECRET_CHARS), key=len, reverse=True)
+
+    def __call__(self, _logger: Any, method: str, details: Mapping[str, Any]) -> tuple[tuple[Entry], dict[str, Any]]:
+        return (self.entry("error" if method == "exception" else method, dict(details)),), {}
+
+    def entry(self, level: str, details: dict[str, Any]) -> Entry:
+        """The entry that `details` describe; never raises, whatever stands in them."""
+        event = details.pop("event", "")
+        part = str(details.pop("part", ""))
+        error = details.pop("exc_info", None)
+        message = details.pop("message", None)
+        return Entry(
+            at=clock.utc_now(),
+            level=level,
+            kind=event.name if isinstance(event, Event) else "",
+            part=part,
+            text=self._text(event),
+            message="" if message is None else self._text(message),
+            details={key: self._plain(value) for key, value in details.items() if value is not None},
+            traceback=self._traceback(error),
+        )
+
+    def _text(self, value: object) -> str:
+        try:
+            text = str(value)
+        except Exception:
+            return f"<unprintable {type(value).__name__}>"
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text
+
+    def _plain(self, value: object, depth: int = 0) -> Plain:
+        """The value as JSON knows it."""
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Secret):
+            return _HIDDEN
+        if isinstance(value, Enum):
+            return value.name if isinstance(value, IntEnum) else self._text(value.value)
+        if isinstance(value, Integral):
+            return int(value)
+        if isinstance(value, Real):
+            number = float(value)
+            return number if math.isfinite(number) else str(number)
+        if isinstance(value, bytes):
+            return self._text(value.decode("utf-8", "backslashreplace"))
+        if isinstance(value, BaseException):
+            return self._text(f"{type(value).__name__}: {self._text(value)}".removesuffix(": "))
+        if depth < _MAX_DEPTH and isinstance(value, Mapping):
+            return {self._text(key): self._plain(item, depth + 1) for key, item in value.items()}
+        if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
+            return [self._plain(item, depth + 1) for item in value]
+        return self._text(value)
+
+    def _traceback(self, error: object) -> str:
+        if isinstance(error, tuple):
+            error = error[1]
+        elif error and not isinstance(error, BaseException):
+            error = sys.exc_info()[1]
+        if not isinstance(error, BaseException):
+            return ""
+        try:
+            return self._text("".join(traceback.format_exception(error)).rstrip())
+        except Exception:
+            return self._text(repr(type(error)))
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries say through `logging` (watchdog's lost events, for one) goes the same way as our own words."""
+
+    def __init__(self, entries: _Entries, sink: Sink) -> None:
+        super().__init__(logging.WARNING)
+        self._entries = entries
+        self._mouth = _Mouth(sink)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except Exception:
+            text = str(record.msg)
+        level = record.levelname.lower() if record.levelname.lower() in {"error", "critical"} else "warning"
+        details = {"event": text, "part": record.name, "exc_info": record.exc_info}
+        self._mouth.debug(self._entries.entry(level, details))
+
+
+def _listen_to_libraries(entries: _Entries, sink: Sink) -> None:
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, _FromLibraries):
+            root.removeHandler(handler)
+    root.addHandler(_FromLibraries(entries, sink))
+    # Below WARNING, HTTP clients log whole addresses, and a webhook's address is a secret.
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)

@@ -1,0 +1,95 @@
+"""`logwatchd reload`: asks the running daemon to reload, waits for the outcome and tells it. ExecReload= uses it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from logwatchd import clock, status_file
+from logwatchd.errors import Exit, NotRunningError
+from logwatchd.status_file import DaemonStatus
+
+DEADLINE_S = 60.0
+_POLL_S = 0.05
+_USUAL_STATE_DIR = Path("/var/lib/logwatchd")
+_STATE_DIR_LINE = re.compile(r"""^\s*state_dir\s*=\s*(?:"([^"]+)"|'([^']+)')""", re.MULTILINE)
+
+
+def run(config_path: Path) -> Exit:
+    """Reload the daemon that was started with this configuration.
+
+    The file is only asked for the daemon's state folder: a broken one is refused by the daemon itself, with its reason.
+
+    Returns:
+        OK when it reloaded, CONFIG when it refused (its reason is on stderr), FAILED when no answer came.
+
+    Raises:
+        NotRunningError: no daemon uses that state folder, or it may not be reached.
+    """
+    folders = list(dict.fromkeys(state_dirs(config_path)))
+    found = next(((folder, status) for folder in folders if (status := status_file.read_running(folder))), None)
+    if found is None:
+        raise NotRunningError(f"no daemon runs on {' or '.join(map(str, folders))}: start it with 'logwatchd run'")
+    folder, before = found
+    try:
+        os.kill(before.pid, signal.SIGHUP)
+    except PermissionError:
+        raise NotRunningError(f"the daemon (process {before.pid}) is another user's: reload it as root") from None
+    except ProcessLookupError:
+        raise NotRunningError(f"the daemon (process {before.pid}) ended just now") from None
+    return _tell(before, _await_outcome(folder, before))
+
+
+def state_dirs(config_path: Path) -> Iterator[Path]:
+    """Where the daemon's state may be: systemd's word, the override, the file's, else the usual folder."""
+    if from_systemd := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        yield Path(from_systemd)
+    named = os.environ.get("LOGWATCHD_STATE_DIR") or _state_dir_in(config_path)
+    yield Path(named) if named else _USUAL_STATE_DIR
+
+
+def _state_dir_in(config_path: Path) -> str | None:
+    """The file's state_dir, also if the rest of it is broken."""
+    try:
+        text = config_path.read_text(encoding="utf-8", errors="replace") if config_path.is_file() else ""
+    except OSError:
+        return None
+    try:
+        named = tomllib.loads(text).get("state_dir")
+    except tomllib.TOMLDecodeError:
+        line = _STATE_DIR_LINE.search(text)
+        named = (line[1] or line[2]) if line else None
+    return named if isinstance(named, str) and named else None
+
+
+def _await_outcome(folder: Path, before: DaemonStatus) -> DaemonStatus | None:
+    """The daemon's status once the reload that was asked for has ended; None when none came or the daemon ended."""
+    # One that was under way may have read the old files: the next one is ours.
+    goal = before.reloads.count + (2 if before.state == "reloading" else 1)
+    deadline = clock.monotonic() + DEADLINE_S
+    while clock.monotonic() < deadline:
+        now = status_file.read_running(folder)
+        if now is None or now.pid != before.pid:
+            return None
+        if now.reloads.count >= goal:
+            return now
+        time.sleep(_POLL_S)
+    return None
+
+
+def _tell(before: DaemonStatus, after: DaemonStatus | None) -> Exit:
+    if after is None:
+        print(f"logwatchd: process {before.pid} did not tell how the reload ended; see its log", file=sys.stderr)
+        return Exit.FAILED
+    if not after.reloads.last_ok:
+        print("logwatchd: reload refused, the old configuration stays:", file=sys.stderr)
+        print(after.reloads.last_error or "no reason was given; see its log", file=sys.stderr)
+        return Exit.CONFIG
+    print(f"logwatchd: reloaded (process {after.pid})")
+    return Exit.OK
