@@ -7,20 +7,39 @@ Secrets never stand in the file: they come from systemd credentials or the envir
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
-from logwatchd.config_errors import missing_secret, problems_of, unreadable
+from logwatchd.config_errors import (
+    missing_secret,
+    no_regular_file,
+    not_json,
+    not_toml,
+    problems_of,
+    repeated_path,
+    unreadable,
+)
 from logwatchd.errors import ConfigError
 from logwatchd.records import Level, SourceSpec, StartAt
 
@@ -36,7 +55,14 @@ def _default_state_dir() -> Path:
 def _absolute(pattern: str) -> str:
     if not pattern.startswith("/"):
         raise ValueError("give an absolute path or glob: a daemon has no working folder of its own")
+    if "\0" in pattern or "\n" in pattern:
+        raise ValueError("no path holds a NUL byte or a line break: take it out")
     return pattern
+
+
+def _absolute_path(path: Path) -> Path:
+    _absolute(str(path))
+    return path
 
 
 def _level_name(value: object) -> object:
@@ -53,10 +79,14 @@ Globs = Annotated[list[Annotated[str, AfterValidator(_absolute)]], Field(min_len
 LevelName = Annotated[Level, BeforeValidator(_level_name)]
 Switch = bool | Literal["auto"]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_TableT = TypeVar("_TableT", bound=_Table)
 
 
 class SourceSettings(_Table):
@@ -89,7 +119,7 @@ class EmbedderSettings(_Table):
 class BaselineSettings(_Table):
     """`[baseline]`: what normal looks like, and how far from it is too far."""
 
-    path: Annotated[Path, Field(default_factory=lambda: _default_state_dir() / "baseline")]
+    path: Annotated[AbsolutePath, Field(default_factory=lambda: _default_state_dir() / "baseline")]
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = "auto"
     clusters: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = "auto"
 
@@ -123,7 +153,7 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
     )
 
-    state_dir: Annotated[Path, Field(default_factory=_default_state_dir)]
+    state_dir: Annotated[AbsolutePath, Field(default_factory=_default_state_dir)]
     source: Annotated[list[SourceSettings], Field(min_length=1)]
     embedder: EmbedderSettings = EmbedderSettings()
     baseline: Annotated[BaselineSettings, Field(default_factory=BaselineSettings)]
@@ -203,17 +233,43 @@ def read_secrets() -> tuple[Secrets, list[str]]:
     return secrets, problems
 
 
-def _secret_problems(settings: Settings, secrets: Secrets, file: Path) -> list[str]:
+def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> list[str]:
+    """What is switched on without its secret; other mistakes in the same table do not hide it."""
+    embedder = _with_only(EmbedderSettings, given.get("embedder"), "provider")
+    analysis = _with_only(AnalysisSettings, given.get("analysis"), "enabled")
+    slack = _with_only(SlackSettings, given.get("slack"), "enabled")
     problems = []
-    if settings.embedder.provider == "openai" and secrets.openai_api_key is None:
+    if embedder.provider == "openai" and secrets.openai_api_key is None:
         problems.append(missing_secret(file, "embedder.provider", "openai", "openai_api_key"))
-    if settings.analysis.enabled is True and secrets.anthropic_api_key is None:
+    if analysis.enabled is True and secrets.anthropic_api_key is None:
         problems.append(missing_secret(file, "analysis.enabled", "true", "anthropic_api_key"))
-    if settings.slack.enabled is True and secrets.slack_webhook_url is None:
+    if slack.enabled is True and secrets.slack_webhook_url is None:
         problems.append(missing_secret(file, "slack.enabled", "true", "slack_webhook_url"))
     url = secrets.slack_webhook_url
     if url is not None and not url.get_secret_value().startswith(("https://", "http://")):
         problems.append("slack_webhook_url: not an address (its value is not shown); it begins with https://")
+    return problems
+
+
+def _with_only(model: type[_TableT], table: object, key: str) -> _TableT:
+    """The table with this key as it was given, if it is valid, and all others at their defaults."""
+    try:
+        return model.model_validate({key: table[key]} if isinstance(table, dict) and key in table else {})
+    except ValidationError:
+        return model()
+
+
+def _repeated_paths(given: dict[str, Any], file: Path) -> list[str]:
+    """Paths and globs that stand twice: a line has one source, and so one service."""
+    problems = []
+    first: dict[str, str] = {}
+    sources = given.get("source")
+    for number, source in enumerate(sources if isinstance(sources, list) else [], start=1):
+        paths = source.get("paths") if isinstance(source, dict) else None
+        for place, path in enumerate(paths if isinstance(paths, list) else [], start=1):
+            key = f"source[{number}].paths[{place}]"
+            if isinstance(path, str) and first.setdefault(path, key) != key:
+                problems.append(repeated_path(file, key, path, first[path]))
     return problems
 
 
@@ -224,11 +280,15 @@ def _read_toml(file: Path) -> dict[str, Any]:
         ConfigError: it is missing, unreadable or not TOML.
     """
     try:
+        # Looked at before it is opened: a FIFO would wait for a writer for ever.
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigError([no_regular_file("configuration", file, mode)])
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([unreadable("configuration", file, error)]) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{file}: not valid TOML: {error}"]) from None
+        raise ConfigError([not_toml(file, error)]) from None
 
 
 def load(file: Path = DEFAULT_PATH) -> Config:
@@ -237,20 +297,44 @@ def load(file: Path = DEFAULT_PATH) -> Config:
     Raises:
         ConfigError: with every problem at once, one line each.
     """
-    tables = _read_toml(file)
+    secrets, problems = read_secrets()
+    try:
+        tables = _read_toml(file)
+    except ConfigError as error:
+        raise ConfigError(error.problems + problems) from None
+    given: dict[str, Any] = {}
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
-    secrets, problems = read_secrets()
+        @model_validator(mode="before")
+        @classmethod
+        def _keep(cls, values: dict[str, Any]) -> dict[str, Any]:
+            """What the file and the environment say together, for the checks over several keys."""
+            given.update(values)
+            return values
+
     try:
         settings = FromFile()  # type: ignore[call-arg]  # its sources supply them
     except ValidationError as error:
-        raise ConfigError(problems_of(error, file, tables, Settings, ENV_PREFIX) + problems) from None
-    except ValueError as error:  # pydantic-settings: an override that is not the JSON it has to be
-        cause = error.__cause__ or error
-        raise ConfigError([f"environment: {error} ({cause}); give lists and tables as JSON", *problems]) from None
-    problems += _secret_problems(settings, secrets, file)
-    if problems:
+        problems = problems_of(error, file, tables, Settings, ENV_PREFIX) + problems
+        settings = None
+    except SettingsError as error:
+        raise ConfigError([not_json(error, ENV_PREFIX), *problems]) from None
+    problems += _repeated_paths(given, file) + _secret_problems(given, secrets, file)
+    if settings is None or problems:
         raise ConfigError(problems)
     return Config(path=file, settings=settings, secrets=secrets)
+
+
+def unknown_overrides() -> list[str]:
+    """Variables that look like overrides and name no key, one line each: a slip of the pen goes unnoticed otherwise.
+
+    No errors: Kubernetes sets LOGWATCHD_PORT and others for a service that is called logwatchd.
+    """
+    known = {name.upper() for name in Settings.model_fields}
+    return [
+        f"environment variable {variable}: names no key of the configuration and is ignored"
+        for variable in sorted(os.environ)
+        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).partition("__")[0].upper() not in known
+    ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import stat
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -28,6 +31,36 @@ def unreadable(what: str, file: Path, error: Exception) -> str:
         return f"{file}: the {what} file is not UTF-8 (byte {error.start}); save it as UTF-8"
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return f"{file}: the {what} file cannot be read: {reason}; mend its path or permissions"
+
+
+def no_regular_file(what: str, file: Path, mode: int) -> str:
+    """One line for a folder, a pipe or a device in a file's place."""
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    return f"{file}: is {kind}, not a {what} file; name the file itself"
+
+
+def not_toml(file: Path, error: tomllib.TOMLDecodeError) -> str:
+    """One line for a file that is no TOML, with the two mistakes that its parser's words do not tell."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if text.startswith("\ufeff"):
+        return f"{file}: begins with a byte order mark; save it as UTF-8 without one"
+    return f"{file}: not valid TOML: {error}; text stands in quotes, and a key once in its table"
+
+
+def not_json(error: Exception, env_prefix: str) -> str:
+    """One line for an override that is not the JSON it has to be; pydantic-settings names its key in the message."""
+    key = re.search(r'field "(\w+)"', str(error))
+    variable = f"environment variable {env_prefix}{key[1].upper()}" if key else "environment"
+    return f"{variable}: is not JSON: {error.__cause__ or error}; give lists and tables as JSON"
+
+
+def repeated_path(file: Path, key: str, path: str, first: str) -> str:
+    """One line for a path that two sources, or one source twice, ask for."""
+    return f"{file}: {key} = {path!r}: stands in {first} as well; name it once, a file has one source"
 
 
 def missing_secret(file: Path, key: str, value: str, secret: str) -> str:
@@ -97,10 +130,11 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         if tuple(loc) == ("source",):
             return ': missing; add a [[source]] table with paths = ["/var/log/..."]'
         return ": missing; add it"
-    value = detail["input"]
-    shown = repr(value) if isinstance(value, _SHOWN_TYPES) else f"a {type(value).__name__}"
-    if len(shown) > _MAX_VALUE_CHARS:
-        shown = shown[:_MAX_VALUE_CHARS] + "..."
+    if kind == "list_type" and tuple(loc) == ("source",):
+        return ": is one table, and there may be several; write [[source]] with two brackets"
+    if kind == "model_type":
+        return f" = {_shown(detail['input'])}: a table is needed; write [{_dotted(loc)}] and its keys below"
+    shown = _shown(detail["input"])
     message = detail["msg"].removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         message = "an address that begins with http:// or https:// is needed"
@@ -108,6 +142,12 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if literal and literal not in message:
         message += f", or {literal}"
     return f" = {shown}: {message[0].lower() + message[1:]}"
+
+
+def _shown(value: object) -> str:
+    """A value as the file's author knows it, cut short."""
+    shown = repr(value) if isinstance(value, _SHOWN_TYPES) else "a table" if isinstance(value, dict) else "this value"
+    return shown if len(shown) <= _MAX_VALUE_CHARS else shown[:_MAX_VALUE_CHARS] + "..."
 
 
 def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> Any:
