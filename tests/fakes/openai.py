@@ -1,0 +1,57 @@
+"""OpenAI's embeddings API on loopback. `base_url` is `.url + "/v1"`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from tests.fakes.server import Answer, FakeService, Reply, Request, Status
+
+
+def vector(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """(dimensions,) float32, L2-normalised: signed counts of hashed 3-grams, so that like texts lie near each other."""
+    counts = np.zeros(dimensions, np.float32)
+    padded = f"  {text}  ".encode()
+    for start in range(len(padded) - 2):
+        hashed = zlib.crc32(padded[start : start + 3])
+        counts[hashed % dimensions] += 1.0 if hashed & (1 << 31) else -1.0
+    norm = float(np.linalg.norm(counts))
+    if norm == 0.0:
+        counts[0], norm = 1.0, 1.0
+    return counts / np.float32(norm)
+
+
+class FakeOpenAI(FakeService):
+    """Embeds with `vector`; `dimensions` unless a request names its own."""
+
+    def __init__(self, dimensions: int = 1536) -> None:
+        self.dimensions = dimensions
+        super().__init__()
+
+    def well(self, request: Request) -> Answer:
+        if not request.path.endswith("/embeddings"):
+            return Status(404)
+        texts = request.body["input"]
+        texts = [texts] if isinstance(texts, str) else texts
+        dimensions = int(request.body.get("dimensions") or self.dimensions)
+        if not texts or any(text == "" for text in texts) or len(texts) > 2048:
+            return Status(400)
+        data = []
+        for index, text in enumerate(texts):
+            values = vector(text, dimensions)
+            embedding: Any = values.tolist()
+            if request.body.get("encoding_format") == "base64":
+                embedding = base64.b64encode(values.astype("<f4").tobytes()).decode()
+            data.append({"object": "embedding", "index": index, "embedding": embedding})
+        tokens = sum(len(text) // 4 + 1 for text in texts)
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return Reply({"object": "list", "data": data, "model": request.body["model"], "usage": usage})
+
+    def error_body(self, code: int) -> str:
+        known = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+        error = {"message": f"the loopback server says {code}", "type": "error", "code": known.get(code)}
+        return json.dumps({"error": error})
