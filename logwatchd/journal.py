@@ -28,6 +28,21 @@ _MAX_DEPTH = 4
 class Event(StrEnum):
     """Every event that logwatchd logs; the text is what people read."""
 
+    # the daemon
+    STARTING = "starting"
+    READY = "ready"
+    RELOADED = "reloaded"
+    RELOAD_REFUSED = "reload refused; the old configuration and baseline stay in force"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    STAGE_DIED = "a stage died; stopping so that the supervisor can start anew"
+    STAGE_HANGS = "a stage makes no progress"
+
+    # scoring
+    EMBEDDING_FAILED = "embedding fails; new texts wait, and so does the reading of their files"
+    EMBEDDING_RECOVERED = "embedding works again"
+    STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
+
 
 def logger(part: str) -> structlog.stdlib.BoundLogger:
     """A logger for one part of the program ('tail', 'score', 'slack' ...).

@@ -1,0 +1,118 @@
+"""The command line: parse, call, print, exit. Each verb's module is imported only when it is used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from logwatchd import __version__
+from logwatchd.errors import ConfigError, Exit, LogwatchdError
+
+_CONFIG = "/etc/logwatchd.toml"
+_EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 a stage died, 78 configuration or baseline"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code."""
+    try:
+        return int(_run(_parser().parse_args(argv)))
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(problem)
+        return int(error.exit_code)
+    except LogwatchdError as error:
+        _complain(str(error))
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # 'logwatchd scan ... | head': the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.OK)
+
+
+def _complain(text: str) -> None:
+    print(f"logwatchd: {text}", file=sys.stderr)
+
+
+def _run(args: argparse.Namespace) -> int:
+    match args.verb:
+        case "run":
+            from logwatchd.commands import run
+
+            return run.run(args.config)
+        case "check-config":
+            from logwatchd.commands import check_config
+
+            return check_config.run(args.config)
+        case "reload":
+            from logwatchd.commands import reload
+
+            return reload.run(args.config)
+        case "baseline":
+            from logwatchd.commands import baseline
+
+            if args.action == "build":
+                return baseline.build(args.output, args.config, args.files)
+            return baseline.show(args.baseline, as_json=args.json)
+        case "scan":
+            from logwatchd.commands import scan
+
+            return scan.run(args.baseline, args.file, jsonl=args.format == "jsonl", every=args.all)
+        case "watch":
+            from logwatchd.commands import watch
+
+            return watch.run(args.paths)
+        case _:
+            from logwatchd.commands import tail
+
+            return tail.run(args.config, args.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="logwatchd",
+        description="Learns what your logs normally say and tells you about the line it has never seen before.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"logwatchd {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="the daemon, in the foreground", epilog=_EPILOG)
+    _config_option(run)
+    check = verbs.add_parser("check-config", help="every mistake in the configuration at once", epilog=_EPILOG)
+    _config_option(check)
+    reload = verbs.add_parser("reload", help="make the running daemon reload, and wait for the outcome", epilog=_EPILOG)
+    _config_option(reload)
+
+    baseline = verbs.add_parser("baseline", help="learn what is normal, or show what was learned", epilog=_EPILOG)
+    actions = baseline.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="learn from known-good logs", epilog=_EPILOG)
+    build.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
+    build.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and sources from it")
+    build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or .gz, .xz, .bz2")
+    show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
+    show.add_argument("baseline", type=Path, metavar="B")
+    show.add_argument("--json", action="store_true", help="one JSON object")
+
+    scan = verbs.add_parser("scan", help="score a file offline, in order", epilog=_EPILOG)
+    scan.add_argument("--baseline", type=Path, required=True, metavar="B")
+    scan.add_argument("--format", choices=("text", "jsonl"), default="text")
+    scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
+    scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
+
+    watch = verbs.add_parser(
+        "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
+    )
+    watch.add_argument("paths", nargs="+", metavar="PATH")
+
+    tail = verbs.add_parser("tail", help="the ingest alone: append each line it delivers to a file", epilog=_EPILOG)
+    _config_option(tail)
+    tail.add_argument("--output", type=Path, required=True, metavar="OUT")
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path(_CONFIG), metavar="FILE", help=f"default: {_CONFIG}")

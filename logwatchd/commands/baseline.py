@@ -1,0 +1,144 @@
+"""`logwatchd baseline build` and `logwatchd baseline show`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logwatchd import clock, config
+from logwatchd.config import Config, EmbedderSettings
+from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
+from logwatchd.ingest.offline import expand, read_lines
+from logwatchd.records import Level
+from logwatchd.scoring.baseline import Baseline, load, save
+from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.embedders import embed_all, make_embedder
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_FEW_LINES = 1000
+
+
+def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
+    """Learn a baseline from known-good logs: the files named, else those of the configuration's sources.
+
+    Raises:
+        UsageError, ConfigError, BaselineError: nothing is written then.
+    """
+    found = _config(config_path, patterns)
+    if not patterns:
+        assert found is not None
+        patterns = [path for source in found.settings.source for path in source.paths]
+    files = expand(patterns)
+    if not output.parent.is_dir():
+        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    baseline = learn(files, found)
+    save(baseline, output)
+    manifest = baseline.manifest
+    _say(
+        f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
+        f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})"
+    )
+    if manifest.lines < _FEW_LINES:
+        _say(f"only {manifest.lines:,} lines: a day of normal traffic teaches more", style="yellow")
+    return Exit.OK
+
+
+def learn(files: list[Path], found: Config | None) -> Baseline:
+    """Read the files and build a baseline, with a progress bar on a terminal."""
+    embedder_settings = found.settings.embedder if found else EmbedderSettings()
+    clusters: int | None = None
+    threshold: float | None = None
+    skip = frozenset({Level.DEBUG})
+    if found:
+        wanted = found.settings.baseline
+        clusters = None if wanted.clusters == "auto" else wanted.clusters
+        threshold = None if wanted.threshold == "auto" else wanted.threshold
+        skip = frozenset.intersection(*(source.skip_levels for source in found.sources))
+    embedder = make_embedder(embedder_settings, found.secrets.openai_api_key if found else None, offline=True)
+    builder = BaselineBuilder(skip)
+    with _progress() as progress:
+        reading = progress.add_task("reading", total=sum(file.stat().st_size for file in files))
+        for file in files:
+            for data in read_lines(file, lambda size: progress.advance(reading, size)):
+                builder.add(data)
+        progress.update(reading, completed=progress.tasks[0].total)
+        embedding = progress.add_task("embedding", total=builder.patterns)
+        try:
+            return builder.build(
+                lambda texts: embed_all(
+                    embedder,
+                    texts,
+                    embedder_settings.batch_size,
+                    lambda done: progress.update(embedding, completed=done),
+                ),
+                embedder,
+                clusters=clusters,
+                threshold=threshold,
+                sources=[str(file) for file in files],
+                built_at=clock.utc_now(),
+            )
+        except (PermanentError, RetryableError) as error:
+            raise BaselineError(f"no baseline: {error}") from None
+
+
+def show(path: Path, *, as_json: bool) -> Exit:
+    """Print a baseline's manifest: a table for people, one object with as_json."""
+    baseline = load(path)
+    manifest = asdict(baseline.manifest)
+    if as_json:
+        json.dump(manifest, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return Exit.OK
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in manifest.items():
+        if name == "sources":
+            value = "\n".join(value)
+        elif name == "threshold":
+            value = f"{value:.4f}"
+        elif isinstance(value, int):
+            value = f"{value:,}"
+        table.add_row(name.replace("_", " "), str(value))
+    Console(highlight=False).print(table)
+    return Exit.OK
+
+
+def _config(path: Path | None, patterns: list[str]) -> Config | None:
+    if path is not None:
+        return config.load(path)
+    if patterns:
+        return None
+    if config.DEFAULT_PATH.exists():
+        return config.load()
+    raise UsageError("nothing to learn from: name known-good log files, or a --config whose sources are to be learned")
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def _say(text: str, style: str = "green") -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, style=style)

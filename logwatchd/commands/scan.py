@@ -1,0 +1,128 @@
+"""`logwatchd scan`: score a file offline, in order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO
+
+from logwatchd.config import EmbedderSettings, read_secrets
+from logwatchd.errors import Exit
+from logwatchd.ingest.offline import read_lines
+from logwatchd.parsing.normalise import decode
+from logwatchd.parsing.service import service_of
+from logwatchd.records import Level, Verdict
+from logwatchd.scoring.baseline import Baseline, check_fits, load
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.judge import Judge
+
+_SKIP = frozenset({Level.DEBUG})
+_BATCH = 200
+
+
+def embedder_for(baseline: Baseline) -> Embedder:
+    """The embedder that a baseline was made with; the manifest names it."""
+    provider, _, model = baseline.manifest.embedder.partition(":")
+    if provider != "openai":
+        return make_embedder(EmbedderSettings(provider="local"))
+    settings = EmbedderSettings(provider="openai", model=model)
+    return make_embedder(settings, read_secrets()[0].openai_api_key, offline=True)
+
+
+def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
+    """Print the anomalies of a file ('-': standard input), or with `every` a verdict on each line.
+
+    Raises:
+        BaselineError, UsageError: the baseline or the file cannot be used.
+    """
+    baseline = load(baseline_path)
+    embedder = embedder_for(baseline)
+    check_fits(baseline, embedder.name, baseline_path)
+    path = None if file == "-" else Path(file)
+    label = "stdin" if path is None else str(path)
+    report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)
+    judge = Judge(Detector(baseline))
+    number, found = 1, 0
+    for data in read_lines(path):
+        if judge.full():
+            judge = Judge(judge.detector)
+        ids = judge.ids_of(data)
+        distinct = set(ids.tolist())
+        undecided = judge.undecided(distinct, _SKIP)
+        if undecided:
+            judge.decide(undecided, embed_all(embedder, [judge.pattern(i) for i in undecided], _BATCH))
+        anomalous = judge.anomalous(distinct, _SKIP)
+        if anomalous or every:
+            lines = data.split(b"\n")
+            for index, pattern_id in enumerate(ids.tolist()):
+                if every or pattern_id in anomalous:
+                    report.event(number + index, decode(lines[index]), judge.verdict(pattern_id))
+                    found += pattern_id in anomalous
+        number += len(ids)
+    report.end(number - 1, found)
+    return Exit.ANOMALY if found else Exit.OK
+
+
+class _Jsonl:
+    """One object an event, for machines."""
+
+    def __init__(self, out: IO[str], label: str) -> None:
+        self._out = out
+        self._label = label
+
+    def event(self, number: int, line: str, verdict: Verdict) -> None:
+        nearest = verdict.nearest
+        row = {
+            "line": number,
+            "lines": 1,
+            "score": round(verdict.score, 6),
+            "threshold": round(verdict.threshold, 6),
+            "anomaly": verdict.anomaly,
+            "level": verdict.level.name,
+            "service": service_of(line, None, self._label),
+            "pattern": verdict.pattern,
+            "nearest": {
+                "distance": round(nearest.distance, 6) if nearest else 0.0,
+                "examples": list(nearest.examples) if nearest else [] if verdict.skipped else [verdict.pattern],
+            },
+        }
+        self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def end(self, lines: int, found: int) -> None:
+        self._out.flush()
+
+
+class _Text:
+    """For people: each line once with its number and score; a new pattern with its nearest known-good line."""
+
+    def __init__(self, out: IO[str], label: str) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=out, highlight=False, soft_wrap=True, markup=False)
+        self._label = label
+        self._seen: set[str] = set()
+
+    def event(self, number: int, line: str, verdict: Verdict) -> None:
+        from rich.text import Text
+
+        shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line.replace("\t", "  "))
+        head = Text(f"{number:>8}  ", style="dim")
+        head.append(f"{verdict.score:.3f}  ", style="bold red" if verdict.anomaly else "green")
+        self._console.print(head.append(shown))
+        if not verdict.anomaly or verdict.pattern in self._seen:
+            return
+        self._seen.add(verdict.pattern)
+        if verdict.nearest and verdict.nearest.examples:
+            nearest = verdict.nearest
+            self._console.print(
+                Text(f"{'':10}nearest known ({nearest.distance:.3f} away): {nearest.examples[0]}", style="dim")
+            )
+
+    def end(self, lines: int, found: int) -> None:
+        from rich.console import Console
+
+        told = f"{self._label}: {lines:,} lines, {found:,} anomalous, {len(self._seen):,} new patterns"
+        Console(stderr=True, highlight=False).print(told, style="bold" if found else "green")

@@ -1,0 +1,84 @@
+"""Files that are read once, from start to end: plain or compressed, or standard input."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import lzma
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from logwatchd.errors import UsageError
+
+CHUNK_BYTES = 1 << 20
+
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """Files that the names and globs stand for, each once, oldest change first within a glob.
+
+    Raises:
+        UsageError: a name that is no file, or a glob that matches none.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        if Path(pattern).is_file():
+            found[Path(pattern)] = None
+            continue
+        matches = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
+        if not matches:
+            what = "is a folder; name files or a glob in it" if Path(pattern).is_dir() else "no such file"
+            raise UsageError(f"{pattern}: {what}")
+        for path in sorted(matches, key=lambda path: (path.stat().st_mtime, path.name)):
+            found[path] = None
+    return list(found)
+
+
+def read_lines(path: Path | None, on_bytes: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none.
+
+    Args:
+        path: None for standard input. on_bytes: gets how many (uncompressed) bytes each run has.
+
+    Raises:
+        UsageError: the file cannot be read, or its compression is damaged.
+    """
+    try:
+        with _open(path) as file:
+            rest: list[bytes] = []
+            while chunk := file.read(CHUNK_BYTES):
+                end = chunk.rfind(b"\n") + 1
+                if end:
+                    rest.append(chunk[:end])
+                    run = b"".join(rest)
+                    rest = [chunk[end:]] if end < len(chunk) else []
+                    yield _told(run, on_bytes)
+                else:
+                    rest.append(chunk)
+            if rest:
+                yield _told(b"".join(rest) + b"\n", on_bytes)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
+
+
+def _told(run: bytes, on_bytes: Callable[[int], None] | None) -> bytes:
+    if on_bytes:
+        on_bytes(len(run))
+    return run
+
+
+def _open(path: Path | None) -> IO[bytes]:
+    if path is None:
+        return sys.stdin.buffer
+    match path.suffix:
+        case ".gz":
+            return cast(IO[bytes], gzip.open(path, "rb"))
+        case ".xz":
+            return cast(IO[bytes], lzma.open(path, "rb"))
+        case ".bz2":
+            return cast(IO[bytes], bz2.open(path, "rb"))
+        case _:
+            return path.open("rb")

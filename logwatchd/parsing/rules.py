@@ -1,0 +1,180 @@
+"""The masks: what varies from line to line without changing what the line says.
+
+They see keys (see `fold`): every digit that does not carry meaning is a '0' there. Order matters: what is more specific
+comes first. Each rule has a reason and an example, which the tests run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_CLOCK = r"00[:.]00[:.]00(?:[.,:]0{1,9})?"
+_ZONE = r"(?: ?Z\b| ?[+-]00:?00\b| (?:UTC|GMT)\b)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One mask. example: (raw line, its pattern under all rules)."""
+
+    name: str
+    pattern: re.Pattern[str]
+    token: str
+    reason: str
+    example: tuple[str, str]
+
+
+def _rule(name: str, pattern: str, token: str, reason: str, raw: str, masked: str) -> Rule:
+    return Rule(name, re.compile(pattern), token, reason, (raw, masked))
+
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        "uuid",
+        r"(?<![0A-Za-z])[0a-fA-F]{8}-(?:[0a-fA-F]{4}-){3}[0a-fA-F]{12}(?![0A-Za-z])",
+        "<UUID>",
+        "names one object, never a kind of event",
+        "deleting 54fadb41-2c4e-40cd-baed-9335e4c35a9e",
+        "deleting <UUID>",
+    ),
+    _rule(
+        "iso-time",
+        rf"\b(?:0000-00-00|0000/00/00|0000\.00\.00|00/00/00)(?:[T _-]{_CLOCK}{_ZONE})?(?![0A-Za-z])",
+        "<TIME>",
+        "when, not what: ISO 8601, nginx's and Spark's dates, Blue Gene's stamps",
+        "at 2015-10-18T18:01:47,978+02:00 done, was 17/06/09 20:10:40",
+        "at <TIME> done, was <TIME>",
+    ),
+    _rule(
+        "text-time",
+        rf"\b(?:{_DAY},? )?(?:00?[ /-]{_MONTH}[ /-]0000[: ]|{_MONTH} {{1,2}}00? (?:0000 )?){_CLOCK}{_ZONE}(?: 0000\b)?",
+        "<TIME>",
+        "when, not what: syslog's, Apache's and ctime's stamps",
+        "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] Jun  9 06:06:20",
+        "[<TIME>] [<TIME>] <TIME>",
+    ),
+    _rule(
+        "plain-time",
+        rf"\b(?:000000 000000(?= )|0{{8}}[ -]00?:00?:00?(?:[.,:]0{{1,9}})?|[EWIF]0000 {_CLOCK}"
+        rf"|00:00:00(?:[.,]0{{1,9}})?{_ZONE})(?![0A-Za-z:])",
+        "<TIME>",
+        "when, not what: HDFS's and klog's stamps, times without a date",
+        "081109 203615 148 INFO, next at 20:36:15.100",
+        "<TIME> <N> INFO, next at <TIME>",
+    ),
+    _rule(
+        "request",
+        r'"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|[A-Z]{3,7}) /[^"\n]*"',
+        r'"\1 <PATH>"',
+        "the target is what strangers ask for; what the service says of it is the status, which is kept",
+        '"GET /v2/54fadb41/servers/detail?limit=1 HTTP/1.1" status: 200 len: 1893',
+        '"GET <PATH>" status: 200 len: <N>',
+    ),
+    _rule(
+        "path",
+        r"(?<![\w<./>])/(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@]|[\s\"',;)\]]|$)",
+        "<PATH>/",
+        "folders are the installation's choice; the last name says which program or file",
+        "cannot stat /var/lib/app/3/cache.db",
+        "cannot stat <PATH>/cache.db",
+    ),
+    _rule(
+        "mac",
+        r"\b[0a-fA-F]{2}(?:[:-][0a-fA-F]{2}){5}\b",
+        "<MAC>",
+        "names one network card",
+        "DHCPREQUEST from fa:16:3e:7a:0c:11",
+        "DHCPREQUEST from <MAC>",
+    ),
+    _rule(
+        "ipv4",
+        r"(?<![\w.])0{1,3}(?:\.0{1,3}){3}(?:[:/]0{1,5})?(?![\w.]\w)",
+        "<IP>",
+        "names one machine; which one is a matter for the incident, not for the pattern",
+        "rhost=218.188.2.4 to 10.0.0.7:53017",
+        "rhost=<IP> to <IP>",
+    ),
+    _rule(
+        "ipv6",
+        r"(?<![\w:])(?=[:a-fA-F]{0,4}0|[0a-fA-F]{1,4}::?[0a-fA-F])(?:[0a-fA-F]{1,4}(?::[0a-fA-F]{1,4}){3,7}"
+        r"|(?:[0a-fA-F]{1,4}(?::[0a-fA-F]{1,4}){0,6})?::(?:[0a-fA-F]{1,4}(?::[0a-fA-F]{1,4}){0,6})?)(?![\w:])",
+        "<IP>",
+        "as ipv4",
+        "peer fe80::f816:3eff:fe7a:c11 up",
+        "peer <IP> up",
+    ),
+    _rule(
+        "email",
+        r"(?<![\w.+-])[\w+-]{1,64}(?:\.[\w+-]{1,64}){0,8}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}",
+        "<EMAIL>",
+        "names one person",
+        "mail to jo.doe@example.org bounced",
+        "mail to <EMAIL> bounced",
+    ),
+    _rule(
+        "hex",
+        r"\b0x[0a-fA-F]+\b|(?<![\w<])(?=[a-fA-F]{0,64}0)(?=0{0,64}[a-fA-F])(?:[0a-f]{7,128}|[0A-F]{7,128})(?![\w>])",
+        "<HEX>",
+        "addresses, digests and ids",
+        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e",
+        "at <HEX> tenant <HEX>",
+    ),
+    _rule(
+        "prefixed-id",
+        r"\b(txn|usr|user|req|ord|order|sess|session|cus|trace|span|job|task|pod|blk|i|vol|snap)"
+        r"([_-])-?(?=[A-Za-z]{0,63}0)[A-Za-z0]{2,64}\b|\b(txn|usr)(_)[A-Za-z0]+\b",
+        r"\1\3\2\4<ID>",
+        "names one object of the kind that its prefix tells",
+        "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
+        "txn_<ID> charged usr_<ID>, blk_<ID>",
+    ),
+    _rule(
+        "duration",
+        r"(?<![\w.<])0+(?:[.,]0+)? ?(?:ns|us|µs|ms|sec|secs|seconds?|min|mins|minutes?|hours?|days?|s|h|m)\b",
+        "<DURATION>",
+        "how long is a measurement",
+        "took 12ms, then 3.5 seconds",
+        "took <DURATION>, then <DURATION>",
+    ),
+    _rule(
+        "size",
+        r"(?<![\w.<])0+(?:[.,]0+)? ?(?:[kKMGTP]i?B|[Bb]ytes?|[KMGT])(?:/s)?\b",
+        "<SIZE>",
+        "how much is a measurement",
+        "free 12.5 MB of 3GB, read 512 bytes",
+        "free <SIZE> of <SIZE>, read <SIZE>",
+    ),
+    _rule(
+        "random-word",
+        r"(?<![\w<])(?=[A-Za-z]{0,63}0+[A-Za-z]{1,63}0)(?:[A-Za-z]{1,8}0{1,8}|0{1,8}[A-Za-z]{1,8})[A-Za-z0]{4,128}(?![\w>])",
+        "<ID>",
+        "letters and digits in turn: a random name, not a word",
+        "session k3J9x2Qa opened",
+        "session <ID> opened",
+    ),
+    _rule(
+        "number",
+        r"(?:(?<![\w<])[-+])?0+(?:(?:[.,:/x_-]|(?<=0)[eE][+-]?)0+)*",
+        "<N>",
+        "a count, an id, a pid, a version; those that carry meaning were kept before",
+        "worker[1934] v1.10.2: 3/16 done, 1024x768, -5 left on node12",
+        "worker[<N>] v<N>: <N> done, <N>, <N> left on node<N>",
+    ),
+    _rule(
+        "ruler",
+        r"([-=*_#.~+])\1{3,}",
+        r"\1\1\1\1",
+        "a line drawn across a terminal; its length follows the text beside it",
+        "TASK [deploy] ****************",
+        "TASK [deploy] ****",
+    ),
+)
+
+
+def ruleset_version(rules: tuple[Rule, ...] = RULES) -> str:
+    """A hash of what the rules do: two baselines compare only when it is equal."""
+    text = "\n".join(f"{rule.name}\t{rule.pattern.pattern}\t{rule.token}" for rule in rules)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,174 @@
+"""A baseline: what is normal, as an immutable snapshot, and the one file that holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logwatchd.errors import BaselineError
+from logwatchd.parsing.normalise import NORMALISER_VERSION
+from logwatchd.records import Vectors
+
+FORMAT = 1
+_ARRAYS = ("centroids", "radii", "weights")
+_MAX_TEXT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a baseline was made of and by what. threshold: the one that applies; calibrated or given.
+
+    sources: the files it was learned from. built_at: ISO 8601, UTC.
+    """
+
+    format: int
+    embedder: str
+    dimensions: int
+    normaliser: str
+    lines: int
+    patterns: int
+    centroids: int
+    threshold: float
+    threshold_mode: str
+    held_out_lines: int
+    held_out_new_texts: int
+    built_at: str
+    sources: tuple[str, ...]
+    logwatchd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """centroids: float32 (K, D), unit rows. radii: float32 (K,). weights: int64 (K,), lines each.
+
+    examples: up to three patterns a centroid, nearest first. patterns: every known-good pattern and its line count.
+    """
+
+    manifest: Manifest
+    centroids: Vectors
+    radii: NDArray[np.float32]
+    weights: NDArray[np.int64]
+    examples: tuple[tuple[str, ...], ...]
+    patterns: dict[str, int]
+
+
+def save(baseline: Baseline, path: Path) -> None:
+    """Write the file so that a reader sees the old one or the new one, never a part.
+
+    Raises:
+        BaselineError: it cannot be written.
+    """
+    texts = {"examples": baseline.examples, "patterns": baseline.patterns}
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            np.savez(
+                file,
+                manifest=_as_array(asdict(baseline.manifest)),
+                texts=_as_array(texts),
+                centroids=baseline.centroids,
+                radii=baseline.radii,
+                weights=baseline.weights,
+            )
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise BaselineError(
+            f"{path}: the baseline cannot be written: {error.strerror}; name a writable folder with room in it"
+        ) from None
+
+
+def load(path: Path) -> Baseline:
+    """Read and check a baseline file.
+
+    Raises:
+        BaselineError: it is missing, unreadable, damaged, or of another format. No code in it is ever run.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            parts: dict[str, NDArray[Any]] = {name: archive[name] for name in (*_ARRAYS, "manifest", "texts")}
+        manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
+        texts = json.loads(parts["texts"].tobytes())
+        baseline = Baseline(
+            manifest=manifest,
+            centroids=np.ascontiguousarray(parts["centroids"], dtype=np.float32),
+            radii=np.asarray(parts["radii"], dtype=np.float32),
+            weights=np.asarray(parts["weights"], dtype=np.int64),
+            examples=tuple(tuple(str(text) for text in group) for group in texts["examples"]),
+            patterns={str(text): int(count) for text, count in texts["patterns"].items()},
+        )
+    except BaselineError:
+        raise
+    except FileNotFoundError:
+        raise BaselineError(
+            f"{path}: no baseline there; learn one with 'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...'"
+        ) from None
+    except OSError as error:
+        raise BaselineError(f"{path}: the baseline cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        raise BaselineError(f"{path}: not a baseline, or damaged ({type(error).__name__}); build it again") from None
+    _check_arrays(baseline, path)
+    return baseline
+
+
+def check_fits(baseline: Baseline, embedder: str, path: Path) -> None:
+    """Refuse a baseline that this embedder's vectors cannot be compared with.
+
+    Raises:
+        BaselineError: it was made by another embedder.
+    """
+    if baseline.manifest.embedder != embedder:
+        raise BaselineError(
+            f"{path}: made with embedder '{baseline.manifest.embedder}', but the configuration says '{embedder}'; "
+            "build it again or change [embedder]"
+        )
+
+
+def _as_array(value: object) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"), dtype=np.uint8)
+
+
+def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
+    if fields.get("format") != FORMAT:
+        raise BaselineError(
+            f"{path}: baseline format {fields.get('format')}, this logwatchd reads {FORMAT}; build it again"
+        )
+    if fields.get("normaliser") != NORMALISER_VERSION:
+        raise BaselineError(
+            f"{path}: made with normaliser {fields.get('normaliser')}, this logwatchd has {NORMALISER_VERSION}; "
+            "build it again"
+        )
+    return Manifest(**{**fields, "sources": tuple(fields["sources"])})
+
+
+def _check_arrays(baseline: Baseline, path: Path) -> None:
+    rows, manifest = len(baseline.centroids), baseline.manifest
+    good = (
+        baseline.centroids.ndim == 2
+        and rows > 0
+        and baseline.centroids.shape == (manifest.centroids, manifest.dimensions)
+        and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == rows
+        and bool(np.isfinite(baseline.centroids).all())
+        and bool(np.isfinite(baseline.radii).all())
+        and 0 < manifest.threshold < 1
+    )
+    if not good:
+        raise BaselineError(f"{path}: damaged: its arrays do not agree with its manifest; build it again")

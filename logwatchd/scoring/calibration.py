@@ -1,0 +1,50 @@
+"""The threshold, from the baseline alone: how far apart are lines that are normal and yet new?
+
+The last part of the baseline is scored against the first part. What is new there is normal by definition, and its
+distances say how far a new normal line lies from the old ones. Few samples are shrunk towards a prior; a held-out part
+without any new text means that the log is closed, and that every new text is news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+HELD_OUT = 0.3
+PRIOR = 0.25  # what suits the local embedder on logs of ten systems when nothing else is known
+PRIOR_WEIGHT = 20.0  # how many new texts weigh as much as the prior
+CLOSED_LINES = 200.0  # so many held-out lines without a new text begin to say something
+FLOOR, CEILING = 0.02, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold and what it rests on. lines, new_texts: of the held-out part."""
+
+    threshold: float
+    lines: int
+    new_texts: int
+    typical: float | None
+
+
+def calibrate(new_distances: NDArray[np.float32], held_out_lines: int) -> Calibration:
+    """Choose a threshold.
+
+    Args:
+        new_distances: (K,) distance to the nearest older text of each distinct new text in the held-out part.
+        held_out_lines: how many lines that part has.
+
+    Returns:
+        The threshold between FLOOR and CEILING. The median is used, not a high quantile: the tail holds rare but
+        normal events that look like faults in every way but their label, and following it finds nothing at all.
+    """
+    count = len(new_distances)
+    if count == 0:
+        # Rule of three: at most 3/n of further lines are new, so the more lines the more telling a new one is.
+        threshold = PRIOR * min(1.0, CLOSED_LINES / max(1, held_out_lines))
+        return Calibration(max(FLOOR, threshold), held_out_lines, 0, None)
+    typical = float(np.median(new_distances))
+    threshold = (count * typical + PRIOR_WEIGHT * PRIOR) / (count + PRIOR_WEIGHT)
+    return Calibration(float(np.clip(threshold, FLOOR, CEILING)), held_out_lines, count, typical)

@@ -1,0 +1,75 @@
+"""Distinct weighted vectors -> centroids: as many as the data has, up to a bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logwatchd.records import Vectors
+from logwatchd.scoring.embedder import unit_rows
+
+AUTO_MAX = 2000  # beyond it a further centroid costs more time and memory than it adds
+EXAMPLES = 3
+_BATCHES_ABOVE = 20_000  # texts; full k-means takes minutes beyond
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """centroids: float32 (K, D), rows unit length. radii: float32 (K,), cosine distance of the farthest member.
+
+    weights: int64 (K,), lines. members: for each centroid the indices of its EXAMPLES nearest members, nearest first.
+    """
+
+    centroids: Vectors
+    radii: NDArray[np.float32]
+    weights: NDArray[np.int64]
+    members: list[list[int]]
+
+
+def cluster(vectors: Vectors, counts: NDArray[np.int64], wanted: int | None) -> Clusters:
+    """Group distinct texts.
+
+    Args:
+        vectors: float32 (N, D), rows unit length, N >= 1.
+        counts: int64 (N,), how many lines each text stands for.
+        wanted: how many centroids; None for one a text up to AUTO_MAX (rare normal texts are lost in fewer).
+    """
+    limit = min(len(vectors), wanted or AUTO_MAX)
+    labels = np.arange(len(vectors)) if limit == len(vectors) else _kmeans(vectors, counts, limit)
+    return _describe(vectors, counts, labels)
+
+
+def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """Labels (N,) by k-means on the unit sphere. Weights are damped: a text seen a million times is still one text."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+
+    weights = 1.0 + np.log(counts)
+    if len(vectors) > _BATCHES_ABOVE:
+        model = MiniBatchKMeans(wanted, random_state=42, n_init=1, batch_size=4096, max_iter=50)
+    else:
+        model = KMeans(wanted, random_state=42, n_init=1, max_iter=50)
+    return np.asarray(model.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
+
+
+def _describe(vectors: Vectors, counts: NDArray[np.int64], labels: NDArray[np.int64]) -> Clusters:
+    used, labels = np.unique(labels, return_inverse=True)
+    sums = np.zeros((len(used), vectors.shape[1]), dtype=np.float64)
+    np.add.at(sums, labels, vectors * (1.0 + np.log(counts))[:, None])
+    centroids = unit_rows(sums.astype(np.float32))
+    distances = np.empty(len(vectors), dtype=np.float32)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        distances[rows] = 1.0 - np.einsum("ij,ij->i", vectors[rows], centroids[labels[rows]])
+    distances = np.maximum(distances, 0.0)
+    radii = np.zeros(len(used), dtype=np.float32)
+    np.maximum.at(radii, labels, distances)
+    weights = np.bincount(labels, weights=counts, minlength=len(used)).astype(np.int64)
+    members: list[list[int]] = [[] for _ in used]
+    for index in np.argsort(distances, kind="stable"):
+        nearest = members[labels[index]]
+        if len(nearest) < EXAMPLES:
+            nearest.append(int(index))
+    return Clusters(centroids, radii, weights, members)

@@ -1,0 +1,61 @@
+"""Patterns and vectors -> verdicts: the distance to the nearest centroid, compared with the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from logwatchd.records import Level, Nearest, Vectors, Verdict
+from logwatchd.scoring.baseline import Baseline
+
+_ROWS_AT_ONCE = 512
+
+
+class Detector:
+    """Judges patterns against one baseline. Immutable: a reload makes a new one.
+
+    A pattern that the baseline holds is normal, whatever its vector. Any other one is scored by how far it lies
+    outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1.
+    """
+
+    def __init__(self, baseline: Baseline, threshold: float | None = None) -> None:
+        """threshold: None for the baseline's own."""
+        self._baseline = baseline
+        self.threshold = baseline.manifest.threshold if threshold is None else threshold
+
+    @property
+    def baseline(self) -> Baseline:
+        return self._baseline
+
+    def known(self, pattern: str, level: Level) -> Verdict | None:
+        """The verdict on an empty pattern or one that the baseline holds; None when a vector is needed."""
+        if pattern and pattern not in self._baseline.patterns:
+            return None
+        return Verdict(pattern, level, 0.0, self.threshold, anomaly=False, nearest=None)
+
+    def judge(self, patterns: Sequence[str], levels: Sequence[Level], vectors: Vectors) -> list[Verdict]:
+        """Verdicts on unknown patterns; vectors is float32 (len(patterns), D), unit rows."""
+        verdicts: list[Verdict] = []
+        for start in range(0, len(patterns), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            similarities = vectors[rows] @ self._baseline.centroids.T
+            nearest = np.argmax(similarities, axis=1)
+            distances = 1.0 - similarities[np.arange(len(nearest)), nearest]
+            for pattern, level, centroid, distance in zip(
+                patterns[rows], levels[rows], nearest.tolist(), distances.tolist(), strict=True
+            ):
+                verdicts.append(self._verdict(pattern, level, centroid, max(0.0, distance)))
+        return verdicts
+
+    def _verdict(self, pattern: str, level: Level, centroid: int, distance: float) -> Verdict:
+        radius = float(self._baseline.radii[centroid])
+        score = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
+        return Verdict(
+            pattern=pattern,
+            level=level,
+            score=score,
+            threshold=self.threshold,
+            anomaly=score > self.threshold,
+            nearest=Nearest(centroid, distance, radius, self._baseline.examples[centroid]),
+        )

@@ -1,0 +1,48 @@
+"""Which embedder the configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from logwatchd.config import EmbedderSettings
+from logwatchd.errors import ConfigError
+from logwatchd.records import Vectors
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.local import LocalEmbedder
+
+_OFFLINE_RETRIES = 8  # a command that somebody waits for: about two minutes with the client's own pauses
+
+
+def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline: bool = False) -> Embedder:
+    """Build the configured embedder; nothing is connected yet.
+
+    Args:
+        api_key: the openai_api_key secret (SecretStr), or None.
+        offline: for a command that waits for its answer, the client retries by itself.
+
+    Raises:
+        ConfigError: a remote embedder without a key.
+    """
+    if settings.provider == "local":
+        return LocalEmbedder()
+    from pydantic import SecretStr
+
+    from logwatchd.scoring.remote import OpenAIEmbedder
+
+    if not isinstance(api_key, SecretStr):
+        raise ConfigError([f"embedder.provider = {settings.provider}: needs openai_api_key or OPENAI_API_KEY"])
+    return OpenAIEmbedder(settings.model, api_key, settings.base_url, _OFFLINE_RETRIES if offline else 0)
+
+
+def embed_all(
+    embedder: Embedder, texts: Sequence[str], batch_size: int, on_progress: Callable[[int], None] | None = None
+) -> Vectors:
+    """Embed any number of texts in batches; float32 (len(texts), D). on_progress gets how many are done."""
+    parts: list[Vectors] = []
+    for start in range(0, len(texts), batch_size):
+        parts.append(embedder.embed(texts[start : start + batch_size]))
+        if on_progress:
+            on_progress(min(len(texts), start + batch_size))
+    return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)

@@ -1,0 +1,79 @@
+"""Lines -> verdicts through the pattern cache; every line with the same pattern shares its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from logwatchd.records import Level, Vectors, Verdict
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
+
+
+class Judge:
+    """One detector's verdicts on every pattern met. Owned by one thread."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self._lexicon = Lexicon()
+        self._verdicts: dict[PatternId, Verdict] = {}
+        self._vectors: dict[PatternId, Vectors] = {}
+        self._anomalous: set[PatternId] = set()
+
+    def full(self) -> bool:
+        """Whether the cache has reached its bound: make a new Judge before the next block."""
+        return self._lexicon.full()
+
+    def ids_of(self, data: bytes) -> Ids:
+        """int64 (lines,): the pattern of each line of `data`."""
+        return self._lexicon.ids_of(data)
+
+    def pattern(self, pattern_id: PatternId) -> str:
+        return self._lexicon.patterns[pattern_id]
+
+    def undecided(self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level]) -> list[PatternId]:
+        """Those that need a vector first, each once, in order; patterns of skipped levels never do."""
+        wanted: dict[PatternId, None] = {}
+        for pattern_id in pattern_ids:
+            if pattern_id in self._verdicts:
+                continue
+            pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
+            known = self.detector.known(pattern, level)
+            if known is not None:
+                self._verdicts[pattern_id] = known
+            elif level not in skip_levels:
+                wanted[pattern_id] = None
+        return list(wanted)
+
+    def decide(self, pattern_ids: Sequence[PatternId], vectors: Vectors) -> None:
+        """Judge patterns by their vectors, float32 (len(pattern_ids), D)."""
+        patterns = [self._lexicon.patterns[i] for i in pattern_ids]
+        levels = [self._lexicon.levels[i] for i in pattern_ids]
+        for index, verdict in enumerate(self.detector.judge(patterns, levels, vectors)):
+            self._verdicts[pattern_ids[index]] = verdict
+            if verdict.anomaly:
+                self._anomalous.add(pattern_ids[index])
+                self._vectors[pattern_ids[index]] = vectors[index]
+
+    def anomalous(self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level]) -> set[PatternId]:
+        """Which of these decided patterns are anomalies for a source that skips these levels."""
+        found = self._anomalous.intersection(pattern_ids)
+        return {i for i in found if self._lexicon.levels[i] not in skip_levels}
+
+    def verdict(self, pattern_id: PatternId) -> Verdict:
+        """The verdict on a decided pattern, or one that says it was skipped."""
+        verdict = self._verdicts.get(pattern_id)
+        if verdict is None:
+            pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
+            return Verdict(pattern, level, 0.0, self.detector.threshold, anomaly=False, nearest=None, skipped=True)
+        return verdict
+
+    def vector(self, pattern_id: PatternId) -> Vectors:
+        """The embedding of an anomalous pattern, float32 (D,)."""
+        return self._vectors[pattern_id]
+
+    def nearest_to_known(self, pattern_id: PatternId, vector: Vectors) -> Verdict:
+        """The verdict on a pattern with its nearest centroid filled in, also where the baseline holds it."""
+        verdict = self.verdict(pattern_id)
+        measured = self.detector.judge([verdict.pattern], [verdict.level], vector[None, :])[0]
+        return replace(verdict, nearest=measured.nearest)
