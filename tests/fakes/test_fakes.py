@@ -39,7 +39,7 @@ def test_claude_answers_through_the_real_client() -> None:
     with FakeClaude() as fake:
         assert ask(fake) == Words(**WORDS)
         assert fake.history[0]["output_config"]["format"]["type"] == "json_schema"
-        assert fake.requests[0].headers["x-api-key"] == "k"
+        assert fake.requests[0].headers["authorization"] == "Bearer k"
 
 
 @pytest.mark.parametrize(
