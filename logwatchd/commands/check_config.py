@@ -1,0 +1,154 @@
+"""`logwatchd check-config`: everything that is wrong with a configuration at once, or what it amounts to now."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logwatchd import config
+from logwatchd.config import Config
+from logwatchd.errors import BaselineError, ConfigError, Exit
+from logwatchd.records import SourceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What one source's paths and globs find now. nothing: those that find no file. unreadable: files, by this user."""
+
+    source: SourceSpec
+    files: tuple[str, ...]
+    nothing: tuple[str, ...]
+    unreadable: tuple[str, ...]
+
+
+def run(config_path: Path) -> Exit:
+    """Print problems and warnings to stderr, one line each, or a summary to stdout.
+
+    Returns:
+        OK, or CONFIG when the daemon would refuse to start with this configuration.
+    """
+    try:
+        loaded = config.load(config_path)
+        baseline = _baseline(loaded)
+    except ConfigError as error:
+        return _refuse(error.problems)
+    except BaselineError as error:
+        return _refuse([f"{config_path}: baseline.path = {error}"])
+    matches = [look(source) for source in loaded.sources]
+    for line in warnings(matches):
+        print(f"warning: {line}", file=sys.stderr)
+    if sys.stdout.isatty():
+        _print_table(loaded, matches)
+    files = len({file for match in matches for file in match.files})
+    parts = [
+        f"{_counted(len(matches), 'source')} with {_counted(files, 'file')} now",
+        baseline,
+        f"embedder {_embedder(loaded)}",
+        f"analysis {_switch(loaded.analysis_enabled)}",
+        f"slack {_switch(loaded.slack_enabled)}",
+    ]
+    print(f"{config_path}: OK: {'; '.join(parts)}")
+    return Exit.OK
+
+
+def look(source: SourceSpec) -> Matches:
+    """Find a source's files without opening them."""
+    found: dict[str, None] = {}
+    nothing = []
+    for pattern in source.paths:
+        files = [path for path in sorted(glob.iglob(pattern, recursive=True)) if Path(path).is_file()]
+        found.update(dict.fromkeys(files))
+        if not files:
+            nothing.append(pattern)
+    unreadable = tuple(path for path in found if not os.access(path, os.R_OK))
+    return Matches(source, tuple(found), tuple(nothing), unreadable)
+
+
+def warnings(matches: Sequence[Matches]) -> list[str]:
+    """What may be meant so, but rarely is; one line each."""
+    lines = config.unknown_overrides()
+    owner: dict[str, int] = {}
+    for number, match in enumerate(matches, start=1):
+        key = f"source[{number}].paths"
+        lines += [f"{key} = {pattern!r}: finds no file now; it is watched for" for pattern in match.nothing]
+        lines += [
+            f"{path}: not readable by {_user()}; the daemon's user needs to be in the file's group, such as adm"
+            for path in match.unreadable
+        ]
+        for path in match.files:
+            first = owner.setdefault(path, number)
+            if first != number:
+                lines.append(f"{path}: found by source[{first}] and source[{number}]; the first one has it")
+    return lines
+
+
+def _baseline(loaded: Config) -> str:
+    """The baseline in a few words.
+
+    Raises:
+        BaselineError: the daemon would refuse it.
+    """
+    from logwatchd.scoring import baseline
+
+    path = loaded.settings.baseline.path
+    snapshot = baseline.load(path)
+    baseline.check_fits(snapshot, _embedder(loaded), path)
+    manifest, wanted = snapshot.manifest, loaded.settings.baseline.threshold
+    threshold = manifest.threshold if wanted == "auto" else wanted
+    counts = f"{_counted(manifest.patterns, 'pattern')}, {_counted(manifest.centroids, 'centroid')}"
+    return f"baseline {path} ({counts}, threshold {threshold:.3g})"
+
+
+def _embedder(loaded: Config) -> str:
+    """The name of the vector space that the configuration asks for."""
+    settings = loaded.settings.embedder
+    if settings.provider == "local":
+        from logwatchd.scoring.local import LocalEmbedder
+
+        return LocalEmbedder.name
+    return f"{settings.provider}:{settings.model}"
+
+
+def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("paths", "service", "start at", "not embedded", "files now", title=escape(str(loaded.path)))
+    for match in matches:
+        source = match.source
+        table.add_row(
+            escape("\n".join(source.paths)),
+            escape(source.service or "(from the line)"),
+            source.start_at,
+            ", ".join(level.name for level in sorted(source.skip_levels)) or "-",
+            str(len(match.files)),
+        )
+    Console().print(table)
+
+
+def _refuse(problems: Sequence[str]) -> Exit:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return Exit.CONFIG
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _user() -> str:
+    """The present user's name, or number where it has none."""
+    try:
+        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return f"user {os.geteuid()}"
