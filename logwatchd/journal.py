@@ -38,6 +38,24 @@ class Event(StrEnum):
     STAGE_DIED = "a stage died; stopping so that the supervisor can start anew"
     STAGE_HANGS = "a stage makes no progress"
 
+    # files
+    FILE_FOUND = "file found"
+    FILE_IGNORED = "file ignored"
+    FILE_UNREADABLE = "file cannot be read; it is tried again"
+    FILE_ROTATED = "file rotated"
+    FILE_TRUNCATED = "file truncated"
+    FILE_REPLACED = "file is another one than before"
+    FILE_RELEASED = "file released"
+    LINES_LOST = "bytes were truncated away before they were read"
+    LINE_CUT = "line is too long and was cut"
+    POLLING_ONLY = "inotify cannot be used; polling only"
+    WATCHER_DIED = "the inotify thread died"
+    CHECKPOINTS_DAMAGED = "the record of read positions is damaged"
+    CHECKPOINTS_UNWRITABLE = "read positions cannot be written"
+    CHECKPOINTS_WRITABLE = "read positions can be written again"
+    OUTPUT_UNWRITABLE = "the output cannot be written; reading waits until it can"
+    OUTPUT_WRITABLE = "the output can be written again"
+
     # scoring
     EMBEDDING_FAILED = "embedding fails; new texts wait, and so does the reading of their files"
     EMBEDDING_RECOVERED = "embedding works again"
