@@ -1,0 +1,35 @@
+"""Fixtures that tests of several parts share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """For tests that call `journal.configure`: leaves structlog and logging as they were."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which only the configuration file speaks."""
+    secrets = {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "SLACK_WEBHOOK_URL", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"}
+    for name in list(os.environ):
+        if name.startswith("LOGWATCHD_") or name in secrets:
+            monkeypatch.delenv(name)
