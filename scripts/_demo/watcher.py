@@ -1,0 +1,186 @@
+"""logwatchd itself as the demonstration sees it: its command line, its readiness, and every word that it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _demo import children
+from _demo.children import ChildError
+from _demo.verdict import Told
+
+READY_TIMEOUT_S = 20.0
+_LAST_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Claude's analysis of an alert."""
+
+    alert_id: str
+    likely_cause: str
+    severity: str
+    suggested_action: str
+
+
+def logwatchd(*arguments: str) -> list[str]:
+    """The command that was installed beside this Python."""
+    return [str(Path(sys.executable).parent / "logwatchd"), *arguments]
+
+
+def learn(baseline: Path, config: Path, logs: list[Path]) -> str:
+    """Build the baseline; what the command said last.
+
+    Raises:
+        ChildError: it failed.
+    """
+    command = logwatchd("baseline", "build", "--output", str(baseline), "--config", str(config), *map(str, logs))
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=children.environment(), timeout=60
+    )
+    said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
+    if done.returncode != 0:
+        raise ChildError(f"'logwatchd baseline build' failed with status {done.returncode}: {said[-1]}")
+    return said[-1]
+
+
+class Watcher:
+    """Owns the `logwatchd run` process, its readiness socket and the thread that reads its log."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._told: list[Told] = []
+        self._words: list[Words] = []
+        self._last: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader = threading.Thread(target=self._read, name="watcher", daemon=True)
+
+    def __enter__(self) -> Watcher:
+        # An abstract address needs no file, so that a long folder name cannot make it too long.
+        address = f"logwatchd-demo-{os.getpid()}-{secrets.token_hex(4)}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as readiness:
+            readiness.bind("\0" + address)
+            readiness.settimeout(0.1)
+            self._process = subprocess.Popen(
+                logwatchd("run", "--config", str(self._config)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=children.environment({"NOTIFY_SOCKET": f"@{address}"}),
+                start_new_session=True,
+            )
+            try:
+                self._reader.start()
+                self._wait_until_ready(readiness)
+            except BaseException:
+                self.__exit__()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._reader.join(children.STOP_TIMEOUT_S)
+            children.stop(self._process)
+
+    def _wait_until_ready(self, readiness: socket.socket) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                if b"READY=1" in readiness.recv(4096).split(b"\n"):
+                    return
+            except TimeoutError:
+                self.check()
+        raise ChildError(f"'logwatchd run' was not ready after {READY_TIMEOUT_S:.0f} s; it said:\n{self.last_words()}")
+
+    def check(self) -> None:
+        """Raises ChildError when logwatchd has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            self._reader.join(1.0)
+            raise ChildError(f"'logwatchd run' ended with {self._process.returncode}; it said:\n{self.last_words()}")
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Every alert so far."""
+        with self._lock:
+            return tuple(self._told)
+
+    @property
+    def words(self) -> tuple[Words, ...]:
+        """Every analysis so far."""
+        with self._lock:
+            return tuple(self._words)
+
+    def last_words(self) -> str:
+        with self._lock:
+            return "\n".join(self._last)
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        for raw in self._process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            at = time.time()
+            entry = _object(line)
+            told, words = told_of(entry, at), words_of(entry)
+            with self._lock:
+                self._last.append(line)
+                if told:
+                    self._told.append(told)
+                if words:
+                    self._words.append(words)
+
+
+def _object(line: str) -> Mapping[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def told_of(entry: Mapping[str, Any], at: float) -> Told | None:
+    """The alert that a log entry of logwatchd is, if it is one."""
+    if not {"alert_id", "line", "score"} <= entry.keys():
+        return None
+    return Told(
+        at=at,
+        alert_id=str(entry["alert_id"]),
+        service=str(entry.get("service", "")),
+        line=str(entry["line"]),
+        score=float(entry["score"]),
+        threshold=float(entry.get("threshold", 0)),
+        severity=str(entry.get("severity", "")),
+        nearest=_strings(entry.get("nearest")),
+        differs=_strings(entry.get("differs")),
+    )
+
+
+def words_of(entry: Mapping[str, Any]) -> Words | None:
+    """The analysis that a log entry of logwatchd is, if it is one."""
+    if not {"alert_id", "likely_cause"} <= entry.keys():
+        return None
+    return Words(
+        alert_id=str(entry["alert_id"]),
+        likely_cause=str(entry["likely_cause"]),
+        severity=str(entry.get("severity", "")),
+        suggested_action=str(entry.get("suggested_action", "")),
+    )
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
