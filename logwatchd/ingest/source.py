@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,9 @@ class IngestStatus:
 
 class Source(Protocol):
     """A stage that delivers blocks into the queue it was given, and commits them afterwards."""
+
+    on_wake: Callable[[], None]
+    """Called, from any thread, when there may be something new to read; the wiring sets it."""
 
     @property
     def name(self) -> str: ...

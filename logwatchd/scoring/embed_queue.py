@@ -13,7 +13,7 @@ from logwatchd.journal import Event, logger
 from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import Embedder
 
-OnVectors = Callable[[Sequence[str], Vectors], None]
+OnVectors = Callable[[Sequence[str], Vectors, str], None]  # texts, their vectors, the embedder's name
 
 _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 30.0
@@ -46,6 +46,19 @@ class EmbedQueue:
         self.texts = 0
         self.wake: Callable[[], None] = lambda: None
 
+    def use(self, embedder: Embedder, dimensions: int, batch_size: int, max_wait_ms: int) -> None:
+        """Embed with this from the next batch on. Call it before the first turn; any thread may call it again.
+
+        dimensions: what the vectors have to have; a service that answers with others is refused.
+        """
+        with self._lock:
+            self._embedder = embedder
+            self._dimensions = dimensions
+            self._batch_size = batch_size
+            self._max_wait_s = max_wait_ms / 1000 if embedder.remote else 0.0  # waiting saves calls; here are none
+            self._retry_at = 0.0
+        self.wake()
+
     def submit(self, texts: Sequence[str]) -> None:
         """Ask for the vectors of texts; those that wait already are not asked for twice. Any thread may call it."""
         now = clock.monotonic()
@@ -74,17 +87,23 @@ class EmbedQueue:
             if now < due_at:
                 return due_at - now
             batch = [text for text, _ in zip(self._waiting, range(self._batch_size), strict=False)]
+            embedder, dimensions = self._embedder, self._dimensions
         try:
-            vectors = self._embedder.embed(batch)
+            vectors = embedder.embed(batch)
+            if vectors.shape[1] != dimensions:
+                raise PermanentError(
+                    f"{embedder.name}: vectors have {vectors.shape[1]} dimensions, the baseline's have {dimensions}; "
+                    "build the baseline again or correct embedder.model"
+                )
         except (RetryableError, PermanentError) as error:
             return self._put_off(error)
         self._recover()
         with self._lock:
             for text in batch:
-                del self._waiting[text]
+                self._waiting.pop(text, None)
         self.calls += 1
         self.texts += len(batch)
-        self._on_vectors(batch, vectors)
+        self._on_vectors(batch, vectors, embedder.name)
         return 0.0
 
     def _put_off(self, error: RetryableError | PermanentError) -> float:

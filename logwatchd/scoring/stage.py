@@ -63,7 +63,7 @@ class ScoreStage:
         self._waiting: list[_Waiting] = []
         self._context: OrderedDict[tuple[int, int], deque[bytes]] = OrderedDict()
         self._lock = threading.Lock()
-        self._arrived: deque[tuple[Sequence[str], Vectors]] = deque()
+        self._arrived: deque[tuple[Sequence[str], Vectors, str]] = deque()
         self._next_detector: Detector | None = None
         self._storing_fails = False
         self.lines = 0
@@ -71,14 +71,14 @@ class ScoreStage:
         self.wake: Callable[[], None] = lambda: None
 
     @property
-    def patterns_waiting(self) -> int:
+    def blocks_waiting(self) -> int:
         """Blocks that wait for verdicts."""
         return len(self._waiting)
 
-    def give(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Vectors that were asked for; float32 (len(texts), D). Any thread may call it."""
+    def give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
+        """Vectors that were asked for; float32 (len(texts), D), by the embedder of that name. Any thread may call it."""
         with self._lock:
-            self._arrived.append((texts, vectors))
+            self._arrived.append((texts, vectors, embedder))
         self.wake()
 
     def swap(self, detector: Detector) -> None:
@@ -95,8 +95,10 @@ class ScoreStage:
             self._next_detector = None
         if detector is not None:
             self._start_anew(detector)
-        for texts, vectors in arrived:
-            self._learn(texts, vectors)
+        for texts, vectors, embedder in arrived:
+            # What an embedder of before a reload still answers lies in another space; it was asked for again.
+            if embedder == self._judge.detector.baseline.manifest.embedder:
+                self._learn(texts, vectors)
         for block in self._queue.take():
             if self._judge.full():
                 self._judge = Judge(self._judge.detector)

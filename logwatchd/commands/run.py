@@ -1,0 +1,22 @@
+"""`logwatchd run`: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logwatchd import config, journal
+from logwatchd.errors import Exit
+
+
+def run(config_path: Path) -> Exit:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, BaselineError, StateError: it could not start; one clear line each.
+    """
+    found = config.load(config_path)
+    secrets = found.secrets
+    journal.configure(secrets=(secrets.openai_api_key, secrets.anthropic_api_key, secrets.slack_webhook_url))
+    from logwatchd.daemon import Daemon
+
+    return Daemon(found).run()

@@ -1,0 +1,206 @@
+"""The daemon: wiring, signals, reload, sd_notify, shutdown."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+from datetime import datetime
+from types import FrameType
+
+from logwatchd import __version__, clock, config, journal, status_file
+from logwatchd.alerting.wiring import Alerting
+from logwatchd.assembly import scoring_of
+from logwatchd.config import Config
+from logwatchd.errors import ConfigError, Exit, LogwatchdError
+from logwatchd.ingest.files import FileSource
+from logwatchd.ingest.lock import StateLock
+from logwatchd.journal import Event
+from logwatchd.pipeline import Pipeline
+from logwatchd.stage import StageThread
+from logwatchd.status_file import DaemonStatus, Reloads, State
+from logwatchd.supervisor import Supervisor
+
+SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
+_TICK_S = 1.0
+_STATUS_EVERY_S = 5.0
+_HANGS_AFTER_S = 60.0  # a worker may wait half a minute for a service that does not answer
+
+_log = journal.logger("daemon")
+
+
+class Daemon:
+    """Owns the signals, the configuration in force and the life of every thread."""
+
+    def __init__(self, found: Config) -> None:
+        """Build everything that can fail; nothing runs yet.
+
+        Raises:
+            StateError: the state folder cannot be used, or another daemon uses it.
+            BaselineError, ConfigError: see `assembly.scoring_of`.
+        """
+        self._config = found
+        self._state_dir = found.settings.state_dir
+        self._supervisor = Supervisor()
+        self._messages: queue.SimpleQueue[int | str] = queue.SimpleQueue()
+        self._state: State = "starting"
+        self._reloads = Reloads()
+        self._started_at: datetime = clock.utc_now()
+        self._exit = Exit.OK
+        self._hanging: set[str] = set()
+        self._status_due = 0.0
+        self._lines_before = (clock.monotonic(), 0)
+        self._scoring = scoring_of(found)
+        self._lock = StateLock(self._state_dir)
+        try:
+            self._alerting = Alerting(found, on_crash=self._crashed)
+            self._pipeline = Pipeline(
+                lambda blocks: FileSource(found.sources, blocks, self._state_dir),
+                self._scoring,
+                self._alerting.desk.observe,
+                self._crashed,
+            )
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def run(self) -> Exit:
+        """Run until a signal ends it; returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        _log.info(Event.STARTING, version=__version__, config=str(self._config.path))
+        self._tell("starting")
+        self._alerting.start()
+        self._pipeline.start()
+        try:
+            self._serve()
+        finally:
+            self._shut_down()
+        return self._exit
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """Only enqueues: a handler may interrupt anything. The second request to stop is not a request."""
+        if number != signal.SIGHUP and self._state == "stopping":
+            os._exit(128 + number)
+        self._messages.put(number)
+
+    def _crashed(self, stage: str, error: BaseException) -> None:
+        """Called from the dying thread."""
+        _log.critical(Event.STAGE_DIED, stage=stage, exc_info=error)
+        self._messages.put(stage)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                message = self._messages.get(timeout=self._tick_s())
+            except queue.Empty:
+                self._tick(clock.monotonic())
+                continue
+            if message == signal.SIGHUP:
+                self._reload()
+            elif isinstance(message, int):
+                return
+            else:
+                self._exit = Exit.FAILED
+                return
+
+    def _tick_s(self) -> float:
+        watchdog_s = self._supervisor.watchdog_interval_s
+        return min(_TICK_S if self._state == "ready" else 0.05, watchdog_s or _TICK_S)
+
+    def _tick(self, now: float) -> None:
+        if self._state == "starting" and self._pipeline.source.ready():
+            self._become_ready()
+        hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > _HANGS_AFTER_S}
+        for name in hanging - self._hanging:
+            _log.critical(Event.STAGE_HANGS, stage=name)
+        self._hanging = hanging
+        if not hanging:
+            self._supervisor.alive()
+        if now >= self._status_due:
+            self._status_due = now + _STATUS_EVERY_S
+            self._tell(self._state)
+
+    def _become_ready(self) -> None:
+        counters = self._counters()
+        self._tell("ready")
+        self._supervisor.ready()
+        _log.info(Event.READY, files=counters["files"], threshold=round(self._scoring.detector.threshold, 4))
+
+    def _threads(self) -> tuple[StageThread, ...]:
+        return (*self._pipeline.threads, *self._alerting.threads)
+
+    def _reload(self) -> None:
+        """Everything that can fail comes first; on a failure the old state stays whole."""
+        before = self._state
+        self._supervisor.reloading()
+        self._tell("reloading")
+        count = self._reloads.count + 1
+        try:
+            found = config.load(self._config.path)
+            if found.settings.state_dir != self._state_dir:
+                raise ConfigError(
+                    [f"{found.path}: state_dir = '{found.settings.state_dir}': cannot change in a reload; restart"]
+                )
+            scoring = scoring_of(found)
+            self._alerting.reconfigure(found)
+        except LogwatchdError as error:
+            self._reloads = Reloads(count, last_ok=False, last_error=str(error))
+            _log.error(Event.RELOAD_REFUSED, reason=str(error))
+        else:
+            self._pipeline.swap(scoring)
+            self._pipeline.source.reconfigure(found.sources)
+            self._config, self._scoring = found, scoring
+            self._reloads = Reloads(count, last_ok=True)
+            _log.info(Event.RELOADED, threshold=round(scoring.detector.threshold, 4))
+        self._tell(before)
+        if before == "ready":
+            self._supervisor.ready()
+
+    def _shut_down(self) -> None:
+        deadline = clock.monotonic() + SHUTDOWN_S
+        self._supervisor.stopping()
+        self._tell("stopping")
+        _log.info(Event.STOPPING)
+        drained = self._pipeline.stop(SHUTDOWN_S / 2)
+        self._alerting.close(deadline - clock.monotonic())
+        _log.info(Event.STOPPED, drained=drained, **self._counters())
+        self._lock.release()
+
+    def _counters(self) -> dict[str, int | float]:
+        ingest, alerts = self._pipeline.source.status(), self._alerting.status()
+        return {
+            "files": ingest.files,
+            "lines": self._pipeline.score.lines,
+            "anomalies": self._pipeline.score.anomalies,
+            "embedding_calls": self._pipeline.embed.calls,
+            "texts_waiting": self._pipeline.embed.waiting(),
+            "unread_bytes": ingest.unread_bytes,
+            "truncations": ingest.truncations,
+            "incidents_open": alerts.incidents_open,
+            "alerts_pending": alerts.pending,
+        }
+
+    def _tell(self, state: State) -> None:
+        """Status for systemd and for other commands; a full disk must not end the watch."""
+        self._state = state
+        now, counters = clock.monotonic(), self._counters()
+        before, lines = self._lines_before
+        rate = (counters["lines"] - lines) / max(now - before, 1e-3)
+        self._lines_before = (now, int(counters["lines"]))
+        parts = [
+            f"{state}: {counters['files']} files, {rate:,.0f} lines/s",
+            f"{counters['incidents_open']} incidents open",
+        ]
+        if self._pipeline.embed.trouble:
+            parts.append(f"embedding fails, {counters['texts_waiting']} texts wait")
+        if self._reloads.last_ok is False:
+            parts.append(f"last reload refused: {self._reloads.last_error}")
+        self._supervisor.status("; ".join(parts))
+        try:
+            status_file.write(
+                self._state_dir,
+                DaemonStatus(os.getpid(), __version__, state, self._started_at, self._reloads, counters),
+            )
+        except OSError as error:
+            _log.warning(Event.STATUS_NOT_WRITTEN, file=str(self._state_dir / status_file.FILE_NAME), reason=error.strerror)

@@ -1,0 +1,100 @@
+"""The stages between a log file and the alert desk, their threads and their wake-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logwatchd import clock
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.source import Source
+from logwatchd.records import Block, Vectors
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.embed_queue import EmbedQueue
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.stage import OnAnomalies, ScoreStage
+from logwatchd.stage import OnCrash, StageThread
+
+_DRAIN_SLICE_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What a line is judged with, as one immutable snapshot that a reload replaces whole."""
+
+    detector: Detector
+    embedder: Embedder
+    batch_size: int
+    max_wait_ms: int
+
+
+class Pipeline:
+    """Owns the tail, score and embed threads.
+
+    tail -> BlockQueue (bounded until committed) -> score -> on_anomalies, then the position is committed.
+    """
+
+    def __init__(
+        self,
+        make_source: Callable[[BlockQueue], Source],
+        scoring: Scoring,
+        on_anomalies: OnAnomalies,
+        on_crash: OnCrash,
+    ) -> None:
+        self.queue = BlockQueue()
+        self.source = make_source(self.queue)
+        self.embed = EmbedQueue(self._give)
+        self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done)
+        self._use(scoring)
+        self._tail_thread = StageThread(self.source, on_crash)
+        self._score_thread = StageThread(self.score, on_crash)
+        self._embed_thread = StageThread(self.embed, on_crash)
+        self.queue.on_block = self._score_thread.wake
+        self.score.wake = self._score_thread.wake
+        self.queue.on_room = self._tail_thread.wake
+        self.source.on_wake = self._tail_thread.wake
+        self.embed.wake = self._embed_thread.wake
+
+    @property
+    def threads(self) -> tuple[StageThread, ...]:
+        return (self._embed_thread, self._score_thread, self._tail_thread)
+
+    def start(self) -> None:
+        """Start the consumers before the producers."""
+        for thread in self.threads:
+            thread.start()
+
+    def swap(self, scoring: Scoring) -> None:
+        """Judge by this from the next turn on; lines that wait are judged by it as well."""
+        self._use(scoring)
+        self.score.swap(scoring.detector)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Stop reading, finish what was read, stop the threads, write the checkpoints.
+
+        Returns:
+            Whether everything that was read has been dealt with. What has not is read again at the next start.
+        """
+        deadline = clock.monotonic() + timeout_s
+        self._tail_thread.stop()
+        self._tail_thread.join(timeout_s)
+        while self.queue.in_flight and clock.monotonic() < deadline and not self.embed.trouble:
+            self._score_thread.wake()
+            self._score_thread.join(_DRAIN_SLICE_S)
+        for thread in (self._score_thread, self._embed_thread):
+            thread.stop()
+        for thread in (self._score_thread, self._embed_thread):
+            thread.join(deadline - clock.monotonic())
+        self.source.close()
+        return self.queue.in_flight == 0
+
+    def _use(self, scoring: Scoring) -> None:
+        dimensions = scoring.detector.baseline.manifest.dimensions
+        self.embed.use(scoring.embedder, dimensions, scoring.batch_size, scoring.max_wait_ms)
+
+    def _give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
+        self.score.give(texts, vectors, embedder)
+
+    def _done(self, block: Block) -> None:
+        self.source.commit(block)
+        self.queue.done(block)
