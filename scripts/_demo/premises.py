@@ -86,6 +86,11 @@ class Premises:
         return self._shop.pid
 
     @property
+    def upstream_pid(self) -> int:
+        assert self._upstream is not None
+        return self._upstream.pid
+
+    @property
     def photos(self) -> Path:
         """The photos' folder as the shop sees it, from outside of its namespace."""
         inside = self.folder / "photos"

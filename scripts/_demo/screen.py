@@ -43,7 +43,7 @@ class Screen:
             Text.assemble(
                 ("\nlogwatchd", "bold"),
                 " learns what a log normally says, and tells you about what it has never said before.\n",
-                "Here it watches a small web shop with real requests, database and upstream service; then things break.\n",
+                "It watches a small web shop here: real customers, database and upstream service. Then things break.\n",
             )
         )
 
