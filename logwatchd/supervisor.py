@@ -39,7 +39,7 @@ class Supervisor:
 
     def status(self, text: str) -> None:
         """The line that `systemctl status` shows; what is not ASCII becomes '?': sdnotify would drop the message."""
-        line = " ".join(text.split()).encode("ascii", "replace").decode("ascii")
+        line = "".join(char if " " <= char <= "~" else "?" for char in " ".join(text.split()))
         self._tell(f"STATUS={line[:_MAX_STATUS_CHARS]}")
 
     def alive(self) -> None:

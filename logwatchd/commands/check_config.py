@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
 import sys
@@ -10,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from logwatchd import config
+from logwatchd import clock, config
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, ConfigError, Exit
+from logwatchd.ingest.names import is_compressed_name
+from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.records import SourceSpec
 
 
@@ -34,7 +35,7 @@ def run(config_path: Path) -> Exit:
     """
     try:
         loaded = config.load(config_path)
-        baseline = _baseline(loaded)
+        scoring = _scoring(loaded)
     except ConfigError as error:
         return _refuse(error.problems)
     except BaselineError as error:
@@ -47,8 +48,7 @@ def run(config_path: Path) -> Exit:
     files = len({file for match in matches for file in match.files})
     parts = [
         f"{_counted(len(matches), 'source')} with {_counted(files, 'file')} now",
-        baseline,
-        f"embedder {_embedder(loaded)}",
+        scoring,
         f"analysis {_switch(loaded.analysis_enabled)}",
         f"slack {_switch(loaded.slack_enabled)}",
     ]
@@ -57,11 +57,14 @@ def run(config_path: Path) -> Exit:
 
 
 def look(source: SourceSpec) -> Matches:
-    """Find a source's files without opening them."""
+    """Find a source's files as the daemon does, without opening them."""
     found: dict[str, None] = {}
     nothing = []
+    listings = Listings()
+    listings.begin(clock.monotonic())
     for pattern in source.paths:
-        files = [path for path in sorted(glob.iglob(pattern, recursive=True)) if Path(path).is_file()]
+        paths = sorted(Glob(pattern).expand(listings))
+        files = [path for path in paths if Path(path).is_file() and not is_compressed_name(path)]
         found.update(dict.fromkeys(files))
         if not files:
             nothing.append(pattern)
@@ -87,31 +90,21 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
     return lines
 
 
-def _baseline(loaded: Config) -> str:
-    """The baseline in a few words.
+def _scoring(loaded: Config) -> str:
+    """Baseline and embedder in a few words.
 
     Raises:
-        BaselineError: the daemon would refuse it.
+        BaselineError: the daemon would refuse the baseline.
     """
-    from logwatchd.scoring import baseline
+    from logwatchd.assembly import scoring_of
 
-    path = loaded.settings.baseline.path
-    snapshot = baseline.load(path)
-    baseline.check_fits(snapshot, _embedder(loaded), path)
-    manifest, wanted = snapshot.manifest, loaded.settings.baseline.threshold
-    threshold = manifest.threshold if wanted == "auto" else wanted
-    counts = f"{_counted(manifest.patterns, 'pattern')}, {_counted(manifest.centroids, 'centroid')}"
-    return f"baseline {path} ({counts}, threshold {threshold:.3g})"
-
-
-def _embedder(loaded: Config) -> str:
-    """The name of the vector space that the configuration asks for."""
-    settings = loaded.settings.embedder
-    if settings.provider == "local":
-        from logwatchd.scoring.local import LocalEmbedder
-
-        return LocalEmbedder.name
-    return f"{settings.provider}:{settings.model}"
+    scoring = scoring_of(loaded)
+    manifest = scoring.detector.baseline.manifest
+    return (
+        f"baseline {loaded.settings.baseline.path} ({_counted(manifest.patterns, 'pattern')}, "
+        f"{_counted(manifest.centroids, 'centroid')}, threshold {scoring.detector.threshold:.3g}); "
+        f"embedder {scoring.embedder.name}"
+    )
 
 
 def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:
