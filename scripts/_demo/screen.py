@@ -14,10 +14,14 @@ from rich.text import Text
 
 from _demo.verdict import Told, Verdict
 from _demo.watcher import Words
+from logwatchd.alerting.text import clip, visible
 
 _PLAIN_WIDTH = 110
 _MAX_WIDTH = 120
 _QUARTERS = 4
+_MAX_JOINED = 2
+_MAX_LISTED = 3
+_MAX_LINE_CHARS = 400
 
 
 def open_console() -> Console:
@@ -107,12 +111,20 @@ class Screen:
         self._framed(
             f"{title}: score {told.score:.2f} (threshold {told.threshold:.2f}){when}",
             [
-                Text(told.line, "bold"),
+                Text(_foreign(told.line), "bold"),
                 *_listed("new in it", [", ".join(told.differs)] if told.differs else []),
                 *_listed("nearest normal lines", told.nearest),
             ],
             "yellow" if false_alarm else "red",
         )
+
+    def joined(self, lines: Sequence[str]) -> None:
+        """What else belongs to the incidents of a fault: the first kinds of lines that speak for themselves."""
+        telling = [line for line in lines if line[:1].strip() and not line.startswith("Traceback")][:_MAX_JOINED]
+        for line in telling:
+            self._console.print(Text("    + ", "dim") + Text(_foreign(line)), soft_wrap=True)
+        if rest := len(lines) - len(telling):
+            self._console.print(Text(f"    + {rest} more kinds of lines, such as those of the traceback", "dim"))
 
     def words(self, words: Words) -> None:
         """Claude's analysis of an incident."""
@@ -158,13 +170,20 @@ class Screen:
         style, word = ("bold green", "passed") if verdict.passed else ("bold red", "FAILED")
         self._console.print(Text(f"{word}: {counted}, in {took_s:.0f} s", style))
         for reason in verdict.reasons():
-            self._console.print(Text(f"  {reason}", "red"), soft_wrap=True)
+            self._console.print(Text(f"  {_foreign(reason)}", "red"), soft_wrap=True)
 
     def error(self, text: str) -> None:
         self._console.print(Text(f"demo: {text}", "bold red"), soft_wrap=True)
 
 
+def _foreign(text: str) -> str:
+    """Text of a log or a model, harmless for a terminal and not endless."""
+    return clip(visible(text), _MAX_LINE_CHARS)
+
+
 def _listed(label: str, items: Sequence[str]) -> list[Text]:
-    return [Text.assemble((f"{label}: ", "dim"), item) for item in items[:1]] + [
-        Text.assemble(" " * (len(label) + 2), item) for item in items[1:3]
+    """The first items, the first of them behind its label."""
+    return [
+        Text.assemble((f"{label}: " if number == 0 else " " * (len(label) + 2), "dim"), _foreign(item))
+        for number, item in enumerate(items[:_MAX_LISTED])
     ]

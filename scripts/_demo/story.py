@@ -87,6 +87,7 @@ class _Story:
         self._windows: list[Window] = []
         self._shown: set[str] = set()
         self._worded: set[str] = set()
+        self._joined = 0
 
     def open_shop(self) -> None:
         with self._screen.step("opening the shop") as done:
@@ -154,6 +155,9 @@ class _Story:
                 self._wait(lambda: False, SETTLE_S)
             else:
                 self._screen.missed(fault.name, time.monotonic() - began)
+        joined = self._watcher.joined
+        self._screen.joined([one.line for one in joined[self._joined :]])
+        self._joined = len(joined)
         before = self._traffic.sent
         self._wait(lambda: False, RECOVERY_S)
         self._screen.note(f"mended; {self._traffic.sent - before} requests served since")

@@ -19,9 +19,19 @@ from typing import Any
 from _demo import children
 from _demo.children import ChildError
 from _demo.verdict import Told
+from logwatchd.journal import Event
 
 READY_TIMEOUT_S = 20.0
 _LAST_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A line of another kind that logwatchd put to an incident of which it had told before."""
+
+    alert_id: str
+    line: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Watcher:
         self._config = config
         self._lock = threading.Lock()
         self._told: list[Told] = []
+        self._joined: list[Joined] = []
         self._words: list[Words] = []
         self._last: deque[str] = deque(maxlen=_LAST_WORDS)
         self._process: subprocess.Popen[bytes] | None = None
@@ -118,6 +129,12 @@ class Watcher:
             return tuple(self._told)
 
     @property
+    def joined(self) -> tuple[Joined, ...]:
+        """Every line so far that joined an incident and was the first of its kind in it."""
+        with self._lock:
+            return tuple(self._joined)
+
+    @property
     def words(self) -> tuple[Words, ...]:
         """Every analysis so far."""
         with self._lock:
@@ -134,11 +151,13 @@ class Watcher:
             line = raw.decode("utf-8", "replace").rstrip()
             at = time.time()
             entry = _object(line)
-            told, words = told_of(entry, at), words_of(entry)
+            told, joined, words = told_of(entry, at), joined_of(entry), words_of(entry)
             with self._lock:
                 self._last.append(line)
                 if told:
                     self._told.append(told)
+                if joined:
+                    self._joined.append(joined)
                 if words:
                     self._words.append(words)
 
@@ -153,34 +172,35 @@ def _object(line: str) -> Mapping[str, Any]:
 
 def told_of(entry: Mapping[str, Any], at: float) -> Told | None:
     """The alert that a log entry of logwatchd is, if it is one."""
-    if not {"alert_id", "line", "score"} <= entry.keys():
+    if entry.get("event") != Event.ANOMALY.name:
         return None
     return Told(
         at=at,
-        alert_id=str(entry["alert_id"]),
-        service=str(entry.get("service", "")),
+        alert_id=str(entry["alert"]),
+        service=str(entry["service"]),
         line=str(entry["line"]),
         score=float(entry["score"]),
-        threshold=float(entry.get("threshold", 0)),
-        severity=str(entry.get("severity", "")),
-        nearest=_strings(entry.get("nearest")),
-        differs=_strings(entry.get("differs")),
+        threshold=float(entry["threshold"]),
+        severity=str(entry["severity"]),
+        nearest=tuple(map(str, entry["nearest"])),
+        differs=tuple(map(str, entry["differs"])),
     )
+
+
+def joined_of(entry: Mapping[str, Any]) -> Joined | None:
+    """The growth of an incident that a log entry of logwatchd tells, if it does."""
+    if entry.get("event") != Event.INCIDENT_GREW.name:
+        return None
+    return Joined(str(entry["alert"]), str(entry["line"]), str(entry["reason"]))
 
 
 def words_of(entry: Mapping[str, Any]) -> Words | None:
     """The analysis that a log entry of logwatchd is, if it is one."""
-    if not {"alert_id", "likely_cause"} <= entry.keys():
+    if entry.get("event") != Event.ANALYSIS.name:
         return None
     return Words(
-        alert_id=str(entry["alert_id"]),
+        alert_id=str(entry["alert"]),
         likely_cause=str(entry["likely_cause"]),
-        severity=str(entry.get("severity", "")),
-        suggested_action=str(entry.get("suggested_action", "")),
+        severity=str(entry["severity"]),
+        suggested_action=str(entry["suggested_action"]),
     )
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()

@@ -38,8 +38,8 @@ class _Present:
     def reload(self) -> None:
         try:
             self.settings = read_settings(self._file)
-        except SettingsError:
-            log.exception("settings not reloaded, the old ones stay in force")
+        except SettingsError as error:
+            log.exception("settings not reloaded, the old ones stay in force: %s", error)
         else:
             log.info("settings reloaded: %s", self.settings.to_toml().strip().replace("\n", ", "))
 

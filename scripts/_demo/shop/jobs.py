@@ -33,8 +33,8 @@ class Jobs(threading.Thread):
             turn += 1
             try:
                 job()
-            except Exception:
-                log.exception("job %s failed", job.__name__.removeprefix("_"))
+            except Exception as error:
+                log.exception("job %s failed: %s", job.__name__.removeprefix("_"), error)
 
     def stop(self) -> None:
         self._stopping.set()

@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:
             status, content = status_of(error), {"error": "not your fault, please try again"}
             took_ms = (time.monotonic() - began) * 1000
-            log.exception("%s %s failed with %d after %.0f ms", self.command, url.path, status, took_ms)
+            log.exception("%s %s failed with %d after %.0f ms: %s", self.command, url.path, status, took_ms, error)
         answer = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
