@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -273,22 +275,24 @@ def _repeated_paths(given: dict[str, Any], file: Path) -> list[str]:
     return problems
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
-    """The file's tables.
-
-    Raises:
-        ConfigError: it is missing, unreadable or not TOML.
-    """
+@contextmanager
+def _file_problems(file: Path, others: list[str]) -> Iterator[None]:
+    """Turns what goes wrong while the file is read into ConfigError; `others` are told along with it."""
     try:
-        # Looked at before it is opened: a FIFO would wait for a writer for ever.
-        mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise ConfigError([no_regular_file("configuration", file, mode)])
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        yield
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([unreadable("configuration", file, error)]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([not_toml(file, error)]) from None
+        raise ConfigError([unreadable("configuration", file, error), *others]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError([not_toml(file, error), *others]) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    """The file's tables. See `_file_problems` for what it raises."""
+    # Looked at before it is opened: a FIFO would wait for a writer for ever.
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise ConfigError([no_regular_file("configuration", file, mode)])
+    return tomllib.loads(file.read_bytes().decode())
 
 
 def load(file: Path = DEFAULT_PATH) -> Config:
@@ -298,10 +302,8 @@ def load(file: Path = DEFAULT_PATH) -> Config:
         ConfigError: with every problem at once, one line each.
     """
     secrets, problems = read_secrets()
-    try:
+    with _file_problems(file, problems):
         tables = _read_toml(file)
-    except ConfigError as error:
-        raise ConfigError(error.problems + problems) from None
     given: dict[str, Any] = {}
 
     class FromFile(Settings):
@@ -315,7 +317,8 @@ def load(file: Path = DEFAULT_PATH) -> Config:
             return values
 
     try:
-        settings = FromFile()  # type: ignore[call-arg]  # its sources supply them
+        with _file_problems(file, problems):  # it may have changed since
+            settings = FromFile()  # type: ignore[call-arg]  # its sources supply them
     except ValidationError as error:
         problems = problems_of(error, file, tables, Settings, ENV_PREFIX) + problems
         settings = None

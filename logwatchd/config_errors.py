@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -40,13 +40,13 @@ def no_regular_file(what: str, file: Path, mode: int) -> str:
     return f"{file}: is {kind}, not a {what} file; name the file itself"
 
 
-def not_toml(file: Path, error: tomllib.TOMLDecodeError) -> str:
+def not_toml(file: Path, error: Exception) -> str:
     """One line for a file that is no TOML, with the two mistakes that its parser's words do not tell."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if text.startswith("\ufeff"):
+        marked = file.read_bytes().startswith(codecs.BOM_UTF8)
+    except OSError:
+        marked = False
+    if marked:
         return f"{file}: begins with a byte order mark; save it as UTF-8 without one"
     return f"{file}: not valid TOML: {error}; text stands in quotes, and a key once in its table"
 

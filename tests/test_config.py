@@ -1,0 +1,246 @@
+"""Configuration as an operator writes it: what is accepted, and the line that each mistake gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd import config
+from logwatchd.config import Config
+from logwatchd.errors import ConfigError, Exit
+from logwatchd.records import Level
+
+pytestmark = pytest.mark.usefixtures("no_overrides")
+
+SOURCE = '[[source]]\npaths = ["/var/log/app.log"]\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "logwatchd.toml"
+
+
+def load(file: Path, text: str) -> Config:
+    file.write_text(text)
+    return config.load(file)
+
+
+def problems(file: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(file, text)
+    assert raised.value.exit_code is Exit.CONFIG
+    assert all("\n" not in problem for problem in raised.value.problems)
+    return [problem.replace(str(file), "FILE") for problem in raised.value.problems]
+
+
+def test_the_least_configuration_has_every_default(file: Path) -> None:
+    found = load(file, SOURCE)
+    assert found.settings.state_dir == Path("/var/lib/logwatchd")
+    assert found.settings.baseline.path == Path("/var/lib/logwatchd/baseline")
+    (source,) = found.sources
+    assert (source.paths, source.service, source.start_at) == (("/var/log/app.log",), None, "end")
+    assert source.skip_levels == frozenset({Level.DEBUG})
+    assert not found.analysis_enabled
+    assert not found.slack_enabled
+
+
+def test_systemd_names_the_state_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/private/logwatchd:/other")
+    found = load(file, SOURCE)
+    assert found.settings.state_dir == Path("/var/lib/private/logwatchd")
+    assert found.settings.baseline.path == Path("/var/lib/private/logwatchd/baseline")
+
+
+def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGWATCHD_WORKERS__THREADS", "9")
+    monkeypatch.setenv("LOGWATCHD_SOURCE", '[{"paths": ["/from/environment"]}]')
+    found = load(file, SOURCE + "[workers]\nthreads = 2\n")
+    assert found.settings.workers.threads == 9
+    assert found.sources[0].paths == ("/from/environment",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", 'FILE: source: missing; add a [[source]] table with paths = ["/var/log/..."]'),
+        (
+            '[source]\npaths = ["/x"]',
+            "FILE: source: is one table, and there may be several; write [[source]] with two brackets",
+        ),
+        ("[[source]]\n", "FILE: source[1].paths: missing; add it"),
+        ("[[source]]\npaths = []", "FILE: source[1].paths = []: "),
+        ('[[source]]\npaths = "/x"', "FILE: source[1].paths = '/x': input should be a valid list"),
+        ('[[source]]\npaths = ["x.log"]', "FILE: source[1].paths[1] = 'x.log': give an absolute path or glob"),
+        (
+            '[[source]]\npaths = ["/a\\nb"]',
+            "FILE: source[1].paths[1] = '/a\\nb': no path holds a NUL byte or a line break",
+        ),
+        (SOURCE + 'skip_levels = ["LOUD"]', "FILE: source[1].skip_levels[1] = 'LOUD': is no level: use one of UNKNOWN"),
+        (SOURCE + 'start_at = "middle"', "FILE: source[1].start_at = 'middle': input should be 'end' or 'beginning'"),
+        (SOURCE + "[embeder]", "FILE: embeder: unknown key; did you mean 'embedder'?"),
+        (
+            SOURCE + "colour = 1",
+            "FILE: source[1].colour: unknown key; known keys here: paths, service, start_at, skip_levels",
+        ),
+        ("embedder = 3\n" + SOURCE, "FILE: embedder = 3: a table is needed; write [embedder] and its keys below"),
+        (SOURCE + "[workers]\nthreads = 0", "FILE: workers.threads = 0: input should be greater than or equal to 1"),
+        (
+            SOURCE + "[baseline]\nthreshold = 1.5",
+            "FILE: baseline.threshold = 1.5: input should be less than 1, or 'auto'",
+        ),
+        (SOURCE + '[baseline]\npath = "b"', "FILE: baseline.path = 'b': give an absolute path"),
+        ('state_dir = "x"\n' + SOURCE, "FILE: state_dir = 'x': give an absolute path"),
+        (SOURCE + '[slack]\nenabled = "perhaps"', "FILE: slack.enabled = 'perhaps': "),
+        (
+            SOURCE + '[analysis]\nbase_url = "ftp://x"',
+            "FILE: analysis.base_url = 'ftp://x': an address that begins with http",
+        ),
+        (
+            SOURCE + SOURCE,
+            "FILE: source[2].paths[1] = '/var/log/app.log': stands in source[1].paths[1] as well; name it once",
+        ),
+        ("x = [", "FILE: not valid TOML: "),
+        ("a = 1\na = 2", "FILE: not valid TOML: "),
+        ("\ufeff" + SOURCE, "FILE: begins with a byte order mark; save it as UTF-8 without one"),
+        (
+            SOURCE + '[embedder]\nprovider = "openai"',
+            "FILE: embedder.provider = openai: needs a secret and there is none; ",
+        ),
+        (SOURCE + "[analysis]\nenabled = true", "FILE: analysis.enabled = true: needs a secret and there is none; "),
+        (SOURCE + "[slack]\nenabled = true", "FILE: slack.enabled = true: needs a secret and there is none; "),
+    ],
+)
+def test_one_mistake_gets_one_line(text: str, line: str, file: Path) -> None:
+    (said,) = problems(file, text)
+    assert said.startswith(line)
+
+
+def test_every_mistake_is_told_at_once(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "hooks.example.com/secret-part")
+    monkeypatch.setenv("LOGWATCHD_WORKERS__THREADS", "many")
+    (tmp_path / "anthropic_api_key").mkdir()
+    said = problems(
+        file,
+        """
+        bogus = 1
+        [[source]]
+        paths = ["/a", "b"]
+        [[source]]
+        paths = ["/a"]
+        [embedder]
+        provider = "openai"
+        batch_size = 0
+        """,
+    )
+    for part in (
+        "bogus: unknown key",
+        "source[1].paths[2] = 'b'",
+        "source[2].paths[1] = '/a'",
+        "embedder.batch_size = 0",
+        "environment variable LOGWATCHD_WORKERS__THREADS: workers.threads = 'many'",
+        "embedder.provider = openai: needs a secret",
+        "anthropic_api_key: the credential file cannot be read: Is a directory",
+        "slack_webhook_url: not an address",
+    ):
+        assert sum(part in line for line in said) == 1, part
+    assert len(said) == 8
+    assert "secret-part" not in "".join(said)
+
+
+def test_an_override_that_is_no_json_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGWATCHD_SOURCE", "/var/log/x")
+    (said,) = problems(file, SOURCE)
+    assert said.startswith("environment variable LOGWATCHD_SOURCE: is not JSON: ")
+
+
+def test_an_override_of_nothing_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGWATCHD_EMBEDER__PROVIDER", "openai")
+    monkeypatch.setenv("LOGWATCHD_EMBEDDER__PROVIDER", "local")
+    monkeypatch.setenv("LOGWATCHD_STATE_DIR", "/x")
+    (line,) = config.unknown_overrides()
+    assert line.startswith("environment variable LOGWATCHD_EMBEDER__PROVIDER: ")
+
+
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "latin").write_bytes(b'x = "\xff"')
+    for path, words in [
+        (tmp_path, "is a folder, not a configuration file"),
+        (tmp_path / "pipe", "is a pipe, not a configuration file"),
+        (Path("/dev/null"), "is a device, not a configuration file"),
+        (tmp_path / "nothing", "no such configuration file"),
+        (tmp_path / "latin", "the configuration file is not UTF-8 (byte 5)"),
+        (tmp_path / "latin" / "x", "cannot be read: Not a directory"),
+    ]:
+        with pytest.raises(ConfigError) as raised:
+            config.load(path)
+        (line,) = raised.value.problems
+        assert line.startswith(f"{path}: ")
+        assert words in line
+
+
+class TestSecrets:
+    def test_a_credential_wins_over_the_environment(
+        self, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "from-environment")
+        monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
+        (tmp_path / "anthropic_api_key").write_text("from-credential\n")
+        found = load(file, SOURCE)
+        assert found.secrets.anthropic_api_key is not None
+        assert found.secrets.anthropic_api_key.get_secret_value() == "from-credential"
+        assert found.secrets.openai_api_key is not None
+        assert found.secrets.openai_api_key.get_secret_value() == "from-environment"
+        assert found.analysis_enabled
+        assert "from-" not in repr(found) + str(found)
+
+    def test_a_feature_that_is_off_stays_off_with_a_secret(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.example.com/x")
+        assert load(file, SOURCE).slack_enabled
+        assert not load(file, SOURCE + "[slack]\nenabled = false").slack_enabled
+
+
+@given(st.binary(max_size=200))
+def test_no_file_makes_a_traceback(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        with pytest.raises(ConfigError):  # no such content has a valid [[source]]
+            config.load(Path(file.name))
+
+
+value = st.recursive(
+    st.booleans() | st.integers(-10, 10) | st.text(max_size=5) | st.sampled_from(["auto", "openai", "/x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["paths", "x", "enabled"]), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(config.Settings.model_fields)), value))
+def test_any_tables_end_in_a_configuration_or_in_lines(tables: dict[str, object]) -> None:
+    with tempfile.NamedTemporaryFile("w") as file:
+        for key, given_value in tables.items():
+            file.write(f"{key} = {_toml(given_value)}\n")
+        file.flush()
+        try:
+            said = [str(source) for source in config.load(Path(file.name)).sources]
+        except ConfigError as error:
+            said = error.problems
+    assert said
+    assert all(said)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value).replace("\x7f", "\\u007f")
