@@ -1,0 +1,125 @@
+"""`logwatchd tail`: the daemon's own ingest alone, into a file, for people who ask what it sees."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+from collections import deque
+from pathlib import Path
+
+from logwatchd import clock, config, journal
+from logwatchd.errors import Exit, UsageError
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.files import FileSource
+from logwatchd.ingest.lock import StateLock
+from logwatchd.ingest.source import Source
+from logwatchd.journal import Event
+from logwatchd.records import Block
+from logwatchd.stage import StageThread
+
+RETRY_S = 1.0
+IDLE_S = 3600.0
+STOP_S = 20.0
+
+_log = journal.logger("tail")
+
+
+class Appender:
+    """A stage that appends every block to a file, and only then commits it."""
+
+    def __init__(self, blocks: BlockQueue, source: Source, output: Path) -> None:
+        """Open the output, creating it if it is missing.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        self._blocks = blocks
+        self._source = source
+        self._output = output
+        self._waiting: deque[Block] = deque()
+        self._written = 0  # of the first that waits
+        self._failing = False
+        try:
+            self._handle = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise UsageError(f"--output {output}: cannot be written: {error.strerror}; name another file") from None
+
+    @property
+    def name(self) -> str:
+        return "append"
+
+    def run_once(self, now: float) -> float:
+        self._waiting.extend(self._blocks.take())
+        try:
+            while self._waiting:
+                self._append(self._waiting[0])
+                block = self._waiting.popleft()
+                self._source.commit(block)
+                self._blocks.done(block)
+        except OSError as error:
+            if not self._failing:
+                self._failing = True
+                _log.error(
+                    Event.OUTPUT_UNWRITABLE,
+                    path=str(self._output),
+                    reason=error.strerror,
+                    message=f"{self._output}: cannot be written: {error.strerror}; reading waits until it can",
+                )
+            return RETRY_S
+        if self._failing:
+            self._failing = False
+            _log.info(Event.OUTPUT_WRITABLE, path=str(self._output), message=f"{self._output}: can be written again")
+        return IDLE_S
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def _append(self, block: Block) -> None:
+        """Raises OSError; what was written by then is not written again."""
+        view = memoryview(block.data)
+        while self._written < len(view):
+            self._written += os.write(self._handle, view[self._written :])
+        self._written = 0
+
+
+def run(config_path: Path, output: Path) -> Exit:
+    """Follow the configured files and append their lines to `output`, byte for byte, until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, StateError, UsageError: nothing was started.
+    """
+    settings = config.load(config_path)
+    state_dir = settings.settings.state_dir
+    with StateLock(state_dir):
+        blocks = BlockQueue()
+        source = FileSource(settings.sources, blocks, Checkpoints(state_dir))
+        appender = Appender(blocks, source, output)
+        try:
+            return _follow(blocks, source, appender)
+        finally:
+            source.close()
+            appender.close()
+
+
+def _follow(blocks: BlockQueue, source: FileSource, appender: Appender) -> Exit:
+    events: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: events.put(None))
+    reading = StageThread(source, lambda name, error: events.put(error))
+    appending = StageThread(appender, lambda name, error: events.put(error))
+    source.on_wake = blocks.on_room = reading.wake
+    blocks.on_block = appending.wake
+    for thread in (reading, appending):
+        thread.start()
+    error = events.get()
+    deadline = clock.monotonic() + STOP_S
+    for thread in (reading, appending):
+        thread.stop()
+        thread.join(deadline - clock.monotonic())
+    if error is not None:
+        _log.error(Event.STAGE_DIED, exc_info=error)
+        return Exit.FAILED
+    appender.run_once(clock.monotonic())  # what was read when the appender had already stopped
+    return Exit.OK

@@ -1,0 +1,119 @@
+"""Recognises the copy that `copytruncate` makes of a file before it empties it, and what to do with it.
+
+As long as the original is whole, its lines come from there. Once it is truncated, what was not read of it is read from
+the copy. A copy that grows into something else is a file of its own from there on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from enum import Enum, auto
+
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.followed import Followed, Register
+from logwatchd.ingest.handles import Handles
+from logwatchd.ingest.identity import Role, holds, same_prefix
+from logwatchd.records import FileId
+
+PutAside = Callable[[str, FileId, Role, int | None, int], None]
+
+
+class Kinship(Enum):
+    """What a file under a rotated name is to the file under the live name."""
+
+    NONE = auto()
+    COPY = auto()  # of what is there now, as far as it goes
+    REMAINDER = auto()  # of what was there before it was truncated: it still holds what was not read
+
+
+def kinship(handle: int, original: Followed) -> Kinship:
+    """Compare an open file with the one that has its live name, and with what that was before.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    lapse = original.lapse
+    if lapse is not None and lapse.position.offset > 0 and holds(handle, lapse.position):
+        return Kinship.REMAINDER
+    original_handle = original.reader.handle
+    if original_handle is None:
+        return Kinship.NONE
+    size, original_size = os.fstat(handle).st_size, os.fstat(original_handle).st_size
+    if size <= original_size and same_prefix(handle, original_handle, size):
+        return Kinship.COPY
+    return Kinship.NONE
+
+
+def inherit(heir: Followed, original: Followed) -> None:
+    """Read from the copy what was not read of a file before it was truncated, and before that file is read on.
+
+    Raises:
+        OSError: the copy cannot be read.
+    """
+    if original.lapse is None:
+        raise ValueError("only a truncated file leaves something")
+    heir.reader.seek(original.lapse.position.offset)
+    heir.role, heir.original = Role.FOLLOWED, None
+    heir.suspect = True
+    heir.sequence, original.sequence = original.sequence, heir.sequence
+    original.bereaved = False
+
+
+class Copies:
+    """Owner: the tail thread."""
+
+    def __init__(self, register: Register, checkpoints: Checkpoints, handles: Handles, put_aside: PutAside) -> None:
+        self._register = register
+        self._checkpoints = checkpoints
+        self._handles = handles
+        self._put_aside = put_aside
+
+    def examine(self, copy: Followed) -> None:
+        """Find out whether it still is a copy, now that one of the two has changed."""
+        original = copy.original
+        if original is None or not self._handles.ensure(copy) or not self._handles.ensure(original):
+            return
+        try:
+            size = copy.reader.size()
+            mine, theirs = copy.reader.handle, original.reader.handle
+            if mine is None or theirs is None:
+                return
+            if size <= original.reader.size() and same_prefix(mine, theirs, size):
+                copy.verified = size
+                return
+            copy.reader.seek_last_line(copy.verified)
+        except OSError as error:
+            self._handles.trouble(copy, error)
+            return
+        copy.role, copy.original = Role.FOLLOWED, None
+        copy.behind = True
+        self._checkpoints.record(copy.reader.position())
+
+    def bequeath(self, original: Followed) -> None:
+        """The original was truncated: its best copy goes on where reading stopped, the others are done with."""
+        copies = sorted(self._register.copies_of(original), key=lambda copy: copy.verified, reverse=True)
+        for copy in copies:
+            if original.bereaved and self._is_remainder(copy, original):
+                inherit(copy, original)
+                copy.behind = copy.size > copy.reader.offset
+                self._checkpoints.record(copy.reader.position())
+            else:
+                self.discard(copy)
+
+    def discard(self, copy: Followed) -> None:
+        """All that it holds was read from its original."""
+        try:
+            if self._handles.ensure(copy):
+                self._put_aside(copy.reader.path, copy.reader.id, Role.IGNORED, copy.reader.handle, copy.size)
+        except OSError as error:
+            self._handles.trouble(copy, error)
+            return
+        self._register.drop(copy)
+
+    def _is_remainder(self, copy: Followed, original: Followed) -> bool:
+        try:
+            handle = copy.reader.handle if self._handles.ensure(copy) else None
+            return handle is not None and kinship(handle, original) is Kinship.REMAINDER
+        except OSError:
+            return False

@@ -1,0 +1,237 @@
+"""Follows files: what is known of them is turned into blocks of whole lines, as far as there is room for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from logwatchd import clock, journal
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.followed import Followed, Place
+from logwatchd.ingest.identity import Position
+from logwatchd.ingest.ledger import Ledger
+from logwatchd.ingest.reader import Chunk, Stop
+from logwatchd.ingest.roster import Roster
+from logwatchd.ingest.source import IngestStatus
+from logwatchd.ingest.wakeup import Wakeup
+from logwatchd.journal import Event
+from logwatchd.records import Block, FileId, SourceSpec
+
+ACTIVE_POLL_S = 0.25
+IDLE_POLL_S = 1.0
+ACTIVE_S = 5.0  # after the last line
+SURVEY_SHARE = 9  # a survey that took t is followed by 9 t without one, however much happens
+MIN_PAUSE_S = 0.005
+FINISH_S = 2.0  # a rotated file's unfinished last line is delivered when it has not grown for so long
+GRACE_S = 60.0  # a file that lost its live name is held open for so long after its last change
+FILE_BYTES_A_TURN = 4 << 20
+TURN_BYTES = 16 << 20
+
+_log = journal.logger("tail")
+
+
+def _nobody() -> None:
+    """Nobody is to be woken yet."""
+
+
+class FileSource:
+    """The `Source` of files. `run_once`, `close`: the tail thread; the rest: any thread.
+
+    Lines are delivered at least once, and exactly once unless the process is killed. What is committed is the end of
+    the last whole line. A line that is longer than 1 MiB is cut there; NULs at a line's beginning are dropped.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[SourceSpec],
+        queue: BlockQueue,
+        checkpoints: Checkpoints,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self.on_wake: Callable[[], None] = _nobody
+        self._queue = queue
+        self._checkpoints = checkpoints
+        self._grace_s = grace_s
+        self._ledger = Ledger()
+        self._roster = Roster(specs, checkpoints, self._ledger)
+        self._stirred = threading.Event()
+        self._wakeup = Wakeup(self._stir)
+        self._lock = threading.Lock()
+        self._next_specs: Sequence[SourceSpec] | None = None
+        self._survey_at = self._earliest_survey_at = 0.0
+        self._active_until = 0.0
+        self._after = -1  # the sequence of the file that was read last: the next turn begins behind it
+        self._status = IngestStatus()
+        self._lines = self._bytes = 0
+        self._surveyed = self._drained = False
+
+    @property
+    def name(self) -> str:
+        return "tail"
+
+    def run_once(self, now: float) -> float:
+        with self._lock:
+            specs, self._next_specs = self._next_specs, None
+        if specs is not None:
+            self._roster.configure(specs)
+            self._survey_at = now
+        if now >= self._survey_at or (self._stirred.is_set() and now >= self._earliest_survey_at):
+            self._survey(now)
+        unread = self._read(now)
+        self._drained = not unread
+        if unread and self._queue.room():
+            return 0.0
+        if self._stirred.is_set():
+            return max(0.0, min(self._survey_at, self._earliest_survey_at) - clock.monotonic())
+        return max(0.0, self._survey_at - clock.monotonic())
+
+    def commit(self, block: Block) -> None:
+        position = self._ledger.commit(block)
+        if position is not None:
+            self._checkpoints.record(position)
+
+    def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
+        with self._lock:
+            self._next_specs = tuple(specs)
+        self._surveyed = False
+        self.on_wake()
+
+    def ready(self) -> bool:
+        return self._surveyed
+
+    def drained(self) -> bool:
+        return self._surveyed and self._drained
+
+    def status(self) -> IngestStatus:
+        return replace(
+            self._status,
+            lines=self._lines,
+            bytes=self._bytes,
+            inotify_overflows=self._wakeup.overflows,
+            dead_emitters=self._wakeup.deaths,
+            polling_only=self._wakeup.polling_only,
+        )
+
+    def close(self) -> None:
+        self._wakeup.close()
+        self._roster.close()
+        self._checkpoints.close()
+
+    def _stir(self) -> None:
+        """Something happened in a watched folder. Called by the inotify thread."""
+        self._stirred.set()
+        self.on_wake()
+
+    def _survey(self, now: float) -> None:
+        roster = self._roster
+        self._stirred.clear()
+        began = clock.monotonic()
+        watched = roster.folders()
+        self._wakeup.arm(watched, now)
+        roster.survey(now)
+        folders = roster.folders()
+        if folders != watched:
+            # Not watched while they were looked at for the first time: look again.
+            self._wakeup.arm(folders, now)
+            self._stirred.set()
+        for file, lapse in roster.last_words:
+            self._say_last_words(file, lapse.position, lapse.partial)
+        roster.last_words.clear()
+        self._finish(now)
+        roster.release(now, self._grace_s)
+        self._checkpoints.tend(now, roster.keys)
+        self._take_stock()
+        ended = clock.monotonic()
+        self._earliest_survey_at = ended + max(MIN_PAUSE_S, SURVEY_SHARE * (ended - began))
+        active = now < self._active_until
+        self._survey_at = max(now + (ACTIVE_POLL_S if active else IDLE_POLL_S), self._earliest_survey_at)
+        with self._lock:
+            self._surveyed = self._next_specs is None
+
+    def _read(self, now: float) -> bool:
+        """Deliver what there is room for; True if some of it is still unread."""
+        files = [file for file in self._roster.files if file.behind]
+        if not files:
+            return False
+        self._active_until = now + ACTIVE_S
+        self._survey_at = min(self._survey_at, now + ACTIVE_POLL_S) if now < self._survey_at else self._survey_at
+        files.sort(key=lambda file: file.sequence)
+        held: set[str] = set()  # lineages whose older file is not read to its end yet
+        turn: list[Followed] = []
+        for file in files:
+            if file.lineage not in held:
+                held.add(file.lineage)
+                turn.append(file)
+        turn = [file for file in turn if file.sequence > self._after] + [f for f in turn if f.sequence <= self._after]
+        left = TURN_BYTES
+        for file in turn:
+            if left <= 0 or not self._queue.room():
+                break
+            left -= self._read_file(file, min(left, FILE_BYTES_A_TURN))
+            self._after = file.sequence
+        return any(file.behind for file in files)
+
+    def _read_file(self, file: Followed, budget: int) -> int:
+        """Deliver up to `budget` bytes and a block more; returns how many were read."""
+        reader, start = file.reader, file.reader.offset
+        try:
+            while self._queue.room() and reader.offset - start < budget:
+                result = reader.read(file.size)
+                if isinstance(result, Stop):
+                    file.behind = False
+                    if result is Stop.REPLACED:
+                        file.stamp = None  # the survey finds out what became of it
+                        self._survey_at = 0.0
+                    break
+                self._deliver(file, result, reader.id, reader.position())
+        except OSError as error:
+            self._roster.handles.trouble(file, error)
+        return reader.offset - start
+
+    def _deliver(self, file: Followed, chunk: Chunk, id: FileId, position: Position) -> None:
+        if not chunk.data:
+            if self._ledger.is_idle(file.key):
+                self._checkpoints.record(position)
+            return
+        if position.skipping and not file.cut_said:
+            file.cut_said = True
+            _log.warning(
+                Event.LINE_CUT, path=file.reader.path, message=f"{file.reader.path}: a line of over 1 MiB is cut"
+            )
+        self._lines += chunk.data.count(b"\n")
+        self._bytes += len(chunk.data)
+        self._ledger.emit(position)
+        self._queue.put(
+            Block(source=file.spec, path=file.reader.path, file=id, offset=chunk.offset, data=chunk.data, end=chunk.end)
+        )
+
+    def _finish(self, now: float) -> None:
+        """Deliver unfinished last lines of files that lost their live name and do not grow any more."""
+        for file in self._roster.files:
+            reader = file.reader
+            if file.place is Place.LIVE or not reader.partial or file.behind or now - file.changed_at < FINISH_S:
+                continue
+            if reader.is_open and self._queue.room():
+                chunk = reader.finish()
+                if chunk is not None:
+                    self._deliver(file, chunk, reader.id, reader.position())
+
+    def _say_last_words(self, file: Followed, position: Position, partial: bytes) -> None:
+        """Deliver the unfinished last line of what a file was before it was truncated."""
+        chunk = Chunk(partial + b"\n", position.offset, position.offset + len(partial))
+        self._deliver(file, chunk, position.file, replace(position, offset=chunk.end))
+
+    def _take_stock(self) -> None:
+        files = self._roster.files
+        tally = self._roster.tally
+        self._status = IngestStatus(
+            files=sum(file.place is Place.LIVE for file in files),
+            open_handles=sum(file.reader.is_open for file in files),
+            unread_bytes=sum(file.size - file.reader.offset for file in files if file.behind),
+            rotations=tally.rotations,
+            truncations=tally.truncations,
+            truncated_unread_bytes=tally.truncated_unread_bytes,
+            resets=tally.resets,
+        )

@@ -1,0 +1,121 @@
+"""A file that is known by its identity, what is to be done with it, and the register of all of them."""
+
+# ruff: noqa: PTH120 - paths are plain strings here: a thousand of them are looked at every second
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from logwatchd.ingest.identity import FileKey, Role, Stamp
+from logwatchd.ingest.reader import Lapse, Reader
+from logwatchd.records import SourceSpec
+
+
+class Place(Enum):
+    """Where a file is at present."""
+
+    LIVE = auto()  # at a configured name
+    RENAMED = auto()  # at another name, in a folder that is looked at
+    NOWHERE = auto()  # deleted or moved away: only an open handle still leads to it
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """One file. Owner: the tail thread.
+
+    lineage: the name that it and those before and after it were written under; they are read one after the other, in
+    the order of `sequence`. size, stamp: what the last look at it told. looks_left: how often it is examined again
+    though its stamp stays the same, for a change within a tick of the clock leaves no trace in it. suspect: to be
+    examined before it is read on. behind: there are bytes to read. changed_at: monotonic seconds of the last change.
+    lapse: what it was before it was truncated; bereaved: and nobody has yet asked what became of the unread rest.
+    original: the file of which it is a copy, `verified` bytes of it so far. start_at_end: it could not be opened when
+    it was first seen, and had this size then. problem: why it cannot be read. link_folder: where a link at its path
+    leads to. cut_said: that it holds over-long lines was said.
+    """
+
+    reader: Reader
+    spec: SourceSpec
+    lineage: str
+    sequence: int
+    place: Place
+    changed_at: float
+    role: Role = Role.FOLLOWED
+    size: int = 0
+    size_before: int = 0
+    stamp: Stamp | None = None
+    looks_left: int = 0
+    turn: int = 0
+    suspect: bool = True
+    behind: bool = False
+    lapse: Lapse | None = None
+    bereaved: bool = False
+    original: Followed | None = None
+    verified: int = 0
+    start_at_end: int | None = None
+    problem: str | None = None
+    link_folder: str | None = None
+    cut_said: bool = False
+
+    @property
+    def key(self) -> FileKey:
+        return self.reader.key
+
+    def look(self, stamp: Stamp, now: float) -> None:
+        """Take in what a stat told."""
+        if stamp != self.stamp:
+            self.size_before, self.size = self.size, stamp.size
+            self.stamp = stamp
+            self.changed_at = now
+            self.looks_left = 1
+            self.suspect = True
+        elif self.looks_left:
+            self.looks_left -= 1
+            self.suspect = True
+
+    def label(self, path: str, place: Place) -> None:
+        """It is here now."""
+        self.place = place
+        self.reader.path = path
+        self.reader.live = place is Place.LIVE
+        folder = os.path.dirname(path)
+        real = os.path.dirname(os.path.realpath(path))
+        self.link_folder = real if place is Place.LIVE and real != folder else None
+
+
+@dataclass(slots=True)
+class Register:
+    """Every known file by its key, and the one at each live path."""
+
+    by_key: dict[FileKey, Followed] = field(default_factory=dict)
+    live: dict[str, Followed] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Followed]:
+        return iter(list(self.by_key.values()))
+
+    def add(self, file: Followed) -> None:
+        self.by_key[file.key] = file
+        if file.place is Place.LIVE:
+            self.live[file.reader.path] = file
+
+    def move(self, file: Followed, path: str, place: Place) -> None:
+        self._leave(file)
+        file.label(path, place)
+        if place is Place.LIVE:
+            self.live[path] = file
+
+    def drop(self, file: Followed) -> None:
+        """Know it no more; its handle is closed."""
+        file.reader.close()
+        self._leave(file)
+        if self.by_key.get(file.key) is file:
+            del self.by_key[file.key]
+
+    def copies_of(self, original: Followed) -> list[Followed]:
+        return [file for file in self.by_key.values() if file.role is Role.COPY and file.original is original]
+
+    def _leave(self, file: Followed) -> None:
+        if self.live.get(file.reader.path) is file:
+            del self.live[file.reader.path]

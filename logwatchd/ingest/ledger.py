@@ -1,0 +1,49 @@
+"""Which position is to be written once a block has been dealt with. Thread-safe."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import replace
+
+from logwatchd.ingest.identity import FileKey, Position
+from logwatchd.records import Block
+
+
+class Ledger:
+    """Positions of blocks in flight, in order within one file."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[FileKey, deque[Position]] = {}
+
+    def emit(self, position: Position) -> None:
+        """A block that ends at this position is about to be handed over."""
+        with self._lock:
+            self._waiting.setdefault(position.key, deque()).append(position)
+
+    def commit(self, block: Block) -> Position | None:
+        """The position to write; None if the block is not in flight (any more)."""
+        key = FileKey(block.file.device, block.file.inode)
+        with self._lock:
+            waiting = self._waiting.get(key)
+            found = None
+            while waiting and found is None:
+                position = waiting.popleft()
+                if position.file == block.file and position.offset == block.end:
+                    found = position
+            if not waiting:
+                self._waiting.pop(key, None)
+            return found
+
+    def is_idle(self, key: FileKey) -> bool:
+        """Whether everything that was read from a file has been dealt with."""
+        with self._lock:
+            return key not in self._waiting
+
+    def label(self, key: FileKey, path: str, live: bool) -> None:
+        """The file has another name by now: what is still to be written says so."""
+        with self._lock:
+            waiting = self._waiting.get(key)
+            if waiting:
+                self._waiting[key] = deque(replace(position, path=path, live=live) for position in waiting)

@@ -1,0 +1,63 @@
+"""One daemon to a state folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from logwatchd.errors import StateError
+
+_NAME = "lock"
+
+
+class StateLock:
+    """Holds the state folder until `release` or the end of the process, however that ends."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Create the folder if it is missing, and lock it.
+
+        Raises:
+            StateError: another process holds it, or it cannot be written.
+        """
+        try:
+            state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            handle = os.open(state_dir / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        except OSError as error:
+            raise StateError(
+                f"state_dir = {state_dir}: cannot be used: {error.strerror}; make it a folder that this user can write"
+            ) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+            os.close(handle)
+            raise StateError(
+                f"state_dir = {state_dir}: in use by another logwatchd (process {holder or 'unknown'}); "
+                "stop it, or give this one a state_dir of its own"
+            ) from None
+        self._handle: int | None = handle
+        self._note_holder(handle)
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> StateLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @staticmethod
+    def _note_holder(handle: int) -> None:
+        """Only to name the holder to whoever is refused: a full disk must not keep a daemon from starting."""
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            pass

@@ -1,0 +1,226 @@
+"""Decides what an unknown file is: one of an earlier run, a copy, a rotated one that was missed, or simply new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from logwatchd import journal
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.copies import Kinship, inherit, kinship
+from logwatchd.ingest.followed import Followed, Place, Register
+from logwatchd.ingest.handles import Handles
+from logwatchd.ingest.identity import HEAD_BYTES, NOTHING, FileKey, Position, Print, Role, Stamp, holds
+from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, order_of
+from logwatchd.ingest.reader import Lapse, Reader
+from logwatchd.ingest.targets import Target
+from logwatchd.journal import Event
+from logwatchd.records import FileId
+
+_log = journal.logger("tail")
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A file whose key is not known. generation: above 0 if its inode was another file's, and `lapse` what that was."""
+
+    path: str
+    key: FileKey
+    stamp: Stamp
+    target: Target
+    live: bool
+    generation: int = 0
+    lapse: Lapse | None = None
+
+
+class Newcomers:
+    """Owner: the tail thread."""
+
+    def __init__(self, register: Register, checkpoints: Checkpoints, handles: Handles) -> None:
+        self._register = register
+        self._checkpoints = checkpoints
+        self._handles = handles
+        self._sequence = 0
+        self._last: dict[str, FileKey] = {}
+        self._aside: dict[FileKey, Position] = {}
+        self._earlier: dict[int, list[Position]] = {}
+        for position in checkpoints.positions():
+            if position.role in (Role.SIBLING, Role.IGNORED):
+                self._aside[position.key] = position
+            elif position.role is Role.FOLLOWED:
+                self._earlier.setdefault(position.file.inode, []).append(position)
+                if position.live:
+                    self._last[position.path] = position.key
+
+    def is_aside(self, key: FileKey, path: str, live: bool) -> bool:
+        """Whether this file was judged before as one that is not read."""
+        position = self._aside.get(key)
+        if position is None or (live and position.role is Role.SIBLING):
+            return False
+        if position.path == path:
+            return True
+        if self._still_holds(position, path):
+            self._aside[key] = moved = replace(position, path=path)
+            self._checkpoints.record(moved)
+            return True
+        return False  # its inode is another file's by now
+
+    def receive(self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], now: float) -> None:
+        """Take in what a survey found, the oldest of a lineage first.
+
+        at_live_name: which file every configured name led to just now, known or not.
+        """
+        ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
+        places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
+        self._sequence += len(ordered)
+        # All of an earlier run first: the others are judged by what those are.
+        unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
+        for stranger in unknown:
+            self._judge(stranger, places[stranger.key], at_live_name, now)
+        self._last.update(at_live_name)
+
+    def put_aside(self, path: str, id: FileId, role: Role, handle: int | None, size: int) -> None:
+        """Remember that a file is not to be read.
+
+        Raises:
+            OSError: it cannot be read, so it could not be known again.
+        """
+        head = NOTHING if handle is None else Print.of(os.pread(handle, min(HEAD_BYTES, size), 0))
+        position = Position(id, path, size, head, live=False, role=role)
+        self._aside[position.key] = position
+        self._checkpoints.record(position)
+
+    def _recall(self, stranger: Stranger, sequence: int, now: float) -> Stranger | None:
+        """Go on where an earlier run stopped; returns what is left to be judged, if it is no file of one."""
+        if stranger.generation:
+            return stranger
+        position = self._checkpoints.get(stranger.key) or self._renumbered(stranger)
+        if position is None:
+            return stranger
+        generation = position.file.generation + 1
+        if position.role is not Role.FOLLOWED:
+            self._aside.pop(stranger.key, None)
+            return _again(stranger, generation, None)
+        file = self._make(stranger, Reader(stranger.key, stranger.path, position), sequence, now)
+        try:
+            if self._handles.ensure(file) and not file.reader.is_same():
+                lapse = file.reader.restart()
+                file.reader.close()
+                return _again(stranger, generation, lapse)
+        except OSError as error:
+            self._handles.trouble(file, error)
+        self._register.add(file)
+        self._checkpoints.relabel(file.key, stranger.path, stranger.live)
+        return None
+
+    def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:
+        reader = Reader(stranger.key, stranger.path, generation=stranger.generation)
+        file = self._make(stranger, reader, sequence, now)
+        file.lapse, file.bereaved = stranger.lapse, stranger.lapse is not None
+        if not self._handles.ensure(file) and (file.problem is None or not stranger.live):
+            return  # another file stands there by now, or it may not be read: the next survey comes back to it
+        try:
+            if self._take(stranger, file, at_live_name):
+                self._register.add(file)
+                return
+        except OSError as error:
+            _log.debug(Event.FILE_UNREADABLE, path=stranger.path, reason=str(error))
+        reader.close()
+
+    def _take(self, stranger: Stranger, file: Followed, at_live_name: Mapping[str, FileKey]) -> bool:
+        """Whether to follow it, with its reader where it has to begin.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        reader, handle, path = file.reader, file.reader.handle, stranger.path
+        if self._is_compressed(stranger, handle):
+            self._ignore(stranger, file, Role.IGNORED)
+            _log.info(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
+            return False
+        base = base_of(path)
+        original = self._register.live.get(base) if base != path else None
+        if handle is not None and original is not None and at_live_name.get(base) == original.key:
+            kin = kinship(handle, original)
+            if kin is Kinship.COPY:
+                file.role, file.original, file.verified = Role.COPY, original, reader.size()
+                return True
+            if kin is Kinship.REMAINDER:
+                inherit(file, original)
+                self._checkpoints.record(reader.position())
+                return True
+        begun = self._checkpoints.has_begun(stranger.target.pattern)
+        if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name)):
+            self._ignore(stranger, file, Role.SIBLING)
+            return False
+        if not begun and stranger.generation == 0 and stranger.target.spec.start_at == "end":
+            if handle is None:
+                file.start_at_end = file.size
+                self._checkpoints.record(Position(reader.id, path, file.size))
+                return True
+            reader.seek_last_line(reader.size())
+        self._checkpoints.record(reader.position())
+        _log.debug(Event.FILE_FOUND, path=path, offset=reader.offset)
+        return True
+
+    def _ignore(self, stranger: Stranger, file: Followed, role: Role) -> None:
+        self.put_aside(stranger.path, file.reader.id, role, file.reader.handle, file.size)
+
+    def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
+        """Whether an unknown file under a rotated name had the live name between two surveys.
+
+        It had if that name leads to another file than before, and if it is younger than the one that had it before.
+        """
+        last = self._last.get(base)
+        if last is None:
+            return True
+        if at_live_name.get(base) == last:
+            return False
+        before = self._register.by_key.get(last)
+        if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
+            return True
+        return order_of(stranger.path) > order_of(before.reader.path)
+
+    def _is_compressed(self, stranger: Stranger, handle: int | None) -> bool:
+        if stranger.target.glob is not None and is_compressed_name(stranger.path):
+            return True
+        return handle is not None and is_compressed(os.pread(handle, 6, 0))
+
+    def _renumbered(self, stranger: Stranger) -> Position | None:
+        """A file of an earlier run whose device has another number since the machine was started anew."""
+        for position in self._earlier.get(stranger.key.inode, ()):
+            same_name = position.path == stranger.path
+            if same_name and position.head.length and self._still_holds(position, stranger.path):
+                return replace(position, file=position.file._replace(device=stranger.key.device))
+        return None
+
+    def _make(self, stranger: Stranger, reader: Reader, sequence: int, now: float) -> Followed:
+        file = Followed(
+            reader=reader,
+            spec=stranger.target.spec,
+            lineage=base_of(stranger.path),
+            sequence=sequence,
+            place=Place.LIVE,
+            changed_at=now,
+        )
+        file.label(stranger.path, Place.LIVE if stranger.live else Place.RENAMED)
+        file.look(stranger.stamp, now)
+        return file
+
+    @staticmethod
+    def _still_holds(position: Position, path: str) -> bool:
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError:
+            return False
+        try:
+            return holds(handle, position)
+        except OSError:
+            return False
+        finally:
+            os.close(handle)
+
+
+def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:
+    return replace(stranger, generation=generation, lapse=lapse)

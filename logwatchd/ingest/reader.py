@@ -1,0 +1,238 @@
+"""One open file and the place up to which its whole lines were read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import Enum, auto
+from typing import NamedTuple
+
+from logwatchd.ingest.identity import HEAD_BYTES, MARK_BYTES, FileKey, Position, Print, holds, key_of
+from logwatchd.ingest.lines import MAX_LINE_BYTES, cut
+from logwatchd.records import FileId
+
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_SLACK_BYTES = 4096  # read past the size that a stat told, to meet the end of a growing file
+
+
+class Chunk(NamedTuple):
+    """Whole lines and their place; data is empty where bytes were only skipped."""
+
+    data: bytes
+    offset: int
+    end: int
+
+
+class Stop(Enum):
+    """Why a read gave no lines."""
+
+    AT_END = auto()
+    REPLACED = auto()  # the bytes before the position are not those that were read: truncated or written over
+
+
+class Lapse(NamedTuple):
+    """What a file was before it started anew: where reading had come to, and its last, unfinished line."""
+
+    position: Position
+    partial: bytes
+
+
+class Reader:
+    """Reads whole lines of one file, identified by its key, whatever its path is now. Owner: the tail thread.
+
+    The position is always the end of a whole line; a partial one is read again when it has grown, and kept only so
+    that it can be told from other bytes and flushed when the file ends with it.
+    """
+
+    def __init__(self, key: FileKey, path: str, position: Position | None = None, generation: int = 0) -> None:
+        """position: where an earlier run had come to; it is checked against the content before anything is read.
+
+        `path` and `live` (whether that is a configured name) are labels that whoever owns the reader keeps up to date.
+        """
+        self.key = key
+        self.path = path
+        self.generation = position.file.generation if position else generation
+        self.offset = position.offset if position else 0
+        self.skipping = position.skipping if position else False
+        self.partial = b""
+        self._head = b""
+        self._mark = b""
+        self._unverified = position
+        self._more = False
+        self._handle: int | None = None
+        self.live = True
+
+    @property
+    def id(self) -> FileId:
+        return FileId(*self.key, self.generation)
+
+    @property
+    def handle(self) -> int | None:
+        """The open file, for looking only."""
+        return self._handle
+
+    @property
+    def is_open(self) -> bool:
+        return self._handle is not None
+
+    def open(self) -> bool:
+        """Open the file at `path`; False if another file stands there by now.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        handle = os.open(self.path, _FLAGS)
+        status = os.fstat(handle)
+        if key_of(status) != self.key or not stat.S_ISREG(status.st_mode):
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def size(self) -> int:
+        """Raises OSError if it is not open."""
+        return os.fstat(self._open_handle()).st_size
+
+    def is_same(self) -> bool:
+        """Whether the content up to the position still is what was read.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        handle = self._open_handle()
+        if self._unverified is not None:
+            if not holds(handle, self._unverified):
+                return False
+            self._head = os.pread(handle, self._unverified.head.length, 0)
+            self._mark = os.pread(handle, self._unverified.mark.length, self.offset - self._unverified.mark.length)
+            self._unverified = None
+            return True
+        start = self.offset - len(self._mark)
+        expected = self._mark + self.partial
+        return os.pread(handle, len(self._head), 0) == self._head and os.pread(handle, len(expected), start) == expected
+
+    def restart(self) -> Lapse:
+        """Begin again at 0 as a new generation; what was before is returned."""
+        lapse = Lapse(self._unverified or self.position(), self.partial)
+        self.generation += 1
+        self.offset = 0
+        self.skipping = False
+        self.partial = self._head = self._mark = b""
+        self._unverified = None
+        return lapse
+
+    def seek(self, offset: int) -> None:
+        """Take up reading at a line's beginning, without having read what is before it.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        handle = self._open_handle()
+        self.offset = offset
+        self.skipping = False
+        self.partial = b""
+        self._unverified = None
+        self._head = os.pread(handle, min(HEAD_BYTES, offset), 0)
+        self._mark = os.pread(handle, min(MARK_BYTES, offset), max(0, offset - MARK_BYTES))
+
+    def seek_last_line(self, size: int) -> None:
+        """Take up reading at the beginning of the last, unfinished line, or at `size` if the last line is whole.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        start = max(0, size - MAX_LINE_BYTES)
+        tail = os.pread(self._open_handle(), size - start, start)
+        newline = tail.rfind(b"\n")
+        inside_long_line = newline < 0 and start > 0
+        self.seek(size if inside_long_line else start + newline + 1)
+        self.skipping = inside_long_line
+
+    def position(self) -> Position:
+        """Where reading has come to; as an earlier run left it as long as that has not been checked."""
+        if self._unverified is not None:
+            return self._unverified
+        return Position(
+            file=self.id,
+            path=self.path,
+            offset=self.offset,
+            head=Print.of(self._head),
+            mark=Print.of(self._mark),
+            skipping=self.skipping,
+            live=self.live,
+        )
+
+    def read(self, size: int) -> Chunk | Stop:
+        """The next whole lines, up to 1 MiB.
+
+        size: the file's size as far as it is known, only to read no more than there is.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        marked = len(self._mark)
+        known = MAX_LINE_BYTES if self._more else max(size - self.offset, len(self.partial)) + _SLACK_BYTES
+        want = min(MAX_LINE_BYTES, known)
+        raw = os.pread(self._open_handle(), marked + want, self.offset - marked)
+        if raw[:marked] != self._mark or not raw.startswith(self.partial, marked):
+            return Stop.REPLACED
+        if len(raw) > marked and raw[marked] == 0 and not self.skipping:
+            return self._skip_nuls(raw, marked)
+        result = cut(raw, marked, self.skipping)
+        self._more = len(raw) == marked + want
+        self.partial = b"" if self._more else result.rest
+        if result.end == marked:
+            return Stop.AT_END
+        offset = self.offset
+        self._advance(raw[max(0, result.end - MARK_BYTES) : result.end], offset + result.end - marked)
+        self.skipping = result.skipping
+        return Chunk(result.data, offset, self.offset)
+
+    def finish(self) -> Chunk | None:
+        """The unfinished last line of a file that will not grow any more, its newline supplied; None without one."""
+        if not self.partial or self.skipping:
+            return None
+        partial, offset = self.partial, self.offset
+        self.partial = b""
+        self._advance((self._mark + partial)[-MARK_BYTES:], offset + len(partial))
+        return Chunk(partial + b"\n", offset, self.offset)
+
+    def _open_handle(self) -> int:
+        if self._handle is None:
+            raise OSError("file is not open")
+        return self._handle
+
+    def _advance(self, mark: bytes, offset: int) -> None:
+        self.offset = offset
+        self._mark = mark
+        if len(self._head) < HEAD_BYTES:
+            self._head = os.pread(self._open_handle(), min(HEAD_BYTES, offset), 0)
+
+    def _skip_nuls(self, raw: bytes, begin: int) -> Chunk | Stop:
+        """Skip the hole that a writer without O_APPEND leaves when its file is truncated.
+
+        NULs up to the file's end are waited for: they may be space that was set aside and is still to be written.
+        """
+        handle = self._open_handle()
+        offset = self.offset
+        while raw.count(0, begin) == len(raw) - begin:
+            here = offset + len(raw) - begin
+            try:
+                data = os.lseek(handle, here, os.SEEK_DATA)
+            except OSError:  # nothing but a hole up to the end
+                return Stop.AT_END
+            offset, begin = max(here, data), 0
+            raw = os.pread(handle, MAX_LINE_BYTES, offset)
+            if not raw:
+                return Stop.AT_END
+        nuls = len(raw) - begin - len(raw[begin:].lstrip(b"\0"))
+        start, end = self.offset, offset + nuls
+        mark = os.pread(handle, min(MARK_BYTES, end), max(0, end - MARK_BYTES))
+        self.partial = b""
+        self._advance(mark, end)
+        return Chunk(b"", start, end)

@@ -1,0 +1,299 @@
+"""All known files: a survey finds out what there is and what became of each of them.
+
+The order within a survey matters. Rotated names are looked at before live ones: if an unknown file stands under a
+rotated name, the live name has been given to another file by then, and the look at that shows it. What is known is
+examined before what is new is judged: a copy is told from a new file by what its original is, or was.
+"""
+
+# ruff: noqa: PTH116 - paths are plain strings here: a thousand of them are looked at every second
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from logwatchd import journal
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.copies import Copies
+from logwatchd.ingest.followed import Followed, Place, Register
+from logwatchd.ingest.handles import Handles, raise_limit
+from logwatchd.ingest.identity import FileKey, Role, key_of, stamp_of
+from logwatchd.ingest.ledger import Ledger
+from logwatchd.ingest.newcomers import Newcomers, Stranger
+from logwatchd.ingest.patterns import Listings
+from logwatchd.ingest.reader import Lapse
+from logwatchd.ingest.targets import Targets
+from logwatchd.journal import Event
+from logwatchd.records import SourceSpec
+
+_log = journal.logger("tail")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to files since the start."""
+
+    rotations: int = 0
+    truncations: int = 0
+    truncated_unread_bytes: int = 0
+    resets: int = 0
+
+
+class Roster:
+    """Owner: the tail thread.
+
+    last_words: unfinished last lines of files that were truncated, for whoever delivers lines to take.
+    """
+
+    def __init__(self, specs: Sequence[SourceSpec], checkpoints: Checkpoints, ledger: Ledger) -> None:
+        self.tally = Tally()
+        self.last_words: list[tuple[Followed, Lapse]] = []
+        self._targets = Targets(specs)
+        self._checkpoints = checkpoints
+        self._ledger = ledger
+        self._listings = Listings()
+        self._register = Register()
+        self.handles = Handles(self._register, raise_limit())
+        self._newcomers = Newcomers(self._register, checkpoints, self.handles)
+        self._copies = Copies(self._register, checkpoints, self.handles, self._newcomers.put_aside)
+        self._turn = 0
+        self._said: set[tuple[str, str]] = set()
+
+    @property
+    def files(self) -> Collection[Followed]:
+        """Every known file."""
+        return self._register.by_key.values()
+
+    @property
+    def keys(self) -> Collection[FileKey]:
+        """Files that are known to exist."""
+        return self._register.by_key.keys()
+
+    def folders(self) -> dict[str, FileKey]:
+        """The folders in which something of interest can happen, as of the last survey."""
+        found = {listing.folder: FileKey(listing.device, listing.inode) for listing in self._listings.listed()}
+        for file in self._register.live.values():
+            folder = file.link_folder
+            if folder is not None and folder not in found:
+                try:
+                    found[folder] = key_of(os.stat(folder))
+                except OSError:
+                    continue
+        return found
+
+    def configure(self, specs: Sequence[SourceSpec]) -> None:
+        """Follow these from now on; files that nothing names any more are let go where they stand."""
+        self._targets = Targets(specs)
+        for file in self._register:
+            target = self._targets.of(file.reader.path) or self._targets.of(file.lineage)
+            if target is None:
+                self._register.drop(file)
+            else:
+                file.spec = target.spec
+
+    def survey(self, now: float) -> None:
+        """Find out what there is now."""
+        self._turn += 1
+        self._listings.begin(now)
+        strangers: dict[FileKey, Stranger] = {}
+        self._look_at_siblings(strangers)
+        at_live_name = self._look_at_live(strangers, now)
+        self._look_for_the_rest(at_live_name, now)
+        self._examine_suspects(strangers, now)
+        self._newcomers.receive(strangers.values(), at_live_name, now)
+        if strangers:
+            self._examine_suspects({}, now)
+        for file in self._register:
+            if file.bereaved:
+                self._settle(file)
+        for target in self._targets.all:
+            self._checkpoints.begin(target.pattern)
+
+    def release(self, now: float, grace_s: float) -> None:
+        """Let go of files that lost their live name, were read to the end, and have been quiet for long enough."""
+        for file in self._register:
+            if file.place is Place.LIVE or file.behind or now - file.changed_at < grace_s:
+                continue
+            if file.place is Place.RENAMED:
+                file.reader.close()
+            elif self._ledger.is_idle(file.key):
+                self._let_go(file)
+
+    def close(self) -> None:
+        for file in self._register:
+            file.reader.close()
+
+    def _look_at_siblings(self, strangers: dict[FileKey, Stranger]) -> None:
+        known = self._register.by_key
+        for path, _, key, target in self._targets.siblings(self._listings):
+            if key in known or self._newcomers.is_aside(key, path, live=False):
+                continue
+            try:
+                status = os.stat(path, follow_symlinks=False)
+            except OSError:
+                continue
+            real = key_of(status)
+            if stat.S_ISREG(status.st_mode) and real not in known and not self._newcomers.is_aside(real, path, False):
+                strangers[real] = Stranger(path, real, stamp_of(status), target, live=False)
+
+    def _look_at_live(self, strangers: dict[FileKey, Stranger], now: float) -> dict[str, FileKey]:
+        """What every configured name leads to."""
+        known, live, turn = self._register.by_key, self._register.live, self._turn
+        at_live_name: dict[str, FileKey] = {}
+        for path, target in self._targets.live(self._listings):
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                self._cannot_look(path, error)
+                continue
+            key = at_live_name[path] = key_of(status)
+            file = live.get(path)
+            if file is None or file.key != key:
+                file = known.get(key)
+            if file is not None:
+                if file.turn != turn:
+                    file.turn = turn
+                    file.spec = target.spec
+                    self._place(file, path, Place.LIVE)
+                    file.look(stamp_of(status), now)
+            elif not stat.S_ISREG(status.st_mode):
+                self._say_once(path, "is no regular file and not read")
+            elif not self._newcomers.is_aside(key, path, live=True):
+                strangers.pop(key, None)
+                strangers[key] = Stranger(path, key, stamp_of(status), target, live=True)
+        return at_live_name
+
+    def _look_for_the_rest(self, at_live_name: dict[str, FileKey], now: float) -> None:
+        """Files that no configured name leads to: renamed, moved away or deleted."""
+        missing = [file for file in self._register if file.turn != self._turn]
+        if not missing:
+            return
+        wanted = {file.key.inode for file in missing if not self._is_at(file, file.reader.path, now)}
+        names: dict[int, list[str]] = {}
+        if wanted:
+            for listing in self._listings.listed():
+                for entry in listing.entries:
+                    if entry.inode in wanted:
+                        names.setdefault(entry.inode, []).append(f"{listing.folder.rstrip('/')}/{entry.name}")
+        for file in missing:
+            if file.turn == self._turn or any(self._is_at(file, p, now) for p in names.get(file.key.inode, ())):
+                continue
+            if file.place is not Place.NOWHERE and file.reader.path in at_live_name:
+                self.tally.rotations += 1
+            self._place(file, file.reader.path, Place.NOWHERE)
+            handle = file.reader.handle
+            if handle is None:
+                self._register.drop(file)
+            else:
+                file.look(stamp_of(os.fstat(handle)), now)
+
+    def _is_at(self, file: Followed, path: str, now: float) -> bool:
+        """Whether it stands under this name, which is no configured one; if so, that is noted."""
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError:
+            return False
+        if key_of(status) != file.key:
+            return False
+        file.turn = self._turn
+        if self._targets.of(path) is None or file.place is not Place.LIVE:
+            self._place(file, path, Place.RENAMED)
+        file.look(stamp_of(status), now)
+        return True
+
+    def _place(self, file: Followed, path: str, place: Place) -> None:
+        if file.place is place and file.reader.path == path:
+            return
+        if file.reader.path != path and file.role is Role.FOLLOWED:
+            self.tally.rotations += 1
+            _log.debug(Event.FILE_ROTATED, path=file.reader.path, to=path)
+        self._register.move(file, path, place)
+        self._checkpoints.relabel(file.key, path, place is Place.LIVE)
+        self._ledger.label(file.key, path, place is Place.LIVE)
+
+    def _examine_suspects(self, strangers: dict[FileKey, Stranger], now: float) -> None:
+        suspects = [file for file in self._register if file.suspect]
+        # Originals before copies: whether one was truncated decides what its copy is.
+        for file in sorted(suspects, key=lambda file: file.role is Role.COPY):
+            file.suspect = False
+            if file.role is Role.COPY:
+                self._copies.examine(file)
+            elif file.role is Role.FOLLOWED:
+                self._examine(file, strangers, now)
+
+    def _examine(self, file: Followed, strangers: dict[FileKey, Stranger], now: float) -> None:
+        """Find out whether it still is what was read, and whether there is more."""
+        reader = file.reader
+        was_open = reader.is_open
+        if not self.handles.ensure(file):
+            if file.problem is None:
+                self._register.drop(file)
+            return
+        try:
+            same = reader.is_same()
+        except OSError as error:
+            self.handles.trouble(file, error)
+            return
+        if same:
+            file.behind = file.size > reader.offset + len(reader.partial)
+        elif was_open:
+            self._restart(file)
+        else:
+            # While it was closed its inode may have become another file's: that is judged like any unknown one.
+            target = self._targets.of(reader.path) or self._targets.of(file.lineage)
+            lapse = reader.restart()
+            self._register.drop(file)
+            self.tally.resets += 1
+            if target is not None and file.stamp is not None:
+                live = file.place is Place.LIVE
+                strangers[file.key] = Stranger(
+                    reader.path, file.key, file.stamp, target, live, reader.generation, lapse
+                )
+
+    def _restart(self, file: Followed) -> None:
+        file.lapse = file.reader.restart()
+        file.bereaved = True
+        file.behind = file.size > 0
+        self.tally.truncations += 1
+        _log.info(Event.FILE_TRUNCATED, path=file.reader.path, message=f"{file.reader.path}: truncated; read from 0")
+
+    def _let_go(self, file: Followed) -> None:
+        """Close a file that no name leads to; if that was the last of it, its inode will be another file's."""
+        for copy in self._register.copies_of(file):
+            self._copies.discard(copy)
+        handle = file.reader.handle
+        if handle is not None and file.role is Role.FOLLOWED and os.fstat(handle).st_nlink == 0:
+            self._checkpoints.record(replace(file.reader.position(), role=Role.DEAD))
+        self._register.drop(file)
+        _log.debug(Event.FILE_RELEASED, path=file.reader.path)
+
+    def _settle(self, file: Followed) -> None:
+        """Say goodbye to what a file was before it was truncated."""
+        self._copies.bequeath(file)
+        lapse = file.lapse
+        if not file.bereaved or lapse is None:
+            return
+        file.bereaved = False
+        lost_bytes = max(0, file.size_before - lapse.position.offset - len(lapse.partial))
+        if lapse.partial:
+            self.last_words.append((file, lapse))
+        if lost_bytes:
+            self.tally.truncated_unread_bytes += lost_bytes
+            _log.warning(
+                Event.LINES_LOST,
+                path=file.reader.path,
+                bytes=lost_bytes,
+                message=f"{file.reader.path}: {lost_bytes} bytes were truncated away before they could be read",
+            )
+
+    def _cannot_look(self, path: str, error: OSError) -> None:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            self._say_once(path, f"cannot be looked at: {error.strerror}; it is tried again until it can")
+
+    def _say_once(self, path: str, what: str) -> None:
+        if (path, what) not in self._said:
+            self._said.add((path, what))
+            _log.warning(Event.FILE_IGNORED, path=path, reason=what, message=f"{path}: {what}")
