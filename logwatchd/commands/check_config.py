@@ -68,7 +68,7 @@ def look(source: SourceSpec) -> Matches:
         found.update(dict.fromkeys(files))
         if not files:
             nothing.append(pattern)
-    unreadable = tuple(path for path in found if not os.access(path, os.R_OK))
+    unreadable = tuple(path for path in found if not os.access(path, os.R_OK, effective_ids=True))
     return Matches(source, tuple(found), tuple(nothing), unreadable)
 
 

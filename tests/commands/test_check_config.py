@@ -1,0 +1,126 @@
+"""`logwatchd check-config` as an operator runs it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from logwatchd.commands import check_config
+from logwatchd.errors import Exit
+from logwatchd.records import SourceSpec
+
+pytestmark = pytest.mark.usefixtures("no_overrides")
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("known-good")
+    log = folder / "app.log"
+    log.write_text("".join(f"2026-01-02T03:04:{n % 60:02} INFO request {n} served in {n} ms\n" for n in range(300)))
+    command = [sys.executable, "-m", "logwatchd", "baseline", "build", "--output", str(folder / "baseline"), str(log)]
+    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    return folder / "baseline"
+
+
+@pytest.fixture
+def file(tmp_path: Path, baseline: Path) -> Path:
+    """A configuration of two sources that is in order."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name in ("a.log", "b.log", "c.log.gz"):
+        (logs / name).write_bytes(b"x\n")
+    file = tmp_path / "logwatchd.toml"
+    file.write_text(
+        f'[baseline]\npath = "{baseline}"\n'
+        f'[[source]]\npaths = ["{logs}/*.log*"]\nservice = "[web] shop"\n'
+        f'[[source]]\npaths = ["{tmp_path}/later/*"]\n'
+    )
+    return file
+
+
+def test_a_good_configuration_gets_one_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_config.run(file) is Exit.OK
+    out, err = capsys.readouterr()
+    (line,) = out.splitlines()
+    assert line.startswith(f"{file}: OK: 2 sources with 2 files now; baseline ")
+    assert line.endswith("; embedder local-1; analysis off; slack off")
+    (warning,) = err.splitlines()
+    assert warning.startswith("warning: source[2].paths = ")
+    assert warning.endswith("finds no file now; it is watched for")
+
+
+def test_a_file_of_two_sources_and_an_unknown_override_are_warned_of(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGWATCHD_EMBEDER", "x")
+    (file.parent / "later").symlink_to(file.parent / "logs")
+    file.write_text(file.read_text().replace("later/*", "logs/a.log"))
+    assert check_config.run(file) is Exit.OK
+    err = capsys.readouterr().err
+    assert "LOGWATCHD_EMBEDER: names no key" in err
+    assert "logs/a.log: found by source[1] and source[2]; the first one has it" in err
+    assert len(err.splitlines()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not read a file")
+def test_a_file_that_this_user_cannot_read_is_warned_of() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        secret = Path(folder) / "secret.log"
+        secret.touch(0o600)
+        source = SourceSpec((str(secret),))
+        assert check_config.look(source).unreadable == ()
+        os.seteuid(65534)
+        try:
+            match = check_config.look(source)
+            (line,) = check_config.warnings([match])
+        finally:
+            os.seteuid(0)
+    assert match.unreadable == (str(secret),)
+    assert line.startswith(f"{secret}: not readable by user ")
+
+
+def test_every_problem_gets_a_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("x = 1\n" + file.read_text() + "[slack]\nenabled = true\n")
+    assert check_config.run(file) is Exit.CONFIG
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["x", "slack.enabled = true"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no baseline", bytes(1000)])
+def test_a_baseline_that_is_none_is_a_problem(
+    content: bytes | None, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken"
+    if content is not None:
+        broken.write_bytes(content)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], f'path = "{broken}"', *lines[2:]]))
+    assert check_config.run(file) is Exit.CONFIG
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}: baseline.path = {broken}: ")
+
+
+def test_a_terminal_gets_a_table(file: Path) -> None:
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "logwatchd", "check-config", "--config", str(file)]
+    environ = {**os.environ, "COLUMNS": "200", "TERM": "xterm"}
+    subprocess.run(command, stdout=end, stderr=subprocess.DEVNULL, env=environ, check=True, timeout=60)
+    os.close(end)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    except OSError:  # Linux's way to say that the other end is closed
+        pass
+    os.close(terminal)
+    assert "[web] shop" in shown.decode()
+    assert "(from the line)" in shown.decode()
+    assert ": OK: 2 sources" in shown.decode()

@@ -1,0 +1,139 @@
+"""What the example configuration, the README and the unit promise is true."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from logwatchd import config, daemon
+from logwatchd.cli import main
+from logwatchd.commands import reload
+from logwatchd.config import Settings, SourceSettings
+from logwatchd.errors import Exit
+from tests.conftest import ROOT
+
+EXAMPLE = ROOT / "config" / "logwatchd.toml"
+UNIT = ROOT / "packaging" / "systemd" / "logwatchd.service"
+README = ROOT / "README.md"
+
+VERBS = ("run", "check-config", "reload", "baseline", "scan", "watch", "tail")
+
+# A line that is commented out, as against one that explains: '#' and no blank.
+_COMMENTED_OUT = re.compile(r"^#(?! |$)", re.MULTILINE)
+
+
+def keys(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]]:
+    """Every key as (table, name)."""
+    for name, field in model.model_fields.items():
+        inner = SourceSettings if name == "source" else field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys(inner, name)
+        else:
+            yield table, name
+
+
+ALL_KEYS = list(keys(Settings))
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, Any]:
+    """The example with all that is commented out put into force."""
+    return tomllib.loads(_COMMENTED_OUT.sub("", EXAMPLE.read_text()))
+
+
+@pytest.mark.parametrize(("table", "key"), ALL_KEYS)
+def test_the_example_has_the_key_and_its_default(table: str, key: str, example: dict[str, Any]) -> None:
+    inside = example[table][0] if table == "source" else example[table] if table else example
+    assert key in inside
+    model = SourceSettings if table == "source" else Settings.model_fields[table].annotation if table else Settings
+    assert isinstance(model, type)
+    default = model.model_fields[key].get_default(call_default_factory=True)
+    if not model.model_fields[key].is_required() and default is not None:
+        shown = [level.name for level in default] if isinstance(default, list) else default
+        assert inside[key] == (str(shown) if isinstance(shown, Path) else shown)
+
+
+def test_the_example_has_no_other_key(example: dict[str, Any]) -> None:
+    names = {(table, name) for table, name in ALL_KEYS}
+    for table, value in example.items():
+        for inner in value if isinstance(value, list) else [value] if isinstance(value, dict) else []:
+            assert {(table, name) for name in inner} <= names
+    assert set(example) == set(Settings.model_fields)
+
+
+@pytest.mark.usefixtures("no_overrides")
+def test_the_example_is_valid_as_it_stands_and_with_everything_in_force(tmp_path: Path) -> None:
+    assert config.load(EXAMPLE).sources[0].paths
+    everything = tmp_path / "everything.toml"
+    everything.write_text(_COMMENTED_OUT.sub("", EXAMPLE.read_text()))
+    assert len(config.load(everything).sources) == 2
+
+
+def test_every_key_of_the_example_has_a_line_that_explains_it_or_its_table() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("["):
+            assert lines[number - 1].startswith("# "), line
+
+
+@pytest.mark.parametrize(("table", "key"), ALL_KEYS)
+def test_the_readme_names_the_key(table: str, key: str) -> None:
+    if not README.exists():
+        pytest.skip("there is no README.md yet")
+    name = f"{table}.{key}" if table else key
+    assert f"`{name}`" in README.read_text(), f"README.md's table of keys lacks `{name}`"
+
+
+def test_the_readme_names_every_command_and_only_scripts_that_exist() -> None:
+    if not README.exists():
+        pytest.skip("there is no README.md yet")
+    text = README.read_text()
+    for verb in VERBS:
+        assert f"logwatchd {verb}" in text
+    for script in set(re.findall(r"\bscripts/[a-z][a-z_-]*", text)):
+        assert (ROOT / script).is_file(), script
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert "exit codes:" in capsys.readouterr().out
+
+
+def test_the_unit_speaks_of_commands_and_codes_that_exist() -> None:
+    unit = _unit()["Service"]
+    assert unit["ExecStart"].split()[1:] == ["run", "--config", str(config.DEFAULT_PATH)]
+    assert unit["ExecReload"].split()[1:] == ["reload", "--config", str(config.DEFAULT_PATH)]
+    assert int(unit["RestartPreventExitStatus"]) == Exit.CONFIG
+
+
+def test_the_unit_waits_longer_than_the_daemon_takes() -> None:
+    unit = _unit()["Service"]
+    assert int(unit["TimeoutStopSec"].removesuffix("s")) > daemon.SHUTDOWN_S + 5
+    assert int(unit["TimeoutStartSec"].removesuffix("s")) > reload.DEADLINE_S  # ExecReload= is held to it as well
+
+
+def _unit() -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # keys keep their case
+    parser.read(UNIT)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def test_the_units_sandbox_scores_as_promised() -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=12", "--no-pager", str(UNIT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
