@@ -1,0 +1,110 @@
+"""scripts/demo as a process, the way a new user runs it, in the environment that runs these tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.helpers import wait_until
+
+DEMO = ROOT / "scripts" / "demo"
+VENV = Path(sys.prefix)
+LIMIT_S = 90
+
+
+def _environment(folder: Path, **extra: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key != "ANTHROPIC_API_KEY"}
+    return {**kept, "TMPDIR": str(folder), "LOGWATCHD_DEMO_VENV": str(VENV), **extra}
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """The command lines of all processes that name the folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+def _nothing_is_left(folder: Path) -> bool:
+    return not _processes_of(folder) and not list(folder.iterdir()) and str(folder) not in _mounts()
+
+
+def _mounts() -> str:
+    return Path("/proc/self/mounts").read_text()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The demonstration, its output readable."""
+    with subprocess.Popen(
+        [DEMO], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(tmp_path)
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(20)
+
+
+@pytest.mark.slow
+def test_finds_every_fault_and_cleans_up(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [DEMO], capture_output=True, text=True, env=_environment(tmp_path), timeout=LIMIT_S, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - began < LIMIT_S
+    assert "\x1b" not in done.stdout
+    for fault in ("database locked", "table gone", "upstream down", "disk full", "settings malformed"):
+        assert re.search(rf"{fault} +\S +yes ", done.stdout), done.stdout
+    assert "passed: 5 of 5 faults found, 0 false alarms" in done.stdout
+    assert _nothing_is_left(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_demonstration_leaves_nothing(
+    running: subprocess.Popen[str], tmp_path: Path, ending: signal.Signals
+) -> None:
+    assert running.stdout is not None
+    shown: list[str] = []
+    for line in running.stdout:
+        shown.append(line)
+        if "customers come: 25%" in line:
+            break
+    assert _processes_of(tmp_path), "".join(shown)
+    running.send_signal(ending)
+    shown += running.stdout.readlines()
+    assert running.wait(20) == 130, "".join(shown)
+    assert "interrupted" in "".join(shown)
+    wait_until(lambda: _nothing_is_left(tmp_path), what="an empty folder and no process")
+
+
+def test_help_needs_no_environment(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [DEMO, "--help"], capture_output=True, text=True, env=_environment(tmp_path, LOGWATCHD_DEMO_VENV="/nowhere")
+    )
+    assert done.returncode == 0
+    for option in ("--seed", "--keep", "--venv", "PATH"):
+        assert option in done.stdout
+
+
+def test_an_environment_without_logwatchd_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run([DEMO, "--venv", str(tmp_path)], capture_output=True, text=True, env=_environment(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"demo: {tmp_path} holds no logwatchd; leave --venv away, or install it there\n"
