@@ -37,6 +37,7 @@ class Event(StrEnum):
     STOPPED = "stopped"
     STAGE_DIED = "a stage died; stopping so that the supervisor can start anew"
     STAGE_HANGS = "a stage makes no progress"
+    STATUS_NOT_WRITTEN = "the status file cannot be written"
 
     # files
     FILE_FOUND = "file found"
@@ -60,6 +61,24 @@ class Event(StrEnum):
     EMBEDDING_FAILED = "embedding fails; new texts wait, and so does the reading of their files"
     EMBEDDING_RECOVERED = "embedding works again"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
+
+    # alerting
+    ANOMALY = "new incident"
+    INCIDENT_GREW = "another kind of line joined an incident"
+    INCIDENT_RESOLVED = "incident is over"
+    INCIDENT_CONTINUES = "incident is still open as we stop"
+    ANALYSIS = "Claude says"
+    ANALYSIS_UNUSABLE = "Claude's answer cannot be used; the alert explains itself"
+    ANALYSIS_FAILS = "analysis fails; alerts explain themselves until it works again"
+    ANALYSIS_REFUSED = "analysis is refused; it stays off until a reload"
+    ANALYSIS_RECOVERED = "analysis works again"
+    SINK_FAILS = "alerts cannot be delivered; they are kept and tried again"
+    SINK_REFUSED = "alerts are refused; they are kept until a reload"
+    SINK_RECOVERED = "alerts are delivered again"
+    ALERTS_KEPT = "alerts are kept for the next start"
+    ALERTS_GIVEN_UP = "alerts were given up"
+    OUTBOX_FAILS = "the outbox cannot be written; it is tried again"
+    OUTBOX_SET_ASIDE = "the outbox was damaged and is set aside; a new one is begun"
 
 
 def logger(part: str) -> structlog.stdlib.BoundLogger:

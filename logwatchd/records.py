@@ -142,11 +142,13 @@ class Analysis:
 class Alert:
     """What a person is told once about an incident: its first line and its explanation.
 
-    id: the fingerprint of the incident's inputs (never of a model's words). differs: tokens of the
-    pattern that the nearest known-good examples do not have. severity: the local estimate.
+    id: of this incident, from its first line's place and text. fingerprint: of its kind (service and pattern), the same
+    whenever it comes again; neither rests on a model's words. differs: tokens of the pattern that the nearest
+    known-good examples do not have. context: the lines before, oldest first. severity: the local estimate.
     """
 
     id: str
+    fingerprint: str
     service: str
     path: str
     line: str
@@ -155,6 +157,7 @@ class Alert:
     score: float
     threshold: float
     distance: float
+    centroid: int | None
     nearest_examples: tuple[str, ...]
     differs: tuple[str, ...]
     context: tuple[str, ...]

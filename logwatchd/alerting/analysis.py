@@ -1,0 +1,137 @@
+"""Claude's words on an incident, through the anthropic client's structured output."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from logwatchd.alerting.prompt import SYSTEM, user_message
+from logwatchd.alerting.text import clip, visible
+from logwatchd.config import AnalysisSettings
+from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
+from logwatchd.records import Alert, Analysis, Severity
+
+if TYPE_CHECKING:
+    import anthropic
+
+MAX_WORDS_CHARS = 1200
+_CONNECT_S = 5.0
+_MEND_KEY = "mend the anthropic_api_key credential or ANTHROPIC_API_KEY"
+_NO_LONGER_BUSY = frozenset({408, 409, 429})
+
+
+class NoAnswerError(LogwatchdError):
+    """Claude answered, but not in a way that can be used: a refusal, or no such structure."""
+
+
+class Words(BaseModel):
+    """The structure of the answer."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    likely_cause: str = Field(min_length=1, description="What probably caused this line, in one or two sentences.")
+    severity: Literal["P1-Critical", "P2-High", "P3-Medium", "P4-Low"]
+    suggested_action: str = Field(min_length=1, description="What to check or do first, in one or two sentences.")
+
+
+class Analyst:
+    """Asks Claude; one for each configuration. Thread-safe."""
+
+    def __init__(self, settings: AnalysisSettings, api_key: SecretStr) -> None:
+        self._settings = settings
+        self._api_key = api_key
+        self._lock = threading.Lock()
+        self._client: anthropic.Anthropic | None = None
+
+    def analyse(self, alert: Alert, timeout_s: float) -> Analysis:
+        """What Claude makes of an alert.
+
+        Args:
+            timeout_s: for connecting, and again between any two pieces of the answer; the caller bounds the whole.
+
+        Raises:
+            RetryableError: too busy, down or unreachable; the same call may succeed later.
+            PermanentError: the key, the model or the request is refused, until somebody mends the configuration.
+            NoAnswerError: the answer is a refusal or does not have the structure that was asked for.
+        """
+        import anthropic
+
+        key = self._api_key.get_secret_value()
+        if not (key.isascii() and key.isprintable()):
+            raise PermanentError(f"the anthropic_api_key holds a character that no key has; {_MEND_KEY}, then reload")
+        try:
+            message = self._get_client().messages.parse(
+                model=self._settings.model,
+                max_tokens=self._settings.max_tokens,
+                system=SYSTEM,
+                messages=[{"role": "user", "content": user_message(alert)}],
+                output_format=Words,
+                timeout=anthropic.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+            )
+            words = message.parsed_output
+        except anthropic.APIStatusError as error:
+            raise self._of_status(error) from None
+        except anthropic.APIConnectionError as error:  # timeouts, too
+            reason = type(error.__cause__ or error).__name__
+            raise RetryableError(f"no answer from {self._where()} ({reason})") from None
+        except Exception as error:  # the client's parser raises what it meets: no JSON, other fields, a cut-off answer
+            raise NoAnswerError(
+                f"the answer of {self._settings.model} has not the structure asked for ({type(error).__name__})"
+            ) from None
+        if message.stop_reason == "refusal":
+            raise NoAnswerError(f"{self._settings.model} declined to answer")
+        if words is None:
+            raise NoAnswerError(f"the answer of {self._settings.model} is empty (stop reason {message.stop_reason})")
+        return Analysis(
+            likely_cause=_tidy(words.likely_cause),
+            severity=Severity(words.severity),
+            suggested_action=_tidy(words.suggested_action),
+            model=visible(clip(str(message.model), 100)),
+        )
+
+    def _get_client(self) -> anthropic.Anthropic:
+        import anthropic
+
+        with self._lock:
+            if self._client is None:
+                # The worker pool retries by itself: it can meanwhile deliver other alerts.
+                self._client = anthropic.Anthropic(
+                    api_key=self._api_key.get_secret_value(), base_url=self._settings.base_url, max_retries=0
+                )
+            return self._client
+
+    def _where(self) -> str:
+        return str(self._get_client().base_url.host)
+
+    def _of_status(self, error: anthropic.APIStatusError) -> LogwatchdError:
+        status = error.status_code
+        said = f"{self._where()} says {status}"
+        if status in _NO_LONGER_BUSY or status >= 500:
+            return RetryableError(said, _seconds(error.response.headers.get("retry-after")))
+        match status:
+            case 401:
+                mend = f"the key is wrong: {_MEND_KEY}"
+            case 402:
+                mend = "the account has no credit: mend its billing"
+            case 403:
+                mend = "the key may not use it: mend its rights, or take another one as anthropic_api_key"
+            case 404:
+                mend = f"analysis.model = '{self._settings.model}' is not known there: mend it, or analysis.base_url"
+            case _:
+                mend = f"the request was refused ({error.type or 'no reason given'}): look at [analysis]"
+        return PermanentError(f"{said}; {mend}, then reload")
+
+
+def _tidy(text: str) -> str:
+    """A model's words, which may repeat a foreign line: one paragraph, nothing hidden in it, of bounded length."""
+    return clip(visible(" ".join(text.split())), MAX_WORDS_CHARS)
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

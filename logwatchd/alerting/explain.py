@@ -1,0 +1,126 @@
+"""What can be said of an anomaly without any model: the nearest known-good lines, what differs, how urgent it looks."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from logwatchd.alerting.text import clip
+from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
+
+MAX_LINE_CHARS = 4000
+MAX_CONTEXT_CHARS = 500
+MAX_EXAMPLE_CHARS = 500
+MAX_TOKENS = 12
+_MAX_TOKEN_CHARS = 60
+_NO_NEAREST = 1.0
+_CLEARLY = 0.5  # of the way from the threshold to the highest score
+
+_TOKEN = re.compile(r"<[A-Z_]+>|\w+(?:[.'\-]\w+)*")
+_URGENCY = tuple(Severity)
+_BY_LEVEL = {
+    Level.FATAL: Severity.P1,
+    Level.CRITICAL: Severity.P1,
+    Level.ERROR: Severity.P2,
+    Level.WARNING: Severity.P3,
+    Level.UNKNOWN: Severity.P3,
+    Level.NOTICE: Severity.P4,
+    Level.INFO: Severity.P4,
+    Level.DEBUG: Severity.P4,
+    Level.TRACE: Severity.P4,
+}
+
+
+def alert_of(anomaly: Anomaly, context_lines: int) -> Alert:
+    """The alert that the first line of a new incident makes; every text in it is bounded."""
+    verdict, nearest = anomaly.verdict, anomaly.verdict.nearest
+    examples = nearest.examples if nearest else ()
+    context = anomaly.context[-context_lines:] if context_lines else ()
+    fingerprint = fingerprint_of(anomaly.service, verdict.pattern)
+    return Alert(
+        id=_digest(fingerprint, *map(str, anomaly.file), str(anomaly.offset), anomaly.line)[:12],
+        fingerprint=fingerprint,
+        service=clip(anomaly.service, 200),
+        path=anomaly.path,
+        line=clip(anomaly.line, MAX_LINE_CHARS),
+        pattern=clip(verdict.pattern, MAX_LINE_CHARS),
+        level=verdict.level,
+        score=verdict.score,
+        threshold=verdict.threshold,
+        distance=nearest.distance if nearest else _NO_NEAREST,
+        centroid=nearest.centroid if nearest else None,
+        nearest_examples=tuple(clip(example, MAX_EXAMPLE_CHARS) for example in examples),
+        differs=differing_tokens(verdict.pattern, examples),
+        context=tuple(clip(line, MAX_CONTEXT_CHARS) for line in context),
+        severity=severity_of(verdict.level, verdict.score, verdict.threshold),
+        read_at=anomaly.read_at,
+        file=anomaly.file,
+        offset=anomaly.offset,
+    )
+
+
+def fingerprint_of(service: str, pattern: str) -> str:
+    """The kind of incident that a first line of this service and pattern opens."""
+    return _digest(service, pattern)[:16]
+
+
+def line_key(file: FileId, offset: int, line: str) -> str:
+    """One line of one file, however often it is read: its place, and its text in case the place was used again."""
+    return f"{file.device}:{file.inode}:{file.generation}:{offset}:{_digest(line)[:16]}"
+
+
+def _digest(*parts: str) -> str:
+    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()
+
+
+def differing_tokens(pattern: str, examples: Iterable[str]) -> tuple[str, ...]:
+    """Words of the pattern that no example has, in order, each once, at most MAX_TOKENS.
+
+    Placeholders such as <N> count only where no word differs.
+    """
+    known = {token.casefold() for example in examples for token in _TOKEN.findall(example)}
+    found = dict.fromkeys(
+        clip(token, _MAX_TOKEN_CHARS) for token in _TOKEN.findall(pattern) if token.casefold() not in known
+    )
+    words = [token for token in found if not token.startswith("<")]
+    return tuple((words or list(found))[:MAX_TOKENS])
+
+
+def severity_of(level: Level, score: float, threshold: float) -> Severity:
+    """The local estimate: the writer's own level, one step more urgent where a mild level is clearly out of place."""
+    severity = _BY_LEVEL[level]
+    room = 1.0 - threshold
+    clearly = room > 0 and (score - threshold) / room >= _CLEARLY
+    if clearly and severity in (Severity.P3, Severity.P4):
+        return _URGENCY[_URGENCY.index(severity) - 1]
+    return severity
+
+
+def urgency(severity: Severity) -> int:
+    """0 for the most urgent, 3 for the least."""
+    return _URGENCY.index(severity)
+
+
+def shown_severity(alert: Alert, analysis: Analysis | None) -> Severity:
+    """What a person is shown: the analysis' word, but never more than one step below the local estimate.
+
+    The analysis has read the foreign line, which may have asked it to be quiet.
+    """
+    if analysis is None:
+        return alert.severity
+    return _URGENCY[min(urgency(analysis.severity), urgency(alert.severity) + 1)]
+
+
+def explanation(alert: Alert) -> str:
+    """One or two sentences for people when there are no better words."""
+    if not alert.nearest_examples:
+        return "Nothing like it is among the known-good lines."
+    return f"The nearest known-good lines lie {alert.distance:.2f} away. {difference(alert.differs)}"
+
+
+def difference(tokens: Sequence[str]) -> str:
+    if not tokens:
+        return "It has the same words as they have, in another order or number."
+    return "They do not have: " + ", ".join(tokens) + "."

@@ -1,0 +1,218 @@
+"""Alerting as one thing: the desk, the outbox, the workers and their threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from logwatchd import clock
+from logwatchd.alerting.analysis import Analyst
+from logwatchd.alerting.board import Board
+from logwatchd.alerting.bounded import BoundedCalls
+from logwatchd.alerting.desk import RESOLVE_AFTER_S, AlertDesk
+from logwatchd.alerting.grouping import Rules
+from logwatchd.alerting.notices import Observer, nobody
+from logwatchd.alerting.outbox import Outbox
+from logwatchd.alerting.sink import JournalSink, Sink
+from logwatchd.alerting.workers import Worker
+from logwatchd.config import Config
+from logwatchd.errors import RetryableError, StateError
+from logwatchd.journal import Event, logger
+from logwatchd.records import Anomaly
+from logwatchd.stage import OnCrash, StageThread
+
+_DRAIN_POLL_S = 0.02
+_JOIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingStatus:
+    """Counters since the start; incidents_open and the alerts by state are what is there now.
+
+    services: 'ok', 'resting' or 'refused' by name of a sink, and for 'analysis' where it is on.
+    """
+
+    anomalies: int = 0
+    incidents: int = 0
+    incidents_open: int = 0
+    alerts_pending: int = 0
+    alerts_sent: int = 0
+    alerts_refused: int = 0
+    analyses: int = 0
+    analyses_failed: int = 0
+    services: dict[str, str] = field(default_factory=dict)
+
+    def counters(self) -> dict[str, int]:
+        """The numbers by name."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
+
+
+class Alerting:
+    """Owns the desk, the outbox, the board and all threads behind them. Its methods belong to the main thread, but
+    for `observe`, which belongs to the score thread."""
+
+    def __init__(
+        self, config: Config, on_crash: OnCrash, *, observer: Observer, resolve_after_s: float, rules: Rules | None
+    ) -> None:
+        settings = config.settings
+        self._on_crash = on_crash
+        self._observer = observer
+        self._outbox = Outbox(settings.state_dir)
+        self.desk = AlertDesk(
+            self._outbox,
+            settings.analysis.context_lines,
+            rules=rules,
+            resolve_after_s=resolve_after_s,
+            observer=observer,
+        )
+        self._board = Board(self._outbox, _sinks(config), _analyst(config), settings.workers.threads)
+        self._analyses = BoundedCalls("Claude")
+        self._deliveries = BoundedCalls("the sink")
+        self._incidents = StageThread(self.desk, on_crash)
+        self._lock = threading.Lock()
+        self._workers: list[StageThread] = []
+        self._made = 0
+        self._started = False
+        self._resize(settings.workers.threads)
+        self.desk.on_alert = self._alert_arrived
+
+    @property
+    def threads(self) -> Sequence[StageThread]:
+        """All of them, for their heartbeats; a worker's turn may last `workers.MAX_TURN_S`."""
+        with self._lock:
+            return (self._incidents, *self._workers)
+
+    def start(self) -> None:
+        """What an earlier run left undelivered goes out first."""
+        self._started = True
+        for thread in self.threads:
+            thread.start()
+
+    def observe(self, anomalies: Sequence[Anomaly], now: float) -> None:
+        """See `AlertDesk.observe`."""
+        self.desk.observe(anomalies, now)
+
+    def reconfigure(self, config: Config) -> None:
+        """Use new keys, models, addresses and numbers of threads from the next job on; state_dir stays as it was.
+
+        Raises:
+            RetryableError: the outbox cannot be written.
+        """
+        settings = config.settings
+        self.desk.context_lines = settings.analysis.context_lines
+        self._board.reconfigure(_sinks(config), _analyst(config), settings.workers.threads)
+        for thread in self._resize(settings.workers.threads):
+            if self._started:
+                thread.start()
+        self._alert_arrived()
+
+    def status(self) -> AlertingStatus:
+        try:
+            rows = self._outbox.counts()
+        except RetryableError:  # its workers say so; a status line must not fail for it
+            rows = {}
+        return AlertingStatus(
+            **asdict(self.desk.status()),
+            **{f"alerts_{state}": count for state, count in rows.items()},
+            analyses=self._board.analyses,
+            analyses_failed=self._board.analyses_failed,
+            services=self._board.states(clock.monotonic()),
+        )
+
+    def close(self, deadline_s: float) -> None:
+        """Deliver what can be delivered within `deadline_s`, keep the rest for the next start, and end all threads.
+
+        Call it when nothing observes any more. Analyses get half of the time.
+        """
+        if self._started:
+            self._drain(deadline_s)
+        self.desk.close()
+        if waiting := self.status().alerts_pending:
+            logger("outbox").warning(Event.ALERTS_KEPT, alerts=waiting)
+        self._outbox.close()
+
+    def _drain(self, deadline_s: float) -> None:
+        began = clock.monotonic()
+        end = began + max(0.0, deadline_s)
+        self._board.drain()
+        self._wake_workers()
+        while not self._at_rest(end) and (now := clock.monotonic()) < end:
+            if now > began + deadline_s / 2:
+                self._analyses.cancel()
+            threading.Event().wait(_DRAIN_POLL_S)
+        self._analyses.cancel()
+        self._deliveries.cancel()
+        for thread in self.threads:
+            thread.stop()
+        last = max(end, clock.monotonic() + _JOIN_S)
+        for thread in self.threads:
+            thread.join(last - clock.monotonic())
+
+    def _at_rest(self, until: float) -> bool:
+        try:
+            return self._board.at_rest(clock.monotonic(), until)
+        except RetryableError:  # an outbox that cannot be read has nothing to deliver
+            return True
+
+    def _resize(self, count: int) -> list[StageThread]:
+        """Have so many workers; returns those that are new and not yet started."""
+        with self._lock:
+            surplus, self._workers = self._workers[count:], self._workers[:count]
+            new = [self._new_worker() for _ in range(count - len(self._workers))]
+            self._workers += new
+        for thread in surplus:
+            thread.stop()
+        return new
+
+    def _new_worker(self) -> StageThread:
+        self._made += 1
+        worker = Worker(self._made, self._board, self._analyses, self._deliveries, self.desk.lines_of, self._observer)
+        return StageThread(worker, self._on_crash)
+
+    def _alert_arrived(self) -> None:
+        self._board.alerts_arrived()
+        self._wake_workers()
+
+    def _wake_workers(self) -> None:
+        with self._lock:
+            for thread in self._workers:
+                thread.wake()
+
+
+def build(
+    config: Config,
+    on_crash: OnCrash,
+    *,
+    observer: Observer = nobody,
+    resolve_after_s: float = RESOLVE_AFTER_S,
+    rules: Rules | None = None,
+) -> Alerting:
+    """Alerting as the configuration asks for it; no thread runs yet.
+
+    Args:
+        on_crash: see `StageThread`.
+        observer: is told of alerts, analyses and ended incidents, from several threads; it must be quick and not raise.
+
+    Raises:
+        StateError: state_dir cannot hold the outbox.
+    """
+    try:
+        return Alerting(config, on_crash, observer=observer, resolve_after_s=resolve_after_s, rules=rules)
+    except RetryableError as error:
+        raise StateError(str(error)) from None
+
+
+def _sinks(config: Config) -> list[Sink]:
+    sinks: list[Sink] = [JournalSink()]
+    url = config.secrets.slack_webhook_url
+    if config.slack_enabled and url is not None:
+        from logwatchd.alerting.slack import SlackSink
+
+        sinks.append(SlackSink(url))
+    return sinks
+
+
+def _analyst(config: Config) -> Analyst | None:
+    key = config.secrets.anthropic_api_key
+    return Analyst(config.settings.analysis, key) if config.analysis_enabled and key is not None else None
