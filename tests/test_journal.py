@@ -21,11 +21,12 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
+
 from logwatchd import journal
 from logwatchd.journal_output import Entry, JournaldSink, StreamSink, as_fields, as_json, as_text, message_id
 from logwatchd.journald import JournalSocket, field_name, is_journal, pack
 from logwatchd.records import Level, Severity
-from pydantic import SecretStr
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 250, tzinfo=UTC)
 WEBHOOK = "https://hooks.example.com/services/T00/B00/secret-part"

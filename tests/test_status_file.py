@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from logwatchd import status_file
 from logwatchd.status_file import DaemonStatus, Reloads
 

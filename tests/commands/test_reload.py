@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from logwatchd.commands import reload
 from logwatchd.errors import Exit, NotRunningError
 
