@@ -30,12 +30,7 @@ class EmbedQueue:
 
     name = "embed"
 
-    def __init__(self, embedder: Embedder, batch_size: int, max_wait_ms: int, on_vectors: OnVectors) -> None:
-        self._embedder = embedder
-        self._batch_size = batch_size
-        self._max_wait_s = (
-            max_wait_ms / 1000 if embedder.remote else 0.0
-        )  # waiting saves calls, and here there are none
+    def __init__(self, on_vectors: OnVectors) -> None:
         self._on_vectors = on_vectors
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, float] = OrderedDict()  # text -> when it came

@@ -11,7 +11,21 @@ from logwatchd.parsing.fold import key, key_of, meaningful, shapes, show_kept
 LINES = st.binary(max_size=200).filter(lambda raw: b"\n" not in raw)
 LOG_LIKE = st.lists(
     st.sampled_from(
-        [b'" ', b"status=", b"exit code ", b"404", b"137", b" ", b"12", b"errno ", b"x", b'"', b"HTTP/1.1 ", b"7\t", b"\x13"]
+        [
+            b'" ',
+            b"status=",
+            b"exit code ",
+            b"404",
+            b"137",
+            b" ",
+            b"12",
+            b"errno ",
+            b"x",
+            b'"',
+            b"HTTP/1.1 ",
+            b"7\t",
+            b"\x13",
+        ]
     ),
     max_size=12,
 ).map(b"".join)

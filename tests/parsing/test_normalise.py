@@ -99,7 +99,9 @@ def test_any_bytes_can_be_shown(raw: bytes) -> None:
     decode(raw).encode("utf-8")
 
 
-@pytest.mark.parametrize("unit", ["0", "a0", "a", "/", "/a", ":", "a:", "0:", ".", "a.", "a@", "-", "0-", "0.", '"GET /', " "])
+@pytest.mark.parametrize(
+    "unit", ["0", "a0", "a", "/", "/a", ":", "a:", "0:", ".", "a.", "a@", "-", "0-", "0.", '"GET /', " "]
+)
 def test_hostile_repetition_costs_no_more_than_its_length(unit: str) -> None:
     """Backtracking would square or worse: 16 times the text must not cost 100 times the time."""
 

@@ -1,0 +1,193 @@
+"""`logwatchd baseline` and `logwatchd scan` as processes, on real files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.openai import FakeOpenAI
+from tests.scoring.making import FAULT, NORMAL, block_of
+
+
+def logwatchd(
+    *args: object, env: dict[str, str] | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "logwatchd", *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "NO_COLOR": "1", **(env or {})},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def good_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("logs") / "good.log"
+    file.write_bytes(block_of(NORMAL * 300))
+    return file
+
+
+@pytest.fixture(scope="module")
+def baseline(good_log: Path) -> Path:
+    file = good_log.with_name("baseline")
+    done = logwatchd("baseline", "build", "--output", file, good_log)
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def test_what_was_built_can_be_shown(baseline: Path, good_log: Path) -> None:
+    shown = logwatchd("baseline", "show", baseline)
+    assert shown.returncode == 0
+    text = shown.stdout.decode()
+    for word in ("embedder", "local-1", "dimensions", "normaliser", "patterns", "centroids", "threshold", "built at"):
+        assert word in text
+    manifest = json.loads(logwatchd("baseline", "show", "--json", baseline).stdout)
+    assert manifest["lines"] == 1500
+    assert manifest["sources"] == [str(good_log)]
+
+
+def test_normal_lines_exit_0_and_say_so(baseline: Path, good_log: Path) -> None:
+    done = logwatchd("scan", "--baseline", baseline, good_log)
+    assert done.returncode == 0
+    assert done.stdout == b""
+    assert b"1,500 lines, 0 anomalous" in done.stderr
+
+
+def test_an_anomaly_exits_1_and_is_explained(baseline: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_bytes(block_of([NORMAL[0], FAULT, FAULT]))
+    done = logwatchd("scan", "--baseline", baseline, tmp_path / "app.log")
+    assert done.returncode == 1
+    text = done.stdout.decode()
+    assert text.count(FAULT) == 2
+    assert text.count("nearest known") == 1
+
+
+def test_jsonl_has_the_agreed_fields(baseline: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.log").write_bytes(block_of([NORMAL[0], FAULT, "", "DEBUG unheard of"]))
+    only = logwatchd("scan", "--baseline", baseline, "--format", "jsonl", tmp_path / "shop.log")
+    rows = [json.loads(line) for line in only.stdout.splitlines()]
+    assert [row["line"] for row in rows] == [2]
+    row = rows[0]
+    assert set(row) == {
+        "line", "lines", "score", "threshold", "anomaly", "level", "service", "pattern", "nearest",
+    }  # fmt: skip
+    assert (row["lines"], row["anomaly"], row["level"], row["service"]) == (1, True, "ERROR", "shop")
+    assert row["score"] > row["threshold"]
+    assert row["nearest"]["distance"] > 0
+    assert row["nearest"]["examples"]
+    every = logwatchd("scan", "--baseline", baseline, "--format", "jsonl", "--all", tmp_path / "shop.log")
+    assert [json.loads(line)["line"] for line in every.stdout.splitlines()] == [1, 2, 3, 4]
+    assert every.returncode == 1
+
+
+def test_standard_input_and_a_last_line_without_newline(baseline: Path) -> None:
+    done = logwatchd("scan", "--baseline", baseline, "--format", "jsonl", "-", stdin=block_of(NORMAL) + FAULT.encode())
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["line"] == len(NORMAL) + 1
+
+
+def test_binary_rubbish_is_scored_not_feared(baseline: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(bytes(range(256)) * 50 + b"\n" + b"\xff" * 3_000_000)
+    done = logwatchd("scan", "--baseline", baseline, "--format", "jsonl", "--all", tmp_path / "x")
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["line"] for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) == 52
+
+
+def test_rotated_and_compressed_copies_are_learned(good_log: Path, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "app.log.1.gz", "wb") as file:
+        file.write(good_log.read_bytes())
+    (tmp_path / "app.log").write_bytes(block_of(["INFO something else entirely"]))
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", str(tmp_path / "app.log*"))
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)
+    assert manifest["lines"] == 1501
+    assert manifest["patterns"] == len(NORMAL) + 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["baseline", "build", "--output", "{tmp}/b", "{tmp}/none.log"], 2, "no such file"),
+        (["baseline", "build", "--output", "{tmp}/b", "{tmp}"], 2, "is a folder"),
+        (["baseline", "build", "--output", "{tmp}/no/b", "{log}"], 2, "there is no folder"),
+        (["baseline", "build", "--output", "{tmp}/b", "{tmp}/empty.log"], 78, "nothing|none of them"),
+        (["baseline", "build", "--output", "{tmp}/b", "{tmp}/bad.gz"], 2, "cannot be read"),
+        (["baseline", "show", "{log}"], 78, "not a baseline"),
+        (["baseline", "show", "{tmp}/none"], 78, "no baseline there"),
+        (["scan", "--baseline", "{tmp}/none", "{log}"], 78, "no baseline there"),
+        (["scan", "--baseline", "{baseline}", "{tmp}/none.log"], 2, "No such file"),
+        (["scan", "--baseline", "{baseline}", "{tmp}"], 2, "directory"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    args: list[str], code: int, words: str, tmp_path: Path, baseline: Path, good_log: Path
+) -> None:
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "bad.gz").write_bytes(gzip.compress(b"x" * 1000)[:-12])
+    done = logwatchd(*(arg.format(tmp=tmp_path, log=good_log, baseline=baseline) for arg in args))
+    assert done.returncode == code
+    message = done.stderr.decode()
+    assert any(word in message for word in words.split("|"))
+    assert message.count("\n") == 1
+    assert "Traceback" not in message
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(baseline: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(block_of([FAULT] * 50_000))
+    command = (
+        f"'{sys.executable}' -m logwatchd scan --baseline '{baseline}' --format jsonl '{tmp_path}/x.log' | head -1"
+    )
+    done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=60, check=False)
+    assert done.stderr == b""
+    assert json.loads(done.stdout)["line"] == 1
+
+
+def test_usage_exits_2_and_help_loads_nothing_heavy() -> None:
+    assert logwatchd().returncode == 2
+    assert logwatchd("scan").returncode == 2
+    probe = (
+        "import sys; from logwatchd import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pydantic', 'openai', 'anthropic', 'sklearn', 'rich', 'structlog', 'watchdog', 'sqlite3'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def service() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI(dimensions=64) as running:
+        yield running
+
+
+def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, good_log: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{good_log}"]\n[embedder]\nprovider = "openai"\n'
+    )
+    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+    built = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, env=env)
+    assert built.returncode == 0, built.stderr
+    assert sum(len(body["input"]) for body in service.history) == len(NORMAL)  # each distinct text once
+    (tmp_path / "new.log").write_bytes(block_of([*NORMAL, FAULT, FAULT]))
+    scanned = logwatchd("scan", "--baseline", tmp_path / "b", "--format", "jsonl", tmp_path / "new.log", env=env)
+    assert scanned.returncode == 1, scanned.stderr
+    assert [json.loads(line)["line"] for line in scanned.stdout.splitlines()] == [6, 7]
+    assert service.history[-1]["input"] == ["ERROR sqlite<N>.OperationalError: database is locked"]
+    without = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--config", config)
+    assert without.returncode == 78
+    assert b"OPENAI_API_KEY" in without.stderr

@@ -1,0 +1,45 @@
+"""Baselines for the tests of scoring, learned by the real builder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedders import embed_all
+from logwatchd.scoring.local import LocalEmbedder
+
+NORMAL = [
+    "INFO user 17 logged in from 10.0.0.1",
+    "INFO user 17 logged out",
+    "INFO order 4711 accepted in 12ms",
+    "WARNING cache miss for key 88, reading from disk",
+    "INFO request served with status=200",
+]
+FAULT = "ERROR sqlite3.OperationalError: database is locked"
+
+
+def block_of(lines: Sequence[str]) -> bytes:
+    return b"".join(line.encode() + b"\n" for line in lines)
+
+
+def learn(
+    lines: Sequence[str] = NORMAL * 100,
+    embedder: Embedder | None = None,
+    clusters: int | None = None,
+    threshold: float | None = None,
+) -> Baseline:
+    """A baseline of these lines."""
+    embedder = embedder or LocalEmbedder()
+    builder = BaselineBuilder()
+    builder.add(block_of(lines))
+    return builder.build(
+        lambda texts: embed_all(embedder, texts, 50),
+        embedder,
+        clusters=clusters,
+        threshold=threshold,
+        sources=["/var/log/test.log"],
+        built_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )

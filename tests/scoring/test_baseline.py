@@ -1,0 +1,183 @@
+"""The baseline: what is built, and the one file that holds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logwatchd.errors import BaselineError
+from logwatchd.scoring.baseline import check_fits, load, save
+from logwatchd.scoring.calibration import CEILING, FLOOR, PRIOR, calibrate
+from logwatchd.scoring.clustering import cluster
+from logwatchd.scoring.embedder import unit_rows
+from tests.scoring.making import FAULT, NORMAL, learn
+
+
+def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
+    baseline = learn()
+    save(baseline, tmp_path / "b")
+    again = load(tmp_path / "b")
+    assert again.manifest == baseline.manifest
+    assert again.patterns == baseline.patterns
+    assert again.examples == baseline.examples
+    assert np.array_equal(again.centroids, baseline.centroids)
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_the_manifest_says_what_it_was_made_of() -> None:
+    manifest = learn().manifest
+    assert (manifest.embedder, manifest.dimensions, manifest.lines) == ("local-1", 1024, 500)
+    assert manifest.patterns == manifest.centroids == len(NORMAL)
+    assert manifest.threshold_mode == "auto"
+    assert manifest.held_out_new_texts == 0
+
+
+def test_counts_weights_and_examples_follow_the_lines() -> None:
+    baseline = learn(NORMAL * 3 + NORMAL[:1] * 5)
+    assert sum(baseline.patterns.values()) == int(baseline.weights.sum()) == 20
+    assert baseline.patterns["INFO user <N> logged in from <IP>"] == 8
+    assert all(1 <= len(group) <= 3 for group in baseline.examples)
+
+
+def test_debug_lines_are_not_learned() -> None:
+    baseline = learn([*NORMAL * 10, "DEBUG cache warm"])
+    assert "DEBUG cache warm" not in baseline.patterns
+
+
+def test_nothing_to_learn_is_one_clear_line() -> None:
+    with pytest.raises(BaselineError, match="none of them had anything to learn"):
+        learn(["", "   "])
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 5])
+def test_fewer_centroids_than_texts_keep_every_text_within_a_radius(wanted: int) -> None:
+    baseline = learn(clusters=wanted)
+    assert len(baseline.centroids) == wanted
+    if wanted < len(NORMAL):
+        assert baseline.radii.max() > 0
+
+
+@settings(max_examples=25)
+@given(st.integers(2, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_every_member_lies_within_the_radius_of_its_nearest_or_own_centroid(n: int, wanted: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit_rows(rng.normal(size=(n, 8)).astype(np.float32))
+    counts = rng.integers(1, 1000, n)
+    groups = cluster(vectors, counts, wanted)
+    assert len(groups.centroids) <= min(n, wanted)
+    assert int(groups.weights.sum()) == int(counts.sum())
+    distances = 1 - vectors @ groups.centroids.T
+    assert np.all((distances <= groups.radii + 1e-5).any(axis=1))
+    assert np.all([1 <= len(members) <= 3 for members in groups.members])
+
+
+def test_a_closed_log_makes_every_new_text_news() -> None:
+    none = np.zeros(0, np.float32)
+    assert calibrate(none, 100).threshold == PRIOR
+    assert calibrate(none, 1_000_000).threshold == FLOOR
+
+
+@given(st.lists(st.floats(0, 1, width=32), max_size=200), st.integers(0, 10**7))
+def test_a_threshold_is_always_usable(distances: list[float], lines: int) -> None:
+    found = calibrate(np.array(distances, np.float32), lines)
+    assert FLOOR <= found.threshold <= CEILING
+    assert found.new_texts == len(distances)
+
+
+def test_few_new_texts_are_shrunk_towards_the_prior() -> None:
+    few = calibrate(np.full(2, 0.9, np.float32), 1000).threshold
+    many = calibrate(np.full(500, 0.5, np.float32), 1000).threshold
+    assert PRIOR < few < 0.35
+    assert many == pytest.approx(0.49, abs=0.01)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_and_never_runs_code(tmp_path: Path, data: st.DataObject) -> None:
+    file = tmp_path / "b"
+    if not (tmp_path / "good").exists():
+        save(learn(), tmp_path / "good")
+    content = bytearray((tmp_path / "good").read_bytes())
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] ^= data.draw(st.integers(1, 255))
+    file.write_bytes(bytes(content))
+    refusal = None
+    try:
+        baseline = load(file)  # a flipped bit may fall where nothing reads it
+    except BaselineError as error:
+        refusal = str(error)
+    if refusal is None:
+        assert len(baseline.centroids) == baseline.manifest.centroids
+    else:
+        assert str(file) in refusal
+        assert "\n" not in refusal
+
+
+def test_a_pickle_is_not_a_baseline(tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    (tmp_path / "b").write_bytes(pickle.dumps({"centroids": [trap]}))
+    np.savez(tmp_path / "objects.npz", manifest=np.array([{"a": 1}], dtype=object))
+    for name in ("b", "objects.npz"):
+        with pytest.raises(BaselineError, match="not a baseline"):
+            load(tmp_path / name)
+
+
+def test_a_missing_file_names_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match="baseline build"):
+        load(tmp_path / "nowhere")
+
+
+def _rewrite_manifest(file: Path, **changes: object) -> None:
+    with np.load(file) as archive:
+        parts = {name: archive[name] for name in archive.files}
+    manifest = json.loads(parts["manifest"].tobytes()) | changes
+    parts["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
+    with file.open("wb") as out:
+        np.savez(out, **parts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"normaliser": "0-old"}, "normaliser 0-old"),
+        ({"dimensions": 7}, "do not agree"),
+        ({"threshold": 2.0}, "do not agree"),
+        ({"sources": 5}, "damaged"),
+    ],
+)
+def test_a_baseline_of_another_kind_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    save(learn(), tmp_path / "b")
+    assert zipfile.is_zipfile(tmp_path / "b")
+    _rewrite_manifest(tmp_path / "b", **changes)
+    with pytest.raises(BaselineError, match=words):
+        load(tmp_path / "b")
+
+
+def test_a_baseline_of_another_embedder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match=r"'local-1'.*'openai:text-embedding-3-small'"):
+        check_fits(learn(), "openai:text-embedding-3-small", tmp_path / "b")
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_old_file(tmp_path: Path) -> None:
+    save(learn(), tmp_path / "b")
+    before = (tmp_path / "b").read_bytes()
+    with pytest.raises(BaselineError, match="cannot be written"):
+        save(learn([FAULT]), tmp_path / "no-such-folder" / "b")
+    assert (tmp_path / "b").read_bytes() == before
+
+
+def test_a_baseline_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        learn().manifest = None  # type: ignore[misc,assignment]

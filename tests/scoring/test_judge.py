@@ -1,0 +1,117 @@
+"""Verdicts, and that the cache in front of them never changes one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logwatchd.parsing.level import level_of
+from logwatchd.parsing.normalise import normalise
+from logwatchd.records import Level, Verdict
+from logwatchd.scoring import lexicon
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.judge import Judge
+from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.scoring.local import LocalEmbedder
+from tests.scoring.making import FAULT, NORMAL, block_of, learn
+
+NOTHING: frozenset[Level] = frozenset()
+EMBEDDER = LocalEmbedder()
+BASELINE = learn()
+
+
+def judged(judge: Judge, lines: list[str], skip: frozenset[Level] = NOTHING) -> list[Verdict]:
+    ids = judge.ids_of(block_of(lines)).tolist()
+    wanted = judge.undecided(ids, skip)
+    if wanted:
+        judge.decide(wanted, EMBEDDER.embed([judge.pattern(i) for i in wanted]))
+    return [judge.verdict(i) for i in ids]
+
+
+def slowly(line: str) -> tuple[str, Level, float]:
+    """The same by the definitions alone: no block, no cache."""
+    detector = Detector(BASELINE)
+    pattern, level = normalise(line), level_of(line)
+    known = detector.known(pattern, level)
+    return pattern, level, (known or detector.judge([pattern], [level], EMBEDDER.embed([pattern]))[0]).score
+
+
+LINES = st.lists(
+    st.sampled_from([*NORMAL, FAULT, "", "DEBUG x", "status=500", "status=503", 'a "GET /x HTTP/1.1" 404 7'])
+    | st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=30),
+    max_size=12,
+)
+
+
+@settings(max_examples=200)
+@given(LINES)
+def test_the_fast_path_gives_the_verdict_of_the_slow_one(lines: list[str]) -> None:
+    judge = Judge(Detector(BASELINE))
+    for _ in range(2):  # the second time from the cache
+        for line, verdict in zip(lines, judged(judge, lines), strict=True):
+            pattern, level, score = slowly(line)
+            assert (verdict.pattern, verdict.score) == (pattern, pytest.approx(score, abs=1e-5))
+            assert verdict.level is level_of(line) or level is Level.UNKNOWN
+
+
+def test_known_lines_are_normal_and_a_fault_is_not() -> None:
+    verdicts = judged(Judge(Detector(BASELINE)), [*NORMAL, FAULT, ""])
+    assert [verdict.anomaly for verdict in verdicts] == [False] * len(NORMAL) + [True, False]
+    fault = verdicts[-2]
+    assert fault.level is Level.ERROR
+    assert fault.nearest is not None
+    assert 0.3 < fault.score <= 1.0
+    assert len(fault.nearest.examples) == 1
+
+
+def test_known_texts_are_normal_however_few_the_centroids() -> None:
+    judge = Judge(Detector(learn(clusters=1)))
+    assert not any(verdict.anomaly for verdict in judged(judge, NORMAL))
+
+
+def test_what_lies_within_a_centroids_own_radius_scores_nothing() -> None:
+    baseline = learn(clusters=1)
+    vector = EMBEDDER.embed(["INFO user 17 logged in from"])
+    verdict = Detector(baseline).judge(["new"], [Level.INFO], vector)[0]
+    assert verdict.nearest is not None
+    inside = verdict.nearest.distance <= verdict.nearest.radius
+    assert inside == (verdict.score == 0.0)
+
+
+def test_the_configured_threshold_wins() -> None:
+    assert not judged(Judge(Detector(BASELINE, 0.99)), [FAULT])[0].anomaly
+    assert judged(Judge(Detector(BASELINE, 0.99)), [FAULT])[0].threshold == 0.99
+
+
+def test_skipped_levels_need_no_vector_and_are_no_anomaly() -> None:
+    judge = Judge(Detector(BASELINE))
+    ids = judge.ids_of(block_of(["DEBUG never seen before"])).tolist()
+    assert judge.undecided(ids, frozenset({Level.DEBUG})) == []
+    assert judge.verdict(ids[0]).skipped
+    assert judge.undecided(ids, NOTHING) == ids  # another source of the same daemon may want it
+
+
+def test_an_identical_pattern_with_another_status_is_another_text() -> None:
+    judge = Judge(Detector(BASELINE))
+    ids = judge.ids_of(block_of(["x status=200", "x status=500", "x status=200"])).tolist()
+    assert ids[0] == ids[2] != ids[1]
+
+
+def test_the_cache_is_bounded_in_count_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MAX_KEYS", 10)
+    many = Lexicon()
+    many.ids_of(block_of([f"word{chr(97 + i)}" for i in range(20)]))
+    assert many.full()
+    monkeypatch.setattr(lexicon, "MAX_KEYS", 1000)
+    monkeypatch.setattr(lexicon, "MAX_KEY_BYTES", 1000)
+    large = Lexicon()
+    large.ids_of(b"x" * 2000 + b"\n")
+    assert large.full()
+
+
+def test_a_very_long_line_has_a_bounded_pattern() -> None:
+    ids = Lexicon().ids_of(b"ab1 " * 300_000 + b"\n")
+    assert isinstance(ids, np.ndarray)
+    assert len(ids) == 1

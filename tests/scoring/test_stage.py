@@ -1,0 +1,148 @@
+"""The score stage: order, what is committed when, context, reload. No threads: turns are taken by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from logwatchd import clock
+from logwatchd.errors import RetryableError
+from logwatchd.flow import BlockQueue
+from logwatchd.records import Anomaly, Block, FileId, SourceSpec
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.scoring.stage import CONTEXT_LINES, ScoreStage
+from tests.scoring.making import FAULT, NORMAL, block_of, learn
+
+SPEC = SourceSpec(("/var/log/*.log",))
+EMBEDDER = LocalEmbedder()
+
+
+class Bench:
+    """A stage with its neighbours: `answer` plays the embed queue, `trouble` the full disk."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.anomalies: list[Anomaly] = []
+        self.done: list[Block] = []
+        self.trouble: Exception | None = None
+        self.queue = BlockQueue()
+        self.stage = ScoreStage(self.queue, Detector(learn()), self.asked.extend, self._store, self._commit)
+
+    def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.anomalies.extend(anomalies)
+
+    def _commit(self, block: Block) -> None:
+        self.done.append(block)
+        self.queue.done(block)
+
+    def put(self, lines: Sequence[str], inode: int = 1, offset: int = 0) -> Block:
+        data = block_of(lines)
+        block = Block(SPEC, f"/var/log/{inode}.log", FileId(1, inode, 0), offset, data, offset + len(data))
+        self.queue.put(block)
+        return block
+
+    def turn(self) -> float:
+        return self.stage.run_once(clock.monotonic())
+
+    def answer(self) -> None:
+        texts, self.asked[:] = list(self.asked), []
+        self.stage.give(texts, EMBEDDER.embed(texts), EMBEDDER.name)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_known_lines_are_committed_without_any_vector(bench: Bench) -> None:
+    block = bench.put(NORMAL)
+    bench.turn()
+    assert bench.done == [block]
+    assert bench.asked == []
+    assert bench.stage.lines == len(NORMAL)
+
+
+def test_a_block_with_a_new_text_waits_for_its_verdict(bench: Bench) -> None:
+    block = bench.put([*NORMAL, FAULT])
+    bench.turn()
+    assert bench.done == []
+    bench.answer()
+    bench.turn()
+    assert bench.done == [block]
+    assert [anomaly.line for anomaly in bench.anomalies] == [FAULT]
+
+
+def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: Bench) -> None:
+    bench.put([f"INFO user {i} logged out" for i in range(60)])
+    second = bench.put(["INFO user 60 logged out", FAULT], offset=5000)
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    (anomaly,) = bench.anomalies
+    assert anomaly.offset == 5000 + len("INFO user 60 logged out\n")
+    assert anomaly.file == second.file
+    assert len(anomaly.context) == CONTEXT_LINES
+    assert anomaly.context[-1] == "INFO user 60 logged out"
+    assert anomaly.context[0] == "INFO user 11 logged out"
+
+
+def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: Bench) -> None:
+    first = bench.put([FAULT], inode=1)
+    second = bench.put(NORMAL, inode=1, offset=100)
+    other = bench.put(NORMAL, inode=2)
+    bench.turn()
+    assert bench.done == [other]
+    bench.answer()
+    bench.turn()
+    assert bench.done == [other, first, second]
+
+
+def test_nothing_is_committed_before_its_anomalies_are_stored(bench: Bench) -> None:
+    block = bench.put([FAULT])
+    bench.turn()
+    bench.answer()
+    bench.trouble = RetryableError("disk full")
+    delay_s = bench.turn()
+    assert bench.done == []
+    assert 0 < delay_s <= 1
+    bench.trouble = None
+    bench.turn()
+    assert bench.done == [block]
+    assert len(bench.anomalies) == 1
+
+
+def test_a_reload_judges_what_waits_by_the_new_baseline(bench: Bench) -> None:
+    block = bench.put([FAULT])
+    bench.turn()
+    bench.stage.swap(Detector(learn([*NORMAL, FAULT])))
+    bench.turn()
+    assert bench.done == [block]
+    assert bench.anomalies == []
+
+
+def test_vectors_of_another_embedder_are_not_believed(bench: Bench) -> None:
+    bench.put([FAULT])
+    bench.turn()
+    bench.stage.give([*bench.asked], EMBEDDER.embed(bench.asked), "openai:text-embedding-3-small")
+    bench.turn()
+    assert bench.done == []
+
+
+def test_the_queue_is_bounded_until_blocks_are_done() -> None:
+    queue = BlockQueue(max_bytes=10, max_blocks=100)
+    block = Block(SPEC, "/x", FileId(1, 1, 0), 0, b"12345678\n", 9)
+    woken: list[bool] = []
+    queue.on_room = lambda: woken.append(True)
+    queue.put(block)
+    assert queue.room()
+    queue.put(block)
+    assert not queue.room()
+    assert len(queue.take()) == 2
+    assert not queue.room()  # taken is not done
+    queue.done(block)
+    assert queue.room()
+    assert woken == [True]
