@@ -9,10 +9,12 @@ from datetime import datetime
 from types import FrameType
 
 from logwatchd import __version__, clock, config, journal, status_file
-from logwatchd.alerting.wiring import Alerting
+from logwatchd.alerting import wiring
 from logwatchd.assembly import scoring_of
 from logwatchd.config import Config
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.lock import StateLock
 from logwatchd.journal import Event
@@ -53,13 +55,10 @@ class Daemon:
         self._scoring = scoring_of(found)
         self._lock = StateLock(self._state_dir)
         try:
-            self._alerting = Alerting(found, on_crash=self._crashed)
-            self._pipeline = Pipeline(
-                lambda blocks: FileSource(found.sources, blocks, self._state_dir),
-                self._scoring,
-                self._alerting.desk.observe,
-                self._crashed,
-            )
+            self._alerting = wiring.build(found, self._crashed)
+            blocks = BlockQueue()
+            source = FileSource(found.sources, blocks, Checkpoints(self._state_dir))
+            self._pipeline = Pipeline(blocks, source, self._scoring, self._alerting.observe, self._crashed)
         except BaseException:
             self._lock.release()
             raise
@@ -178,7 +177,7 @@ class Daemon:
             "unread_bytes": ingest.unread_bytes,
             "truncations": ingest.truncations,
             "incidents_open": alerts.incidents_open,
-            "alerts_pending": alerts.pending,
+            "alerts_pending": alerts.alerts_pending,
         }
 
     def _tell(self, state: State) -> None:
@@ -203,4 +202,6 @@ class Daemon:
                 DaemonStatus(os.getpid(), __version__, state, self._started_at, self._reloads, counters),
             )
         except OSError as error:
-            _log.warning(Event.STATUS_NOT_WRITTEN, file=str(self._state_dir / status_file.FILE_NAME), reason=error.strerror)
+            _log.warning(
+                Event.STATUS_NOT_WRITTEN, file=str(self._state_dir / status_file.FILE_NAME), reason=error.strerror
+            )

@@ -104,12 +104,12 @@ def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Sec
     if that is a terminal and NO_COLOR is empty; 'json' writes lines to stdout; 'auto' takes the first if systemd
     connected us to the journal, else the second on a terminal, else the third. Commands whose stdout is data ask
     for 'terminal'.
-    verbosity: below 0 warnings only, 0 info, above 0 debug.
+    verbosity: -2 errors only, -1 warnings, 0 info, 1 debug.
     secrets: their values are blotted out wherever they turn up, such as in a library's error message.
     """
     sink = _sink(output)
     entries = _Entries(secrets)
-    level = logging.WARNING if verbosity < 0 else logging.INFO if verbosity == 0 else logging.DEBUG
+    level = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)[1 - max(-2, min(1, verbosity))]
     structlog.configure(
         processors=[entries],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logwatchd import clock
@@ -36,13 +36,15 @@ class Pipeline:
 
     def __init__(
         self,
-        make_source: Callable[[BlockQueue], Source],
+        queue: BlockQueue,
+        source: Source,
         scoring: Scoring,
         on_anomalies: OnAnomalies,
         on_crash: OnCrash,
     ) -> None:
-        self.queue = BlockQueue()
-        self.source = make_source(self.queue)
+        """source: delivers into `queue`."""
+        self.queue = queue
+        self.source = source
         self.embed = EmbedQueue(self._give)
         self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done)
         self._use(scoring)

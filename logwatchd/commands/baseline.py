@@ -20,7 +20,7 @@ from logwatchd.scoring.embedders import embed_all, make_embedder
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_FEW_LINES = 1000
+FEW_LINES = 1000  # below it a baseline is worth a warning
 
 
 def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
@@ -43,7 +43,7 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
         f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
         f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})"
     )
-    if manifest.lines < _FEW_LINES:
+    if manifest.lines < FEW_LINES:
         _say(f"only {manifest.lines:,} lines: a day of normal traffic teaches more", style="yellow")
     return Exit.OK
 

@@ -76,7 +76,7 @@ class ScoreStage:
         return len(self._waiting)
 
     def give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
-        """Vectors that were asked for; float32 (len(texts), D), by the embedder of that name. Any thread may call it."""
+        """Vectors that were asked for, float32 (len(texts), D), and the embedder's name. Any thread may call it."""
         with self._lock:
             self._arrived.append((texts, vectors, embedder))
         self.wake()
