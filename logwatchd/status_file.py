@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 State = Literal["starting", "ready", "reloading", "stopping"]
 
@@ -50,10 +50,7 @@ def write(state_dir: Path, status: DaemonStatus) -> None:
     Raises:
         OSError: the folder is gone, full or not writable.
     """
-    content = asdict(status) | {
-        "started_at": status.started_at.isoformat(),
-        "pid_started_ticks": _started_ticks(status.pid),
-    }
+    content = asdict(status) | {"started_at": status.started_at.isoformat()}
     new = state_dir / f"{FILE_NAME}.new"
     # Not synced to the disk: after a crash of the machine no daemon runs, whatever the file says.
     new.write_text(json.dumps(content), encoding="utf-8")
@@ -62,35 +59,8 @@ def write(state_dir: Path, status: DaemonStatus) -> None:
 
 def read(state_dir: Path) -> DaemonStatus | None:
     """What the file says, whether or not that daemon still runs; None if there is none or it is no such file."""
-    content = _content(state_dir)
-    return None if content is None else _status(content)
-
-
-def read_running(state_dir: Path) -> DaemonStatus | None:
-    """What the file says if that daemon runs now, else None.
-
-    It runs if the process with its number is the one that wrote the file (a number may have been given out again since)
-    and somebody holds the folder's lock.
-    """
-    content = _content(state_dir)
-    status = None if content is None else _status(content)
-    if content is None or status is None:
-        return None
-    ticks = _started_ticks(status.pid)
-    alive = ticks is not None and ticks == content.get("pid_started_ticks")
-    return status if alive and _is_locked(state_dir / LOCK_NAME) else None
-
-
-def _content(state_dir: Path) -> dict[str, Any] | None:
     try:
         content = json.loads((state_dir / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _status(content: dict[str, Any]) -> DaemonStatus | None:
-    try:
         return DaemonStatus(
             pid=int(content["pid"]),
             version=str(content["version"]),
@@ -99,31 +69,32 @@ def _status(content: dict[str, Any]) -> DaemonStatus | None:
             reloads=Reloads(**content["reloads"]),
             counters=dict(content["counters"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return None
 
 
-def _started_ticks(pid: int) -> int | None:
-    """When the process began, in clock ticks since the machine's start; None when it is gone or a zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # proc(5): the second field, in parentheses, may hold blanks and parentheses itself.
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+def read_running(state_dir: Path) -> DaemonStatus | None:
+    """What the file says if that daemon runs now, else None.
+
+    It runs if the folder's lock is held and names the same process: a lock ends with its holder, while a process number
+    may have been given out again. /proc would tell less: a sandbox hides it.
+    """
+    status = read(state_dir)
+    return status if status is not None and _lock_holder(state_dir / LOCK_NAME) == status.pid else None
 
 
-def _is_locked(lock: Path) -> bool:
+def _lock_holder(lock: Path) -> int | None:
+    """The process that holds the lock, which it wrote into the file; None when nobody does."""
     try:
         handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         # Shared and without waiting; let go at once, so that a daemon that starts now is not refused.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        text = os.pread(handle, 20, 0)
+        return int(text) if text.strip().isdigit() else None
     finally:
         os.close(handle)
-    return False
+    return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd import status_file
+from logwatchd.ingest.lock import StateLock
 from logwatchd.status_file import DaemonStatus, Reloads
 
 STATUS = DaemonStatus(
@@ -29,12 +28,8 @@ STATUS = DaemonStatus(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / status_file.LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with StateLock(folder):
         yield
-    finally:
-        os.close(handle)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -62,19 +57,25 @@ def test_a_daemon_runs_only_while_it_lives_and_holds_the_lock(tmp_path: Path) ->
         assert status_file.read_running(tmp_path) == STATUS, "looking must not leave a lock behind"
 
 
-def test_another_process_with_the_same_number_is_not_the_daemon(tmp_path: Path) -> None:
+@pytest.mark.parametrize("noted", ["", "1\n", "x\n", f"{os.getpid()}0\n"])
+def test_a_lock_of_another_process_is_not_the_daemons(noted: str, tmp_path: Path) -> None:
     status_file.write(tmp_path, STATUS)
-    file = tmp_path / status_file.FILE_NAME
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"pid_started_ticks": 1}))
     with locked(tmp_path):
+        (tmp_path / status_file.LOCK_NAME).write_text(noted)
         assert status_file.read_running(tmp_path) is None
 
 
 def test_a_dead_daemon_does_not_run(tmp_path: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    code = "import sys; from pathlib import Path; from logwatchd.ingest.lock import StateLock\n"
+    code += "lock = StateLock(Path(sys.argv[1])); print(flush=True); input()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
     status = DaemonStatus(child.pid, "0", "ready", STATUS.started_at)
     status_file.write(tmp_path, status)
-    with locked(tmp_path):
-        assert status_file.read_running(tmp_path) == status
-        child.communicate(b"\n", timeout=60)
-        assert status_file.read_running(tmp_path) is None
+    assert status_file.read_running(tmp_path) == status
+    child.kill()
+    child.communicate(timeout=60)
+    assert status_file.read_running(tmp_path) is None
+    assert status_file.read(tmp_path) == status

@@ -14,17 +14,17 @@ from logwatchd.errors import Exit, NotRunningError
 
 # The daemon's side: lock, status file, SIGHUP. argv: state folder, the state it starts in, then what each SIGHUP does.
 DAEMON = """
-import fcntl, os, queue, signal, sys
+import os, queue, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from logwatchd import status_file
+from logwatchd.ingest.lock import StateLock
 from logwatchd.status_file import DaemonStatus, Reloads
 
 folder, state, answers = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 messages = queue.SimpleQueue()
 signal.signal(signal.SIGHUP, lambda *_: messages.put(1))
-lock = os.open(folder / status_file.LOCK_NAME, os.O_RDWR | os.O_CREAT)
-fcntl.flock(lock, fcntl.LOCK_EX)
+lock = StateLock(folder)
 reloads = Reloads(count=4)
 
 def tell(state):

@@ -1,0 +1,155 @@
+"""A machine with a real systemd as PID 1, for a moment: what tests of the installed daemon run on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, SHARED
+
+BED = SHARED / "systemd" / "systemd-bed"
+_SYSTEM_PYTHON = "/usr/bin/python3"  # the unit's user sees neither /root nor /home
+
+# What every script inside begins with. `until_true SECONDS COMMAND...` polls: systemd's word is all there is.
+_PRELUDE = r"""
+set -u
+until_true() {
+  local end=$(($(date +%s) + $1)); shift
+  until "$@" >/dev/null 2>&1; do
+    if (($(date +%s) >= end)); then
+      echo "never came true: $*" >&2
+      systemctl status --no-pager --full logwatchd >&2
+      journalctl --no-pager -u logwatchd >&2
+      exit 90
+    fi
+    sleep 0.05
+  done
+}
+show() { systemctl show logwatchd --value --property "$1"; }
+said() { journalctl -u logwatchd -o cat --no-pager | grep -qF -- "$1"; }
+state() { [[ $(show ActiveState)/$(show SubState) == "$1" ]]; }
+"""
+
+# An install by hand: unit, configuration, logs that the adm group may read, and a baseline learned from them.
+_SETUP = r"""
+set -eu
+for script in /opt/logwatchd/bin/logwatchd; do sed -i '1s|^#!.*|#!/opt/logwatchd/bin/python3|' "$script"; done
+cp /stage/logwatchd.service /etc/systemd/system/logwatchd.service
+cp /stage/logwatchd.toml /etc/logwatchd.toml
+mkdir -p /var/log/shop /var/lib/logwatchd
+cp /stage/shop.log /var/log/shop/shop.log
+chgrp -R adm /var/log/shop
+chmod 0750 /var/log/shop
+chmod 0640 /var/log/shop/shop.log
+/opt/logwatchd/bin/logwatchd baseline build --output /var/lib/logwatchd/baseline /var/log/shop/shop.log
+"""
+
+CONFIG = """
+[[source]]
+paths = ["/var/log/shop/*.log"]
+service = "shop"
+"""
+
+
+def why_not() -> str | None:
+    """Why no bed can be had here, in one line; None when one can."""
+    if os.geteuid() != 0:
+        return "a systemd of its own takes root"
+    if not BED.is_file():
+        return f"{BED.relative_to(ROOT.parent)} is not here"
+    if not Path(_SYSTEM_PYTHON).exists() or not Path("/lib/systemd/systemd").exists():
+        return "systemd and /usr/bin/python3 have to be installed (scripts/test does it as root)"
+    check = [_SYSTEM_PYTHON, "-c", "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"]
+    if subprocess.run(check, capture_output=True, check=False).returncode != 0:
+        return f"{_SYSTEM_PYTHON} is older than 3.11 or has no venv module"
+    try:
+        tried = subprocess.run([str(BED), "-q", "--", "true"], capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        return "systemd does not boot here in two minutes"
+    return f"systemd does not boot here: {tried.stderr.strip()[-200:]}" if tried.returncode else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a script inside ended. journal: every entry of the whole boot, as journalctl -o json tells it."""
+
+    code: int
+    out: str
+    err: str
+    journal: list[dict[str, Any]]
+
+    def of_unit(self, **fields: str) -> list[dict[str, Any]]:
+        """The daemon's own entries with these fields, oldest first."""
+        return [
+            entry
+            for entry in self.journal
+            if entry.get("_SYSTEMD_UNIT") == "logwatchd.service"
+            and all(entry.get(name) == value for name, value in fields.items())
+        ]
+
+
+class Machine:
+    """An installed logwatchd. Every `run` boots the machine anew, as it was installed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Build the venv and lay out what is installed; needs half a minute."""
+        self._folder = folder
+        self._venv = folder / "venv"
+        self._stage = folder / "stage"
+        self._stage.mkdir()
+        _install(self._venv, folder / "checkout")
+        shutil.copy(ROOT / "packaging" / "systemd" / "logwatchd.service", self._stage)
+        (self._stage / "logwatchd.toml").write_text(CONFIG)
+        (self._stage / "shop.log").write_text(normal_lines(2000))
+
+    def run(self, script: str, *, setup: str = "", systemd: str = "host", timeout_s: int = 120) -> Outcome:
+        """Boot, run the bash script inside and power off.
+
+        Args:
+            setup: shell commands in the new root before the boot, after the install.
+            systemd: 'host' for the installed one, 'bpo' for the backported one.
+        """
+        journal = self._folder / "journal.json"
+        command = [str(BED), "-q", "--systemd", systemd, "--timeout", str(timeout_s), "--journal", str(journal)]
+        command += [
+            "--venv",
+            f"{self._venv}:/opt/logwatchd",
+            "--ro",
+            f"{self._stage}:/stage",
+            "--setup",
+            _SETUP + setup,
+        ]
+        command += ["--chdir", "/", "--", "bash", "-c", _PRELUDE + script]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 120, check=False)
+        entries = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+        journal.unlink(missing_ok=True)
+        return Outcome(done.returncode, done.stdout, done.stderr, entries)
+
+
+def normal_lines(count: int) -> str:
+    """A shop's traffic on a good day."""
+    return "".join(
+        f"2026-01-02T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}Z INFO request {n} "
+        f"GET /item/{n % 97} answered 200 in {n % 50} ms\n"
+        for n in range(count)
+    )
+
+
+def _install(venv: Path, checkout: Path) -> None:
+    """What an administrator does by hand: a venv of the system's Python, and the project in it."""
+    checkout.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, checkout)
+    shutil.copytree(ROOT / "logwatchd", checkout / "logwatchd", ignore=shutil.ignore_patterns("__pycache__"))
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", str(checkout)]
+    for command in ([_SYSTEM_PYTHON, "-m", "venv", str(venv)], [str(venv / "bin" / "python"), *pip]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")

@@ -1,0 +1,187 @@
+"""The installed unit under a real systemd: start, alert, reload, stop, refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.daemon.bed import Machine, why_not
+
+pytestmark = pytest.mark.slow
+
+START = (
+    "systemctl start logwatchd || { systemctl status --no-pager logwatchd; journalctl -u logwatchd; exit 91; } >&2\n"
+)
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    if reason := why_not():
+        pytest.skip(reason)
+    return Machine(tmp_path_factory.mktemp("machine"))
+
+
+def test_it_starts_alerts_and_stops(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        echo "state=$(show ActiveState)/$(show SubState) status=$(show StatusText) user=$(show User)"
+        echo "2026-01-02T05:00:00Z ERROR payment gateway refused: certificate has expired" >>/var/log/shop/shop.log
+        until_true 30 said 'certificate has expired'
+        journalctl -u logwatchd -o json --no-pager LOGWATCHD_EVENT=ANOMALY | head -n 1
+        systemctl stop logwatchd
+        echo "result=$(show Result) code=$(show ExecMainStatus) state=$(show ActiveState)"
+        """
+    )
+    assert ended.code == 0, ended.err
+    assert "state=active/running status=ready: 1 files" in ended.out
+    assert "result=success code=0 state=inactive" in ended.out
+    (alert,) = ended.of_unit(LOGWATCHD_EVENT="ANOMALY")
+    assert alert["SYSLOG_IDENTIFIER"] == "logwatchd"
+    assert alert["PRIORITY"] in {"3", "4"}
+    assert len(alert["MESSAGE_ID"]) == 32
+    assert alert["LOGWATCHD_SERVICE"] == "shop"
+    assert alert["LOGWATCHD_PATH"] == "/var/log/shop/shop.log"
+    assert float(alert["LOGWATCHD_SCORE"]) > float(alert["LOGWATCHD_THRESHOLD"])
+    assert "certificate has expired" in alert["MESSAGE"]
+    assert [entry["LOGWATCHD_EVENT"] for entry in ended.of_unit() if entry.get("LOGWATCHD_PART") == "daemon"] == [
+        "STARTING",
+        "READY",
+        "STOPPING",
+        "STOPPED",
+    ]
+
+
+def test_it_is_ready_only_when_the_files_are_followed(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        # No wait: what is written after 'systemctl start' returned must be seen, and judged by the baseline.
+        echo "2026-01-02T05:00:00Z ERROR disk quota exceeded on volume seven" >>/var/log/shop/shop.log
+        until_true 30 said 'disk quota exceeded'
+        """
+    )
+    assert ended.code == 0, ended.err
+    events = [entry.get("LOGWATCHD_EVENT") for entry in ended.of_unit()]
+    assert events.index("READY") < events.index("ANOMALY")
+
+
+def test_a_reload_waits_for_its_outcome(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        pid=$(show MainPID)
+        mkdir /var/log/second && chgrp adm /var/log/second && chmod 0750 /var/log/second
+        printf '[[source]]\npaths = ["/var/log/second/*.log"]\nservice = "second"\n' >>/etc/logwatchd.toml
+        systemctl reload logwatchd; echo "first=$?"
+        echo "ERROR tape robot jammed in bay nine" >/var/log/second/new.log
+        chgrp adm /var/log/second/new.log && chmod 0640 /var/log/second/new.log
+        until_true 30 said 'tape robot jammed'
+
+        echo 'colour = "red' >>/etc/logwatchd.toml
+        systemctl reload logwatchd; echo "second=$?"
+        echo "status=$(show StatusText)"
+        echo "2026-01-02T05:00:00Z ERROR the vault door is open" >>/var/log/shop/shop.log
+        until_true 30 said 'vault door'
+
+        cp /stage/logwatchd.toml /etc/logwatchd.toml
+        rm /var/lib/logwatchd/baseline
+        systemctl reload logwatchd; echo "third=$?"
+        /opt/logwatchd/bin/logwatchd reload; echo "by-hand=$?"
+        echo "same=$([[ $(show MainPID) == "$pid" ]] && echo yes) state=$(show ActiveState) restarts=$(show NRestarts)"
+        """
+    )
+    assert ended.code == 0, ended.err
+    assert "first=0" in ended.out
+    assert "second=1" in ended.out
+    assert "last reload refused: /etc/logwatchd.toml: not valid TOML" in ended.out
+    assert "third=1" in ended.out
+    assert "by-hand=78" in ended.out
+    assert "same=yes state=active restarts=0" in ended.out
+    refused = ended.of_unit(LOGWATCHD_EVENT="RELOAD_REFUSED")
+    assert ["not valid TOML" in entry["LOGWATCHD_REASON"] for entry in refused] == [True, False, False]
+    assert "no baseline there" in refused[1]["LOGWATCHD_REASON"]
+    assert any("not valid TOML" in entry["MESSAGE"] for entry in ended.of_unit() if "LOGWATCHD_EVENT" not in entry)
+
+
+def test_it_stops_within_its_time_under_load_and_goes_on_where_it_was(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        line="2026-01-02T05:00:00Z INFO request"
+        shop() { for i in $(seq 200000); do echo "$line $i GET /item/7 answered 200 in 3 ms"; done; }
+        shop >>/var/log/shop/shop.log & load=$!
+        until_true 30 grep -q 'request 20000 ' /var/log/shop/shop.log
+        began=$(date +%s)
+        systemctl stop logwatchd
+        echo "result=$(show Result) took=$(($(date +%s) - began))"
+        wait "$load"
+        echo "2026-01-02T05:00:00Z ERROR written while nobody looked" >>/var/log/shop/shop.log
+        systemctl start logwatchd
+        until_true 60 said 'written while nobody looked'
+        systemctl stop logwatchd
+        """
+    )
+    assert ended.code == 0, ended.err
+    assert "result=success" in ended.out
+    took_s = int(ended.out.split("took=")[1].split()[0])
+    assert took_s < 45  # TimeoutStopSec=, after which systemd kills
+    stopped = ended.of_unit(LOGWATCHD_EVENT="STOPPED")
+    first, second = (int(entry["LOGWATCHD_LINES"]) for entry in stopped)
+    assert first + second == 200_001, "each line once, none lost"
+
+
+@pytest.mark.parametrize(
+    ("setup", "reason"),
+    [
+        ("echo 'nonsense = 1' >>/etc/logwatchd.toml", "source[1].nonsense: unknown key"),
+        ("sed -i '1i nonsense = 1' /etc/logwatchd.toml", ": nonsense: unknown key; known keys here: state_dir"),
+        ("rm /var/lib/logwatchd/baseline", "no baseline there; learn one with"),
+    ],
+)
+def test_a_configuration_that_is_refused_is_not_tried_again(setup: str, reason: str, machine: Machine) -> None:
+    ended = machine.run(
+        r"""
+        systemctl start logwatchd; echo "start=$?"
+        until_true 10 state failed/failed
+        echo "code=$(show ExecMainStatus) restarts=$(show NRestarts) result=$(show Result)"
+        systemctl is-failed logwatchd
+        """,
+        setup=setup,
+    )
+    assert ended.code == 0, ended.err
+    assert "start=1" in ended.out
+    assert "code=78 restarts=0 result=exit-code" in ended.out
+    assert any(reason in entry["MESSAGE"] for entry in ended.of_unit())
+
+
+def test_a_daemon_that_is_killed_comes_back(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        pid=$(show MainPID)
+        kill -KILL "$pid"
+        came_back() { state active/running && [[ $(show MainPID) != "$pid" && $(show NRestarts) == 1 ]]; }
+        until_true 30 came_back
+        echo "2026-01-02T05:00:00Z ERROR after the fall" >>/var/log/shop/shop.log
+        until_true 30 said 'after the fall'
+        """
+    )
+    assert ended.code == 0, ended.err
+
+
+def test_secrets_come_as_credentials(machine: Machine) -> None:
+    ended = machine.run(
+        r"""
+        mkdir -p /etc/systemd/system/logwatchd.service.d /etc/logwatchd
+        printf 'https://hooks.example.com/services/not-a-real-one\n' >/etc/logwatchd/slack_webhook_url
+        chmod 0600 /etc/logwatchd/slack_webhook_url
+        printf '[Service]\nLoadCredential=slack_webhook_url:/etc/logwatchd/slack_webhook_url\n' \
+          >/etc/systemd/system/logwatchd.service.d/secrets.conf
+        printf '[slack]\nenabled = true\n' >>/etc/logwatchd.toml
+        """
+        + START
+        + "echo up"
+    )
+    assert ended.code == 0, ended.err
+    assert "up" in ended.out
+    assert not any("not-a-real-one" in str(entry.get("MESSAGE")) for entry in ended.of_unit())
