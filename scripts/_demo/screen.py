@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.rule import Rule
@@ -14,13 +14,14 @@ from rich.text import Text
 
 from _demo.verdict import Told, Verdict
 from _demo.watcher import Words
+from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, Notice
+from logwatchd.alerting.render import plain, rich_text
 from logwatchd.alerting.text import clip, visible
 
 _PLAIN_WIDTH = 110
 _MAX_WIDTH = 120
 _QUARTERS = 4
 _MAX_JOINED = 2
-_MAX_LISTED = 3
 _MAX_LINE_CHARS = 400
 
 
@@ -105,18 +106,10 @@ class Screen:
         self._console.print(Text(f"    {what}"), soft_wrap=True)
 
     def incident(self, told: Told, after_s: float | None, false_alarm: bool = False) -> None:
-        """An alert as an operator would see it."""
+        """An alert as an operator sees it."""
+        title = "FALSE ALARM" if false_alarm else "logwatchd says"
         when = f", {after_s:.1f} s after the first bad line" if after_s is not None else ""
-        title = f"FALSE ALARM, {told.service}" if false_alarm else f"{told.severity or 'alert'}, {told.service}"
-        self._framed(
-            f"{title}: score {told.score:.2f} (threshold {told.threshold:.2f}){when}",
-            [
-                Text(_foreign(told.line), "bold"),
-                *_listed("new in it", [", ".join(told.differs)] if told.differs else []),
-                *_listed("nearest normal lines", told.nearest),
-            ],
-            "yellow" if false_alarm else "red",
-        )
+        self._framed(f"{title}{when}", AlertRaised(told.alert), "yellow" if false_alarm else "red")
 
     def joined(self, lines: Sequence[str]) -> None:
         """What else belongs to the incidents of a fault: the first kinds of lines that speak for themselves."""
@@ -126,22 +119,17 @@ class Screen:
         if rest := len(lines) - len(telling):
             self._console.print(Text(f"    + {rest} more kinds of lines, such as those of the traceback", "dim"))
 
-    def words(self, words: Words) -> None:
+    def words(self, told: Told, words: Words) -> None:
         """Claude's analysis of an incident."""
-        self._framed(
-            f"Claude: {words.severity}",
-            [*_listed("likely cause", [words.likely_cause]), *_listed("suggested action", [words.suggested_action])],
-            "blue",
-        )
+        self._framed("Claude says", AlertAnalysed(told.alert, words.analysis), "blue")
 
-    def _framed(self, title: str, rows: Sequence[Text], colour: str) -> None:
+    def _framed(self, title: str, notice: Notice, colour: str) -> None:
         if self._moving:
-            frame = Panel(Group(*rows), title=Text(title), title_align="left", border_style=colour, padding=(0, 1))
-            self._console.print(frame)
+            text = Text(title)
+            self._console.print(Panel(rich_text(notice), title=text, title_align="left", border_style=colour))
             return
-        self._console.print(Text(f"  {title}"), soft_wrap=True)
-        for row in rows:
-            self._console.print(Text("    ") + row, soft_wrap=True)
+        for line in (f"  {title}", *(f"    {line}" for line in plain(notice))):
+            self._console.print(Text(line), soft_wrap=True)
 
     def missed(self, name: str, waited_s: float) -> None:
         self._console.print(
@@ -160,7 +148,7 @@ class Screen:
                 finding.fault,
                 Text("yes", "green") if finding.found else Text("NO", "bold red"),
                 "-" if finding.delay_s is None else f"{finding.delay_s:.1f}",
-                "-" if finding.proof is None else f"{finding.proof.score:.2f}",
+                "-" if finding.proof is None else f"{finding.proof.alert.score:.2f}",
                 str(len(finding.told)),
             )
         self._console.print()
@@ -179,11 +167,3 @@ class Screen:
 def _foreign(text: str) -> str:
     """Text of a log or a model, harmless for a terminal and not endless."""
     return clip(visible(text), _MAX_LINE_CHARS)
-
-
-def _listed(label: str, items: Sequence[str]) -> list[Text]:
-    """The first items, the first of them behind its label."""
-    return [
-        Text.assemble((f"{label}: " if number == 0 else " " * (len(label) + 2), "dim"), _foreign(item))
-        for number, item in enumerate(items[:_MAX_LISTED])
-    ]

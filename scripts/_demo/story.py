@@ -29,6 +29,7 @@ SETTLE_S = 1.5
 RECOVERY_S = 2.5
 WORDS_WITHIN_S = 12.0
 _POLL_S = 0.05
+_JUDGE_EVERY_S = 0.5
 _GAVE_UP_S = 8.0  # what is left of the budget is kept for the summary and for ending everything
 
 _CONFIG = """\
@@ -88,6 +89,8 @@ class _Story:
         self._shown: set[str] = set()
         self._worded: set[str] = set()
         self._joined = 0
+        self._judged = (0, 0.0)  # how many alerts there were, and when
+        self._log_starts: dict[Path, int] = {}  # where the time of the faults begins
 
     def open_shop(self) -> None:
         with self._screen.step("opening the shop") as done:
@@ -146,12 +149,15 @@ class _Story:
     def break_and_mend(self, number: int, fault: Fault) -> None:
         """Break the shop, wait for the alert, mend it, and serve customers for a while."""
         self._close_window()
+        if not self._log_starts:
+            files = (self._premises.shop_log, self._premises.access_log)
+            self._log_starts = {file: file.stat().st_size for file in files}
         self._screen.fault(number, len(FAULTS), fault.name, fault.what)
         # Open until the next fault begins: an alert may well come when the shop is whole again.
         self._windows.append(Window(fault.name, fault.evidence, time.time(), float("inf")))
         began = time.monotonic()
         with fault.broken(self._premises):
-            if self._wait(lambda: self._verdict().findings[-1].found, FOUND_WITHIN_S):
+            if self._wait(self._is_found, FOUND_WITHIN_S):
                 self._wait(lambda: False, SETTLE_S)
             else:
                 self._screen.missed(fault.name, time.monotonic() - began)
@@ -165,7 +171,7 @@ class _Story:
     def end(self) -> Verdict:
         self._traffic.set_rate(0)
         if self._options.claude:
-            alerts = {told.alert_id for told in self._watcher.told}
+            alerts = {told.alert.id for told in self._watcher.told}
             self._wait(lambda: self._worded >= alerts, WORDS_WITHIN_S)
         self._close_window()
         return self._verdict()
@@ -193,27 +199,41 @@ class _Story:
         return True
 
     def _events(self) -> list[LogEvent]:
-        files = (self._premises.shop_log, self._premises.access_log)
-        return [event for file in files for event in read_events(file.read_text("utf-8", "backslashreplace"))]
+        """What the shop wrote since the first fault."""
+        found: list[LogEvent] = []
+        for path, start in self._log_starts.items():
+            with path.open("rb") as file:
+                file.seek(start)
+                found += read_events(file.read().decode("utf-8", "backslashreplace"))
+        return found
+
+    def _is_found(self) -> bool:
+        """Whether the present fault is; judged anew when something was said, and at times, as the evidence grows."""
+        now, said = time.monotonic(), len(self._watcher.told)
+        if said == self._judged[0] and now < self._judged[1] + _JUDGE_EVERY_S:
+            return False
+        self._judged = (said, now)
+        return self._verdict().findings[-1].found
 
     def _verdict(self) -> Verdict:
         return judge(self._windows, self._events(), self._traffic.failed(), self._watcher.told)
 
     def _show_news(self) -> None:
         """Print the alerts and analyses that have come since the last time."""
-        news = [told for told in self._watcher.told if told.alert_id not in self._shown]
+        news = [told for told in self._watcher.told if told.alert.id not in self._shown]
         if news:
             verdict = self._verdict()
             for told in news:
-                self._shown.add(told.alert_id)
+                self._shown.add(told.alert.id)
                 finding = next((finding for finding in verdict.findings if told in finding.told), None)
                 began = finding.first_bad_at if finding else None
                 after_s = max(0.0, told.at - began) if began is not None else None
                 self._screen.incident(told, after_s, false_alarm=told in verdict.false_alarms)
+        by_id = {told.alert.id: told for told in self._watcher.told}
         for words in self._watcher.words:
-            if words.alert_id not in self._worded:
+            if words.alert_id in by_id and words.alert_id not in self._worded:
                 self._worded.add(words.alert_id)
-                self._screen.words(words)
+                self._screen.words(by_id[words.alert_id], words)
 
     def _counted_alarms(self) -> str:
         count = len(self._watcher.told)

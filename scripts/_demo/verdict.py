@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from _demo.logbook import LogEvent, physical_lines
 from _demo.traffic import Failed
+from logwatchd.records import Alert
 
 _CLOCK_GRAIN_S = 1.0  # the access log's times are whole seconds
 
@@ -21,14 +22,7 @@ class Told:
     """An alert as logwatchd gave it. at: when it arrived, wall clock in seconds."""
 
     at: float
-    alert_id: str
-    service: str
-    line: str
-    score: float
-    threshold: float
-    severity: str
-    nearest: tuple[str, ...]
-    differs: tuple[str, ...]
+    alert: Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +83,7 @@ class Verdict:
                 for finding in self.findings
                 if not finding.found
             ),
-            *(f"false alarm: {told.line}" for told in self.false_alarms),
+            *(f"false alarm: {told.alert.line}" for told in self.false_alarms),
             *(f"the shop failed although nothing was broken: {failed.what}" for failed in self.unasked[:3]),
         ]
 
@@ -120,24 +114,24 @@ def judge(
     proofs: list[Told | None] = [None for _ in windows]
     false_alarms: list[Told] = []
     late: list[Told] = []
-    for alert in sorted(alerts, key=lambda one: one.at):
+    for one in sorted(alerts, key=lambda told: told.at):
         explained = [
             number
             for number, window in enumerate(windows)
-            if window.began <= alert.at and _quotes(alert.line, lines[number])
+            if window.began <= one.at and _quotes(one.alert.line, lines[number])
         ]
         if not explained:
-            false_alarms.append(alert)
-        elif alert.at >= windows[explained[-1]].closed:
-            late.append(alert)
+            false_alarms.append(one)
+        elif one.at >= windows[explained[-1]].closed:
+            late.append(one)
         else:
-            told[explained[-1]].append(alert)
+            told[explained[-1]].append(one)
             if len(explained) == 1:
-                proofs[explained[-1]] = proofs[explained[-1]] or alert
+                proofs[explained[-1]] = proofs[explained[-1]] or one
     return Verdict(
         findings=tuple(
-            Finding(window.fault, _first_at(found), tuple(alerts), proof)
-            for window, found, alerts, proof in zip(windows, bad, told, proofs, strict=True)
+            Finding(window.fault, _first_at(found), tuple(mine), proof)
+            for window, found, mine, proof in zip(windows, bad, told, proofs, strict=True)
         ),
         false_alarms=tuple(false_alarms),
         late=tuple(late),

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from _demo import children
 from _demo.children import ChildError
 from _demo.verdict import Told
 from logwatchd.journal import Event
+from logwatchd.parsing.level import level_of
+from logwatchd.records import Alert, Analysis, FileId, Severity
 
 READY_TIMEOUT_S = 20.0
 _LAST_WORDS = 8
@@ -39,9 +42,7 @@ class Words:
     """Claude's analysis of an alert."""
 
     alert_id: str
-    likely_cause: str
-    severity: str
-    suggested_action: str
+    analysis: Analysis
 
 
 def logwatchd(*arguments: str) -> list[str]:
@@ -62,7 +63,7 @@ def learn(baseline: Path, config: Path, logs: list[Path]) -> str:
     said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
     if done.returncode != 0:
         raise ChildError(f"'logwatchd baseline build' failed with status {done.returncode}: {said[-1]}")
-    return said[-1]
+    return said[-1].removeprefix(f"{baseline}: ")
 
 
 class Watcher:
@@ -174,16 +175,29 @@ def told_of(entry: Mapping[str, Any], at: float) -> Told | None:
     """The alert that a log entry of logwatchd is, if it is one."""
     if entry.get("event") != Event.ANOMALY.name:
         return None
+    # The place in the file and the lines before it do not stand in the entry, and are not shown either.
     return Told(
-        at=at,
-        alert_id=str(entry["alert"]),
-        service=str(entry["service"]),
-        line=str(entry["line"]),
-        score=float(entry["score"]),
-        threshold=float(entry["threshold"]),
-        severity=str(entry["severity"]),
-        nearest=tuple(map(str, entry["nearest"])),
-        differs=tuple(map(str, entry["differs"])),
+        at,
+        Alert(
+            id=str(entry["alert"]),
+            fingerprint=str(entry["fingerprint"]),
+            service=str(entry["service"]),
+            path=str(entry["path"]),
+            line=str(entry["line"]),
+            pattern=str(entry["pattern"]),
+            level=level_of(str(entry["line"])),
+            score=float(entry["score"]),
+            threshold=float(entry["threshold"]),
+            distance=float(entry["distance"]),
+            centroid=entry.get("centroid"),
+            nearest_examples=tuple(map(str, entry["nearest"])),
+            differs=tuple(map(str, entry["differs"])),
+            context=(),
+            severity=Severity(entry["severity"]),
+            read_at=datetime.fromtimestamp(at, UTC),
+            file=FileId(0, 0, 0),
+            offset=0,
+        ),
     )
 
 
@@ -198,9 +212,10 @@ def words_of(entry: Mapping[str, Any]) -> Words | None:
     """The analysis that a log entry of logwatchd is, if it is one."""
     if entry.get("event") != Event.ANALYSIS.name:
         return None
-    return Words(
-        alert_id=str(entry["alert"]),
+    analysis = Analysis(
         likely_cause=str(entry["likely_cause"]),
-        severity=str(entry["severity"]),
+        severity=Severity(entry["severity"]),
         suggested_action=str(entry["suggested_action"]),
+        model=str(entry["model"]),
     )
+    return Words(str(entry["alert"]), analysis)

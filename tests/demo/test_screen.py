@@ -7,13 +7,14 @@ import re
 
 import pytest
 from _demo.screen import Screen, open_console
-from _demo.verdict import Failed, Finding, Told, Verdict
+from _demo.verdict import Failed, Finding, Verdict
 from _demo.watcher import Words
 from rich.console import Console
 
-TOLD = Told(
-    5.0, "3f2a", "shop", "ERROR [x] failed \x1b[31mred", 0.81, 0.25, "P2-High", ("INFO a", "INFO b"), ("failed",)
-)
+from logwatchd.records import Analysis, Severity
+from tests.demo.alerts import told
+
+TOLD = told("ERROR [x] failed \x1b[31mred", 5.0)
 FOUND = Finding("locked", 3.5, (TOLD,), TOLD)
 MISSED = Finding("gone", None, (), None)
 
@@ -29,7 +30,7 @@ def _show(screen: Screen) -> None:
     screen.incident(TOLD, 1.5)
     screen.incident(TOLD, None, false_alarm=True)
     screen.joined(["Traceback (most recent call last):", "  File x", "OperationalError: locked"])
-    screen.words(Words("3f2a", "a lock", "P1-Critical", "release it"))
+    screen.words(TOLD, Words("id-5.0", Analysis("a lock", Severity.P1, "release it", "claude")))
     screen.missed("gone", 12)
     screen.summary(Verdict((FOUND, MISSED), (TOLD,), (), (Failed(1.0, "", 500, "GET /y"),)), 61.4)
     screen.error("over")
@@ -43,12 +44,13 @@ def test_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
         "ok  opening: open",
         "customers: 50%",
         "ok  customers: 100 requests",
-        "P2-High, shop: score 0.81 (threshold 0.25), 1.5 s after the first bad line",
-        "new in it: failed",
-        "nearest normal lines: INFO a",
-        "FALSE ALARM, shop",
+        "logwatchd says, 1.5 s after the first bad line",
+        "P2-High  shop  ERROR  score 0.81 over 0.25",
+        "> ERROR [x] failed \\x1b[31mred",
+        "normal: INFO a",
+        "FALSE ALARM",
         "+ OperationalError: locked",
-        "likely cause: a lock",
+        "cause: a lock",
         "FAILED: 1 of 2 faults found, 1 false alarms, in 61 s",
         "gone: not found, and the shop logged nothing about it",
         "the shop failed although nothing was broken: GET /y",

@@ -6,7 +6,9 @@ import re
 
 from _demo.logbook import LogEvent, read_events
 from _demo.traffic import Failed
-from _demo.verdict import Told, Window, judge
+from _demo.verdict import Window, judge
+
+from tests.demo.alerts import told
 
 _NEVER = float("inf")
 LOCKED = Window("locked", re.compile("database is locked"), 100.0, 110.0)
@@ -22,12 +24,8 @@ FAILED = [Failed(101.3, "aaaa0001", 503, "POST /x"), Failed(112.2, "aaaa0003", 5
 WINDOWS = [LOCKED, GONE]
 
 
-def _told(line: str, at: float, score: float = 0.8) -> Told:
-    return Told(at, f"id-{at}", "shop", line, score, 0.3, "P2-High", (), ())
-
-
-FIRST = _told("ERROR [aaaa0001] failed", 101.9)
-SECOND = _told("no such table: reviews", 113.0)
+FIRST = told("ERROR [aaaa0001] failed", 101.9)
+SECOND = told("no such table: reviews", 113.0)
 
 
 def test_all_found() -> None:
@@ -53,44 +51,44 @@ def test_a_fault_that_left_no_trace_says_so() -> None:
 
 
 def test_an_alert_about_a_normal_line_is_a_false_alarm_even_while_a_fault_lasts() -> None:
-    alarm = _told("INFO [aaaa0002] search 'lamp'", 103.5)
+    alarm = told("INFO [aaaa0002] search 'lamp'", 103.5)
     verdict = judge(WINDOWS, EVENTS, FAILED, [FIRST, SECOND, alarm])
     assert verdict.false_alarms == (alarm,)
     assert not verdict.passed
 
 
 def test_an_alert_before_any_fault_is_a_false_alarm() -> None:
-    alarm = _told("ERROR [aaaa0001] failed", 99.5)
+    alarm = told("ERROR [aaaa0001] failed", 99.5)
     assert judge(WINDOWS, EVENTS, FAILED, [alarm]).false_alarms == (alarm,)
 
 
 def test_an_alert_after_the_window_does_not_count() -> None:
-    late = _told("ERROR [aaaa0001] failed", 110.5)
+    late = told("ERROR [aaaa0001] failed", 110.5)
     verdict = judge(WINDOWS, EVENTS, FAILED, [late, SECOND])
     assert verdict.late == (late,)
     assert verdict.reasons() == ["locked: not found"]
 
 
 def test_a_line_that_two_faults_share_proves_neither() -> None:
-    verdict = judge(WINDOWS, EVENTS, FAILED, [FIRST, _told("Traceback", 112.5)])
+    verdict = judge(WINDOWS, EVENTS, FAILED, [FIRST, told("Traceback", 112.5)])
     assert [len(finding.told) for finding in verdict.findings] == [1, 1]
     assert [finding.found for finding in verdict.findings] == [True, False]
 
 
 def test_follow_ups_are_counted_as_messages() -> None:
-    more = _told("  at line", 104.0)
+    more = told("  at line", 104.0)
     verdict = judge(WINDOWS, EVENTS, FAILED, [FIRST, more, SECOND])
     assert verdict.passed
     assert len(verdict.findings[0].told) == 2
 
 
 def test_a_line_of_a_job_counts_by_its_error_alone() -> None:
-    job = _told("ERROR [-] job failed", 103.0)
+    job = told("ERROR [-] job failed", 103.0)
     assert judge(WINDOWS, EVENTS, [], [job, SECOND]).passed
 
 
 def test_an_alert_of_several_lines_counts_by_its_first() -> None:
-    both = _told("ERROR [aaaa0001] failed\nTraceback", 102.0)
+    both = told("ERROR [aaaa0001] failed\nTraceback", 102.0)
     assert judge(WINDOWS, EVENTS, FAILED, [both, SECOND]).passed
 
 
@@ -103,7 +101,7 @@ def test_a_shop_that_fails_by_itself_fails_the_demonstration() -> None:
 
 def test_an_open_window_takes_all_that_comes() -> None:
     window = Window("locked", LOCKED.evidence, 100.0, _NEVER)
-    assert judge([window], EVENTS[:4], FAILED[:1], [_told("database is locked", 900.0)]).passed
+    assert judge([window], EVENTS[:4], FAILED[:1], [told("database is locked", 900.0)]).passed
 
 
 def test_read_events() -> None:

@@ -2,67 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _demo.children import ChildError
-from _demo.watcher import Watcher, joined_of, learn, told_of, words_of
+from _demo.watcher import Watcher, Words, joined_of, learn, told_of, words_of
 
-from logwatchd import clock
 from logwatchd.journal import Event
-from logwatchd.journal_output import Entry, as_json
-
-
-def _entry(event: Event, **details: Any) -> dict[str, Any]:
-    """An entry after its way through logwatchd's own JSON output."""
-    entry = Entry(clock.utc_now(), "warning", event.name, "incidents", event.value, "", details, "")
-    read: dict[str, Any] = json.loads(as_json(entry))
-    return read
-
-
-ANOMALY = _entry(
-    Event.ANOMALY,
-    alert="3f2a",
-    service="shop",
-    severity="P2-High",
-    score=0.81,
-    threshold=0.25,
-    nearest=["INFO a", "INFO b"],
-    differs=["failed"],
-    line="ERROR c failed",
-)
+from logwatchd.records import Analysis, Level, Severity
+from tests.demo.alerts import entry_of, told
 
 
 def test_an_alert() -> None:
-    told = told_of(ANOMALY, at=5.0)
-    assert told is not None
-    assert (told.at, told.alert_id, told.service, told.score, told.threshold) == (5.0, "3f2a", "shop", 0.81, 0.25)
-    assert (told.line, told.nearest, told.differs) == ("ERROR c failed", ("INFO a", "INFO b"), ("failed",))
+    one = told("ERROR c failed", at=5.0)
+    alert = one.alert
+    assert (one.at, alert.id, alert.service, alert.score, alert.threshold) == (5.0, "id-5.0", "shop", 0.81, 0.25)
+    assert (alert.line, alert.nearest_examples, alert.differs) == ("ERROR c failed", ("INFO a", "INFO b"), ("failed",))
+    assert (alert.level, alert.severity) == (Level.ERROR, Severity.P2)
 
 
 def test_an_analysis() -> None:
-    entry = _entry(Event.ANALYSIS, alert="3f2a", likely_cause="x", severity="P1-Critical", suggested_action="y")
-    words = words_of(entry)
-    assert words is not None
-    assert (words.alert_id, words.likely_cause, words.severity, words.suggested_action) == (
-        "3f2a",
-        "x",
-        "P1-Critical",
-        "y",
+    entry = entry_of(
+        Event.ANALYSIS, alert="3f2a", likely_cause="x", severity="P1-Critical", suggested_action="y", model="m"
     )
+    assert words_of(entry) == Words("3f2a", Analysis("x", Severity.P1, "y", "m"))
 
 
 def test_a_line_that_joins() -> None:
-    joined = joined_of(_entry(Event.INCIDENT_GREW, alert="3f2a", line="Traceback", reason="burst", service="shop"))
+    joined = joined_of(entry_of(Event.INCIDENT_GREW, alert="3f2a", line="Traceback", reason="burst", service="shop"))
     assert joined is not None
     assert (joined.alert_id, joined.line) == ("3f2a", "Traceback")
 
 
 @pytest.mark.parametrize("read", [joined_of, words_of, lambda entry: told_of(entry, 0.0)])
 def test_other_entries_are_none_of_these(read: Any) -> None:
-    assert read(_entry(Event.READY, files=2)) is None
+    assert read(entry_of(Event.READY, files=2)) is None
     assert read({}) is None
 
 
