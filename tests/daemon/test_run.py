@@ -1,0 +1,337 @@
+"""`logwatchd run` as a real process: signals, reloads, crashes, wrong configurations, and all three services."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.process import Daemon
+from tests.fakes.claude import WORDS, FakeClaude
+from tests.fakes.openai import FakeOpenAI
+from tests.fakes.server import Hang, Status
+from tests.fakes.slack import FakeSlack
+from tests.helpers import wait_until
+from tests.scoring.making import FAULT, NORMAL, block_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path) as made:
+        made.learn()
+        yield made
+
+
+def fault(number: int) -> str:
+    """A fault that no other number has. Each goes into a file, and so a service, of its own: one service's burst is
+    one incident."""
+    return f"CRITICAL disk of {chr(97 + number // 26) * 4}{chr(97 + number % 26) * 4} vanished"
+
+
+def fill(file: Path) -> None:
+    """Write until the filesystem is full."""
+    with file.open("wb", buffering=0) as out:
+        try:
+            while out.write(b"x" * 4096):
+                pass
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+
+
+def test_a_new_line_is_alerted_once_and_normal_ones_never(daemon: Daemon) -> None:
+    daemon.log.write_bytes(block_of(["CRITICAL what stood there before the start is not ours"]))
+    daemon.start()
+    daemon.append(*NORMAL, FAULT, *NORMAL, FAULT)
+    daemon.wait(lambda: daemon.alerted(), "the alert")
+    assert daemon.stop() == 0
+    assert daemon.alerted() == [FAULT]
+    entry = daemon.events("ANOMALY")[0]
+    assert entry["score"] > entry["threshold"]
+    assert entry["service"] == "app"
+    assert entry["nearest"]
+    assert "locked" in entry["differs"]
+    stopped = daemon.events("STOPPED")[0]
+    assert stopped["drained"] is True
+    assert stopped["lines"] == 2 * len(NORMAL) + 2
+    assert [text for text in daemon.notified if text in {"READY=1", "STOPPING=1"}] == ["READY=1", "STOPPING=1"]
+    assert any(text.startswith("STATUS=ready: 1 files") for text in daemon.notified)
+
+
+def test_what_was_written_while_it_was_down_is_judged_exactly_once(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    daemon.append(NORMAL[0])
+    daemon.stop()
+    daemon.append(FAULT, *NORMAL)
+    daemon.start()
+    daemon.wait(lambda: daemon.alerted(), "the alert")
+    daemon.stop()
+    daemon.start()
+    daemon.append(fault(1))
+    daemon.wait(lambda: fault(1) in daemon.alerted(), "the second alert")
+    daemon.stop()
+    assert daemon.alerted() == [FAULT, fault(1)]
+
+
+def test_sighup_takes_a_new_baseline_and_new_sources(daemon: Daemon, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere.txt"
+    daemon.log.touch()
+    daemon.start()
+    daemon.learn([*NORMAL * 300, FAULT])
+    daemon.write_config(paths=[f"{daemon.logs}/*.log", str(other)])
+    done = daemon.command("reload", "--config", daemon.config)
+    assert done.returncode == 0, done.stderr
+    assert "RELOADING=1" in daemon.notified
+    daemon.append(FAULT)
+    other.write_bytes(block_of([fault(2)]))
+    daemon.wait(lambda: daemon.alerted(), "the alert from the new source")
+    assert daemon.stop() == 0
+    assert daemon.alerted() == [fault(2)]
+
+
+@pytest.mark.parametrize(
+    ("breakage", "words"),
+    [
+        ("config", "unknown key"),
+        ("baseline", "not a baseline"),
+        ("state_dir", "cannot change in a reload"),
+    ],
+)
+def test_a_refused_reload_keeps_the_old_state_and_says_why(daemon: Daemon, breakage: str, words: str) -> None:
+    daemon.log.touch()
+    daemon.start()
+    good = daemon.config.read_text()
+    if breakage == "config":
+        daemon.write_config("[slak]\nenabled = false\n")
+    elif breakage == "baseline":
+        daemon.baseline.write_bytes(b"rubbish")
+    else:
+        daemon.config.write_text(good.replace("/state", "/other-state"))
+    daemon.send(signal.SIGHUP)
+    daemon.wait(lambda: daemon.events("RELOAD_REFUSED"), "the refusal")
+    assert words in daemon.events("RELOAD_REFUSED")[0]["reason"]
+    daemon.append(FAULT)
+    daemon.wait(lambda: daemon.alerted() == [FAULT], "the old state at work")
+    assert daemon.stop() == 0
+
+
+def test_reloads_under_load_lose_nothing_and_leak_nothing(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    assert daemon.process is not None
+    handles = Path(f"/proc/{daemon.process.pid}/fd")
+    before = len(list(handles.iterdir()))
+    expected = []
+    for turn in range(20):
+        daemon.append(*NORMAL * 50, fault(turn), file=daemon.logs / f"service{turn}.log")
+        expected.append(fault(turn))
+        daemon.send(signal.SIGHUP)
+        daemon.wait(lambda turn=turn: len(daemon.events("RELOADED")) > turn, f"reload {turn}")  # type: ignore[misc]
+    daemon.wait(lambda: len(daemon.alerted()) >= len(expected), "all alerts")
+    after = len(list(handles.iterdir()))
+    assert daemon.stop() == 0
+    assert sorted(daemon.alerted()) == sorted(expected)
+    assert daemon.events("STOPPED")[0]["lines"] == 20 * (50 * len(NORMAL) + 1)
+    assert after <= before + 20 + 2  # one for each file that came, and nothing for a reload
+
+
+def test_kill_9_loses_nothing_and_alerts_once(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    expected = []
+    for turn in range(5):
+        for number in range(6):
+            line = fault(turn * 6 + number)
+            daemon.append(*NORMAL * 20, line, file=daemon.logs / f"{turn}-{number}.log")
+            expected.append(line)
+        daemon.wait(lambda turn=turn: len(daemon.alerted()) > turn * 4, "some alerts")  # type: ignore[misc]
+        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+        daemon.start()
+    daemon.wait(lambda: len(daemon.stored()) >= len(expected), "all alerts in the outbox")
+    assert daemon.stop() == 0
+    assert sorted(daemon.stored()) == sorted(expected)
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    second = daemon.command("run", "--config", daemon.config)
+    assert second.returncode == 78
+    assert "in use by another logwatchd" in second.stderr
+    assert daemon.stop(signal.SIGINT) == 0
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with FakeOpenAI(dimensions=64) as service:
+        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
+            daemon.learn()
+            daemon.log.touch()
+            daemon.start()
+            asked = len(service.requests)
+            service.enqueue(Hang())
+            daemon.append(FAULT)
+            wait_until(lambda: len(service.requests) > asked, what="the request that hangs")
+            daemon.send(signal.SIGTERM)
+            daemon.wait(lambda: "STOPPING=1" in daemon.notified, "the shutdown")
+            assert daemon.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("no baseline", "no baseline there"),
+        ("no source", "source: missing"),
+        ("unknown key", "did you mean 'threshold'"),
+        ("no key", "OPENAI_API_KEY"),
+        ("other embedder", "made with embedder 'local-1'"),
+        ("state is a file", "state_dir"),
+    ],
+)
+def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, change: str, words: str) -> None:
+    if change == "no baseline":
+        daemon.baseline.unlink()
+    elif change == "no source":
+        daemon.config.write_text(f'state_dir = "{daemon.state}"\n')
+    elif change == "unknown key":
+        daemon.config.write_text(daemon.config.read_text() + "treshold = 0.3\n")
+    elif change == "no key":
+        daemon.write_config('[embedder]\nprovider = "openai"\n')
+    elif change == "other embedder":
+        daemon.write_config('[embedder]\nprovider = "openai"\n')
+        daemon._env["OPENAI_API_KEY"] = "sk-test"
+    else:
+        daemon.state.write_text("")
+    done = daemon.command("run", "--config", daemon.config)
+    assert done.returncode == 78
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert "sk-test" not in done.stderr + done.stdout
+
+
+def test_the_whole_chain_with_all_three_services(tmp_path: Path) -> None:
+    with FakeOpenAI(dimensions=64) as openai, FakeClaude() as claude, FakeSlack() as slack:
+        env = {
+            "OPENAI_API_KEY": "sk-openai-secret",
+            "OPENAI_BASE_URL": openai.url + "/v1",
+            "ANTHROPIC_API_KEY": "sk-ant-secret",
+            "ANTHROPIC_BASE_URL": claude.url,
+            "SLACK_WEBHOOK_URL": slack.webhook_url,
+        }
+        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 20\n', env) as daemon:
+            daemon.learn()
+            learned = len(openai.history)
+            daemon.log.touch()
+            daemon.start()
+            daemon.append(*NORMAL, FAULT, *NORMAL, FAULT)
+            wait_until(lambda: slack.history, 20, "the Slack message")
+            assert daemon.stop() == 0
+        texts = [text for body in openai.history[learned:] for text in body["input"]]
+        assert texts == ["ERROR sqlite<N>.OperationalError: database is locked"]  # known lines cost nothing
+        (question,) = claude.history
+        assert question["model"] == "claude-opus-4-6"
+        assert question["max_tokens"] == 500
+        asked = str(question)
+        assert FAULT in asked
+        assert NORMAL[-1] in asked  # the line before it
+        (message,) = slack.history
+        shown = str(message)
+        assert "database is locked" in shown
+        assert WORDS["likely_cause"] in shown
+        assert "P2-High" in shown
+        said = str(daemon.entries)
+        assert not re.search(r"sk-openai-secret|sk-ant-secret|secretsecretsecret", said)
+
+
+def test_embeddings_that_fail_hold_lines_back_and_lose_none(tmp_path: Path) -> None:
+    with FakeOpenAI(dimensions=64) as service:
+        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
+            daemon.learn()
+            daemon.log.touch()
+            daemon.start()
+            service.enqueue(Status(500), Status(429, headers={"Retry-After": "0"}), Status(503))
+            other = daemon.logs / "other.log"
+            daemon.append(FAULT)
+            daemon.wait(lambda: daemon.events("EMBEDDING_FAILED"), "the trouble being said")
+            daemon.append(*NORMAL, file=other)
+            daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the outage")
+            assert daemon.stop() == 0
+            assert len(daemon.events("EMBEDDING_FAILED")) == 1
+            assert len(daemon.events("EMBEDDING_RECOVERED")) == 1
+            assert daemon.events("STOPPED")[0]["lines"] == 1 + len(NORMAL)
+
+
+def test_it_stops_in_time_when_a_service_hangs_and_judges_the_line_later(tmp_path: Path) -> None:
+    with FakeOpenAI(dimensions=64) as service:
+        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
+            daemon.learn()
+            daemon.log.touch()
+            daemon.start()
+            asked = len(service.requests)
+            service.enqueue(Hang())
+            daemon.append(FAULT)
+            wait_until(lambda: len(service.requests) > asked, what="the request that hangs")
+            assert daemon.stop(timeout_s=25) == 0
+            assert daemon.events("STOPPED")[0]["drained"] is False
+            daemon.start()
+            daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the restart")
+            assert daemon.stop() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small filesystem needs root")
+def test_a_full_state_disk_holds_lines_back_and_loses_none(daemon: Daemon) -> None:
+    daemon.state.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", daemon.state], check=False)
+    if mounted.returncode:
+        pytest.skip("mount is refused here")
+    try:
+        daemon.log.touch()
+        daemon.start()
+        filler = daemon.state / "filler"
+        fill(filler)
+        daemon.append(*NORMAL, FAULT)
+        daemon.wait(lambda: daemon.events("STORING_FAILED"), "the trouble being said")
+        filler.unlink()
+        daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after room was made")
+        assert daemon.stop() == 0
+        assert daemon.stored() == [FAULT]
+    finally:
+        daemon.__exit__(None, None, None)
+        subprocess.run(["umount", "-l", daemon.state], check=True)
+
+
+def test_a_quiet_daemon_is_small(daemon: Daemon) -> None:
+    """No heavy library is loaded that the configuration does not ask for: scikit-learn alone would be 75 MiB more."""
+    daemon.log.touch()
+    daemon.start()
+    assert daemon.process is not None
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    resident_kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+    assert "sklearn" not in maps
+    assert resident_kib * 1024 < 100 * (1 << 20) or resource.getpagesize() > 4096
+    assert daemon.stop() == 0
+
+
+def test_the_watchdog_is_fed_while_all_goes_well(daemon: Daemon) -> None:
+    daemon._env["WATCHDOG_USEC"] = "400000"
+    daemon.log.touch()
+    daemon.start()
+    began = time.monotonic()
+    daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= 3, "three signs of life")
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 20
