@@ -90,11 +90,12 @@ def run(config_path: Path, output: Path) -> Exit:
     Raises:
         ConfigError, StateError, UsageError: nothing was started.
     """
-    settings = config.load(config_path)
-    state_dir = settings.settings.state_dir
+    journal.configure("terminal")
+    found = config.load(config_path)
+    state_dir = found.settings.state_dir
     with StateLock(state_dir):
         blocks = BlockQueue()
-        source = FileSource(settings.sources, blocks, Checkpoints(state_dir))
+        source = FileSource(found.sources, blocks, Checkpoints(state_dir))
         appender = Appender(blocks, source, output)
         try:
             return _follow(blocks, source, appender)

@@ -56,7 +56,7 @@ def inherit(heir: Followed, original: Followed) -> None:
     heir.reader.seek(original.lapse.position.offset)
     heir.role, heir.original = Role.FOLLOWED, None
     heir.suspect = True
-    heir.sequence, original.sequence = original.sequence, heir.sequence
+    heir.sequence, original.sequence = sorted((heir.sequence, original.sequence))
     original.bereaved = False
 
 

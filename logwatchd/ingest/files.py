@@ -62,7 +62,7 @@ class FileSource:
         self._next_specs: Sequence[SourceSpec] | None = None
         self._survey_at = self._earliest_survey_at = 0.0
         self._active_until = 0.0
-        self._after = -1  # the sequence of the file that was read last: the next turn begins behind it
+        self._after = ""  # the lineage that was read last: the next turn begins behind it
         self._status = IngestStatus()
         self._lines = self._bytes = 0
         self._surveyed = self._drained = False
@@ -95,7 +95,7 @@ class FileSource:
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
         with self._lock:
             self._next_specs = tuple(specs)
-        self._surveyed = False
+            self._surveyed = False
         self.on_wake()
 
     def ready(self) -> bool:
@@ -151,26 +151,31 @@ class FileSource:
             self._surveyed = self._next_specs is None
 
     def _read(self, now: float) -> bool:
-        """Deliver what there is room for; True if some of it is still unread."""
-        files = [file for file in self._roster.files if file.behind]
+        """Deliver what there is room for; True if some of it is still unread.
+
+        Lineages take turns, beginning behind the one that was read last; within a lineage the older file comes first.
+        """
+        files = sorted((file for file in self._roster.files if file.behind), key=lambda file: file.sequence)
         if not files:
             return False
         self._active_until = now + ACTIVE_S
-        self._survey_at = min(self._survey_at, now + ACTIVE_POLL_S) if now < self._survey_at else self._survey_at
-        files.sort(key=lambda file: file.sequence)
-        held: set[str] = set()  # lineages whose older file is not read to its end yet
-        turn: list[Followed] = []
+        self._survey_at = min(self._survey_at, now + ACTIVE_POLL_S)
+        lineages: dict[str, list[Followed]] = {}
         for file in files:
-            if file.lineage not in held:
-                held.add(file.lineage)
-                turn.append(file)
-        turn = [file for file in turn if file.sequence > self._after] + [f for f in turn if f.sequence <= self._after]
+            lineages.setdefault(file.lineage, []).append(file)
+        names = list(lineages)
+        if self._after in lineages:
+            first = names.index(self._after) + 1
+            names = names[first:] + names[:first]
         left = TURN_BYTES
-        for file in turn:
+        for name in names:
             if left <= 0 or not self._queue.room():
                 break
-            left -= self._read_file(file, min(left, FILE_BYTES_A_TURN))
-            self._after = file.sequence
+            self._after = name
+            for file in lineages[name]:
+                left -= self._read_file(file, min(left, FILE_BYTES_A_TURN))
+                if file.behind:
+                    break
         return any(file.behind for file in files)
 
     def _read_file(self, file: Followed, budget: int) -> int:

@@ -74,9 +74,9 @@ class Newcomers:
         ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
-        # All of an earlier run first: the others are judged by what those are.
+        # Those of an earlier run first, and then those that lost their content: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
-        for stranger in unknown:
+        for stranger in sorted(unknown, key=lambda stranger: stranger.lapse is None):
             self._judge(stranger, places[stranger.key], at_live_name, now)
         self._last.update(at_live_name)
 

@@ -1,0 +1,81 @@
+"""A FileSource that a test turns by hand: no thread, no waiting, time as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from logwatchd import clock
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.files import FileSource
+from logwatchd.records import Block, SourceSpec, StartAt
+
+LONG_S = 3.0  # longer than any poll and than a finished file's last line waits
+
+
+class Tailer:
+    """Reads, and commits what it read, as `logwatchd tail` does. `lines` holds all that was ever delivered."""
+
+    def __init__(
+        self, state: Path | None, *patterns: str | Path, start_at: StartAt = "beginning", max_blocks: int = 256
+    ) -> None:
+        self.specs = (SourceSpec(paths=tuple(map(str, patterns)), start_at=start_at),)
+        self.state = state
+        self.blocks: list[Block] = []
+        self._max_blocks = max_blocks
+        self._ahead_s = 0.0
+        self.start()
+
+    @property
+    def lines(self) -> list[bytes]:
+        return [line for block in self.blocks for line in block.data.split(b"\n")[:-1]]
+
+    def start(self) -> None:
+        self.queue = BlockQueue(max_blocks=self._max_blocks)
+        self.checkpoints = Checkpoints(self.state)
+        self.source = FileSource(self.specs, self.queue, self.checkpoints)
+
+    def turn(self, commit: bool = True, seconds: float = LONG_S) -> list[bytes]:
+        """Let `seconds` pass, survey and read to the end; returns the new lines."""
+        self._ahead_s += seconds
+        known = len(self.blocks)
+        while True:
+            # `now` runs ahead of the real clock, so that every turn is due.
+            self.source.run_once(clock.monotonic() + self._ahead_s)
+            blocks = self.queue.take()
+            for block in blocks:
+                self.blocks.append(block)
+                if commit:
+                    self.source.commit(block)
+                    self.queue.done(block)
+            if not blocks:
+                break
+        return [line for block in self.blocks[known:] for line in block.data.split(b"\n")[:-1]]
+
+    def reconfigure(self, *patterns: str | Path, start_at: StartAt = "beginning") -> None:
+        self.specs = (SourceSpec(paths=tuple(map(str, patterns)), start_at=start_at),)
+        self.source.reconfigure(self.specs)
+
+    def stop(self) -> None:
+        self.source.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """What kill -9 leaves: handles are closed, nothing more is written."""
+        write_nothing: Callable[[], None] = lambda: None  # noqa: E731
+        self.checkpoints.close = write_nothing  # type: ignore[method-assign]
+        self.source.close()
+        self.start()
+
+
+def append(path: Path, *lines: bytes | str) -> None:
+    with path.open("ab") as file:
+        file.write(b"".join(encode(lines)))
+
+
+def encode(lines: Sequence[bytes | str]) -> list[bytes]:
+    return [(line.encode() if isinstance(line, str) else line) + b"\n" for line in lines]
