@@ -58,8 +58,8 @@ def analysis_from_json(text: str) -> Analysis:
 def incident_to_row(incident: Incident) -> IncidentRow:
     return (
         incident.alert_id,
-        incident.service,
-        incident.path,
+        _storable(incident.service),
+        _storable(incident.path),
         *incident.inode,
         incident.offset,
         incident.severity.value,
@@ -91,6 +91,11 @@ def incident_from_row(row: IncidentRow, now: float) -> Incident:
         lines=lines,
         patterns=set(json.loads(patterns)),
     )
+
+
+def _storable(text: str) -> str:
+    """SQLite's texts are UTF-8; a file's name need not be."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: object) -> str:

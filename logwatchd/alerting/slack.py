@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import urllib.error
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -68,7 +69,7 @@ def _send(client: WebhookClient, text: str, *, blocks: bool, message: Message) -
         raise PermanentError(f"the webhook's address holds a character that no address has; {_MEND}") from None
     # UnicodeError, LookupError: a proxy between us and Slack answers in no known charset.
     except (OSError, http.client.HTTPException, UnicodeError, LookupError) as error:
-        cause = getattr(error, "reason", error)
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
         raise RetryableError(f"no answer from Slack ({type(cause).__name__})") from None
 
 

@@ -1,0 +1,119 @@
+"""Anomalies, alerts and configurations for the tests of alerting."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import SecretStr
+
+from logwatchd.alerting.explain import alert_of
+from logwatchd.config import Config, Secrets, Settings
+from logwatchd.records import Alert, Anomaly, FileId, Level, Nearest, SourceSpec, Vectors, Verdict
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FILE = FileId(8, 1001, 0)
+EXAMPLES = ("user <N> logged in", "cache hit for <PATH>")
+ANTHROPIC_KEY = "sk-ant-loopback-0123456789"
+
+
+def direction(text: str, dimensions: int = 64) -> Vectors:
+    """A unit vector of its own for each text; two of them are nearly orthogonal."""
+    seed = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big")
+    vector = np.random.default_rng(seed).standard_normal(dimensions).astype(np.float32)
+    return vector / np.float32(np.linalg.norm(vector))
+
+
+def anomaly(
+    line: str,
+    offset: int = 0,
+    *,
+    service: str = "shop",
+    path: str = "/var/log/shop.log",
+    file: FileId = FILE,
+    level: Level = Level.ERROR,
+    pattern: str | None = None,
+    vector: Vectors | None = None,
+    score: float = 0.9,
+    at: datetime | None = None,
+    read_at: datetime = NOON,
+    context: tuple[str, ...] = ("GET /cart 200", "GET /pay 200"),
+    examples: tuple[str, ...] = EXAMPLES,
+) -> Anomaly:
+    """at: the line's own time; None for a line without one."""
+    pattern = line if pattern is None else pattern
+    nearest = Nearest(3, 0.71, 0.1, examples)
+    return Anomaly(
+        source=SourceSpec(paths=(path,)),
+        service=service,
+        path=path,
+        file=file,
+        offset=offset,
+        line=line,
+        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest),
+        context=context,
+        read_at=read_at,
+        timestamp=at,
+        vector=direction(pattern) if vector is None else vector,
+    )
+
+
+def alert(line: str = "database is locked", offset: int = 0, **fields: Any) -> Alert:
+    return alert_of(anomaly(line, offset, **fields), context_lines=10)
+
+
+def faults(count: int, start: int = 0, read_at: datetime = NOON) -> list[Anomaly]:
+    """Anomalies that are incidents of their own: distinct patterns, an hour between them."""
+    return [
+        anomaly(f"fault number {i:04d}", i * 100_000, at=NOON + timedelta(hours=i), read_at=read_at)
+        for i in range(start, start + count)
+    ]
+
+
+def config(
+    state_dir: Path,
+    *,
+    claude_url: str | None = None,
+    slack_url: str | None = None,
+    threads: int = 2,
+    **analysis: Any,
+) -> Config:
+    """Claude and Slack are on where they have an address."""
+    settings = Settings.model_validate(
+        {
+            "state_dir": state_dir,
+            "source": [{"paths": ["/var/log/shop.log"]}],
+            "analysis": {"base_url": claude_url} | analysis,
+            "workers": {"threads": threads},
+        }
+    )
+    secrets = Secrets(
+        openai_api_key=None,
+        anthropic_api_key=SecretStr(ANTHROPIC_KEY) if claude_url else None,
+        slack_webhook_url=SecretStr(slack_url) if slack_url else None,
+    )
+    return Config(path=state_dir / "logwatchd.toml", settings=settings, secrets=secrets)
+
+
+def steers_nothing(text: str, keep: str = "") -> bool:
+    """Whether no character but those in `keep` is invisible or has an effect of its own."""
+    hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    return not any(unicodedata.category(char) in hidden for char in text if char not in keep)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """The kernel refuses to let any file of this process grow beyond a few bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

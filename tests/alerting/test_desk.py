@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import MutableMapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from logwatchd.alerting.desk import MAX_OPEN, AlertDesk
+from logwatchd.alerting.grouping import Reason
+from logwatchd.alerting.incidents import MAX_PATTERNS
+from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Notice
+from logwatchd.alerting.outbox import FILE_NAME, Outbox
+from logwatchd.errors import RetryableError
+from logwatchd.journal import Event
+from logwatchd.records import FileId, Level
+from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk
+
+Entries = list[MutableMapping[str, Any]]
+
+
+def desk_in(folder: Path, seen: list[Notice] | None = None, **options: Any) -> AlertDesk:
+    return AlertDesk(Outbox(folder), 10, observer=(seen if seen is not None else []).append, **options)
+
+
+def lines_in(folder: Path) -> list[str]:
+    """The first lines of all alerts on the disk, read by another connection."""
+    with sqlite3.connect(folder / FILE_NAME) as other:
+        rows = other.execute("SELECT json_extract(alert, '$.line') FROM alerts ORDER BY seq").fetchall()
+    other.close()
+    return [line for (line,) in rows]
+
+
+def events(entries: Entries) -> list[Event]:
+    return [entry["event"] for entry in entries]
+
+
+def test_a_new_incident_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path, entries: Entries) -> None:
+    on_disk: list[list[str]] = []
+    desk = AlertDesk(Outbox(tmp_path), 10, observer=lambda notice: on_disk.append(lines_in(tmp_path)))
+    woken = threading.Event()
+    desk.on_alert = woken.set
+    desk.observe([anomaly("database is locked", 40)], 100.0)
+    assert on_disk == [["database is locked"]]
+    assert woken.is_set()
+    (entry,) = entries
+    assert entry["event"] is Event.ANOMALY
+    assert entry["message"] == "P2-High shop score 0.90 over 0.30: database is locked"
+    wanted = {"alert", "fingerprint", "path", "line_level", "centroid", "nearest", "differs", "pattern", "line"}
+    assert wanted <= set(entry)
+
+
+def test_others_only_raise_the_count(tmp_path: Path, entries: Entries) -> None:
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen)
+    locked = [
+        anomaly(f"job {i} died", i * 100, pattern="job <N> died", at=NOON + timedelta(hours=i)) for i in range(10)
+    ]
+    desk.observe(locked[:3], 100.0)
+    desk.observe(locked[3:], 500.0)
+    (raised,) = seen
+    assert isinstance(raised, AlertRaised)
+    assert desk.lines_of(raised.alert.id) == 10
+    assert lines_in(tmp_path) == ["job 0 died"]
+    status = desk.status()
+    assert (status.anomalies, status.incidents, status.incidents_open) == (10, 1, 1)
+    assert events(entries) == [Event.ANOMALY]
+
+
+def test_near_in_meaning_and_bursts_join_and_are_named_once(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    later = NOON + timedelta(hours=1)
+    towards = direction("disk full") + np.float32(0.3) * direction("else")
+    near = towards / np.float32(np.linalg.norm(towards))
+    desk.observe([anomaly("disk full", 0, at=NOON), anomaly("register dump r0", 50, at=NOON)], 100.0)
+    desk.observe(
+        [anomaly("disk is full", 99, vector=near, at=later), anomaly("disk is full", 199, vector=near, at=later)], 101.0
+    )
+    desk.observe([anomaly("register dump r0", 999_999, at=later)], 700.0)
+    assert lines_in(tmp_path) == ["disk full"]
+    joined = [(entry["line"], entry["reason"]) for entry in entries if entry["event"] is Event.INCIDENT_GREW]
+    assert joined == [("register dump r0", Reason.BURST), ("disk is full", Reason.NEAR_IN_MEANING)]
+    assert desk.lines_of(entries[0]["alert"]) == 5
+
+
+def test_other_services_and_other_faults_are_incidents_of_their_own(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([*faults(5), anomaly("fault number 0001", service="mail", at=NOON)], 100.0)
+    assert lines_in(tmp_path) == [f"fault number {i:04d}" for i in range(5)] + ["fault number 0001"]
+
+
+def test_a_critical_line_within_a_burst_is_told(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("slow", level=Level.WARNING), anomaly("out of memory", 50, level=Level.FATAL)], 100.0)
+    assert lines_in(tmp_path) == ["slow", "out of memory"]
+
+
+def test_an_incident_ends_after_quiet_and_the_next_line_is_a_new_one(tmp_path: Path, entries: Entries) -> None:
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen, resolve_after_s=900)
+    desk.observe([anomaly("locked", 0), anomaly("locked", 10)], 100.0)
+    desk.observe([anomaly("locked", 20)], 500.0)
+    desk.run_once(1399.0)
+    assert desk.status().incidents_open == 1
+    desk.run_once(1400.0)
+    assert desk.status().incidents_open == 0
+    ended = seen[-1]
+    assert isinstance(ended, IncidentEnded)
+    assert ended.lines == 3
+    assert [(e["event"], e["lines"]) for e in entries[1:]] == [(Event.INCIDENT_RESOLVED, 3)]
+    desk.observe([anomaly("locked", 30)], 1500.0)
+    assert lines_in(tmp_path) == ["locked", "locked"]
+
+
+@pytest.mark.parametrize("read_at", [NOON, datetime.now(UTC)], ids=["long ago", "just now"])
+def test_a_line_read_again_after_a_crash_alerts_once(tmp_path: Path, entries: Entries, read_at: datetime) -> None:
+    block = [*faults(3, read_at=read_at), anomaly("dump of fault 2", 200_050, read_at=read_at)]
+    desk_in(tmp_path).observe(block, 100.0)  # and killed before the read position was committed
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen)
+    desk.observe(block, 5.0)
+    assert [notice for notice in seen if isinstance(notice, AlertRaised)] == []
+    assert lines_in(tmp_path) == [f"fault number {i:04d}" for i in range(3)]
+    assert desk.status().incidents == 0
+    assert desk.status().incidents_open == 3
+
+
+def test_a_line_read_again_after_its_incident_ended_alerts_once(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path, resolve_after_s=1)
+    desk.observe(faults(1), 100.0)
+    desk.run_once(200.0)
+    seen: list[Notice] = []
+    again = desk_in(tmp_path, seen)
+    again.observe(faults(1), 5.0)
+    assert seen == []
+    assert len(lines_in(tmp_path)) == 1
+
+
+def test_another_line_at_the_same_place_is_an_alert_of_its_own(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    file = FileId(8, 7, 0)
+    desk.observe([anomaly("one", 0, file=file, at=NOON)], 100.0)
+    desk.observe([anomaly("two", 0, file=file, at=NOON + timedelta(hours=1))], 200.0)
+    desk.observe([anomaly("two", 0, file=FileId(8, 7, 1), service="b", at=NOON)], 200.0)
+    assert lines_in(tmp_path) == ["one", "two", "two"]
+
+
+def test_open_incidents_go_on_after_a_restart(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("locked", 0, at=NOON, read_at=datetime.now(UTC))], 100.0)
+    desk.close()
+    assert events(entries)[-1] is Event.INCIDENT_CONTINUES
+    again = desk_in(tmp_path)
+    again.observe([anomaly("locked", 900_000, at=NOON + timedelta(days=1))], 5.0)
+    assert len(lines_in(tmp_path)) == 1
+    assert again.lines_of(entries[0]["alert"]) == 2
+
+
+def test_incidents_that_were_quiet_while_we_were_away_are_over(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("locked", 0, at=NOON)], 100.0)  # read at NOON, long ago
+    desk.close()
+    again = desk_in(tmp_path)
+    assert events(entries)[-1] is Event.INCIDENT_RESOLVED
+    again.observe([anomaly("locked", 900_000, at=NOON + timedelta(days=1))], 5.0)
+    assert len(lines_in(tmp_path)) == 2
+
+
+def test_a_full_disk_changes_nothing_and_the_same_call_works_later(tmp_path: Path, entries: Entries) -> None:
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen)
+    block = [*faults(20), *faults(20)]
+    with full_disk(), pytest.raises(RetryableError):
+        desk.observe(block, 100.0)
+    assert (seen, entries, lines_in(tmp_path)) == ([], [], [])
+    assert desk.status().anomalies == desk.status().incidents_open == 0
+    desk.observe(block, 101.0)
+    assert len(seen) == len(lines_in(tmp_path)) == 20
+    assert desk.lines_of(entries[0]["alert"]) == 2
+
+
+def test_counts_that_could_not_be_written_are_written_later(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path, resolve_after_s=50)
+    desk.run_once(0.0)
+    desk.observe([anomaly("locked", 0), anomaly("locked", 9)], 100.0)
+    with full_disk():
+        desk.run_once(200.0)
+        desk.run_once(205.0)
+    desk.run_once(210.0)
+    with sqlite3.connect(tmp_path / FILE_NAME) as other:
+        ((lines, resolved_at),) = other.execute("SELECT lines, resolved_at FROM incidents").fetchall()
+    other.close()
+    assert lines == 2
+    assert resolved_at is not None
+    assert events(entries).count(Event.OUTBOX_FAILS) == 1
+
+
+def test_names_that_are_no_text_do_not_stop_it(tmp_path: Path, entries: Entries) -> None:
+    """A file's name is bytes; what is not UTF-8 in it comes as lone surrogates."""
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("locked", service="s\udcff", path="/var/log/s\udcff.log", pattern="p\udcff")], 100.0)
+    desk.close()
+    assert lines_in(tmp_path) == ["locked"]
+    assert desk_in(tmp_path).status().anomalies == 0
+
+
+def test_memory_is_bounded(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    for start in range(0, 2500, 500):
+        desk.observe(faults(500, start), 100.0 + start)
+    assert desk.status().incidents_open == MAX_OPEN
+    assert len(lines_in(tmp_path)) == 2500
+    # The newest ones are those that stay.
+    desk.observe([anomaly("fault number 2499", 1, at=NOON)], 3000.0)
+    assert len(lines_in(tmp_path)) == 2500
+
+
+def test_an_incident_learns_a_bounded_number_of_patterns(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly(f"dump {i}", i) for i in range(500)], 100.0)
+    assert len(lines_in(tmp_path)) == 1
+    assert desk.lines_of(entries[0]["alert"]) == 500
+    assert events(entries).count(Event.INCIDENT_GREW) == MAX_PATTERNS - 1
+
+
+def test_vectors_of_another_embedder_are_not_compared(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("one", 0, vector=direction("v", 64), at=NOON)], 100.0)
+    desk.observe([anomaly("two", 0, vector=direction("v", 32), at=NOON + timedelta(hours=1))], 100.0)
+    assert lines_in(tmp_path) == ["one", "two"]

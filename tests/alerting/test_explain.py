@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd.alerting.explain import (
+    MAX_LINE_CHARS,
+    MAX_TOKENS,
+    alert_of,
+    differing_tokens,
+    explanation,
+    line_key,
+    severity_of,
+    shown_severity,
+    urgency,
+)
+from logwatchd.records import Analysis, FileId, Level, Severity
+from tests.alerting.builders import alert, anomaly
+
+
+@pytest.mark.parametrize(
+    ("pattern", "examples", "differs"),
+    [
+        ("database is locked", ["database is open"], ("locked",)),
+        ("GET <PATH> 503 upstream timed out", ["GET <PATH> 200"], ("503", "upstream", "timed", "out")),
+        ("Locked locked LOCKED", ["nothing"], ("Locked", "locked", "LOCKED")),
+        ("database LOCKED", ["Database locked"], ()),
+        ("from <IP> <N>", ["from somewhere"], ("<IP>", "<N>")),
+        ("disk full on <PATH>", ["disk on <N>"], ("full",)),
+        ("anything", [], ("anything",)),
+    ],
+)
+def test_words_that_the_examples_lack(pattern: str, examples: list[str], differs: tuple[str, ...]) -> None:
+    assert differing_tokens(pattern, examples) == differs
+
+
+@given(st.text(), st.lists(st.text(), max_size=3))
+def test_words_that_differ_are_few_and_not_known(pattern: str, examples: list[str]) -> None:
+    found = differing_tokens(pattern, examples)
+    assert len(found) <= MAX_TOKENS
+    assert differing_tokens(pattern, [*examples, pattern]) == ()
+
+
+@pytest.mark.parametrize(
+    ("level", "score", "severity"),
+    [
+        (Level.FATAL, 0.31, Severity.P1),
+        (Level.CRITICAL, 0.99, Severity.P1),
+        (Level.ERROR, 0.99, Severity.P2),
+        (Level.WARNING, 0.4, Severity.P3),
+        (Level.WARNING, 0.9, Severity.P2),
+        (Level.UNKNOWN, 0.9, Severity.P2),
+        (Level.INFO, 0.4, Severity.P4),
+        (Level.INFO, 0.9, Severity.P3),
+    ],
+)
+def test_the_local_estimate(level: Level, score: float, severity: Severity) -> None:
+    assert severity_of(level, score, threshold=0.3) is severity
+
+
+@given(st.sampled_from(Level), st.floats(0, 1), st.floats(0, 1))
+def test_every_level_and_score_has_an_estimate(level: Level, score: float, threshold: float) -> None:
+    assert severity_of(level, score, threshold) in Severity
+
+
+@pytest.mark.parametrize(
+    ("local", "said", "shown"),
+    [
+        (Severity.P1, Severity.P4, Severity.P2),
+        (Severity.P3, Severity.P4, Severity.P4),
+        (Severity.P4, Severity.P1, Severity.P1),
+        (Severity.P2, Severity.P2, Severity.P2),
+    ],
+)
+def test_an_analysis_quietens_an_alert_by_one_step_at_most(local: Severity, said: Severity, shown: Severity) -> None:
+    told = replace(alert(), severity=local)
+    assert shown_severity(told, Analysis("cause", said, "action", "claude")) is shown
+    assert shown_severity(told, None) is local
+    assert urgency(shown) <= urgency(local) + 1
+
+
+def test_an_alert_carries_what_a_person_needs() -> None:
+    made = alert_of(anomaly("database is locked", 77, context=tuple(f"line {i}" for i in range(50))), context_lines=10)
+    assert made.context == tuple(f"line {i}" for i in range(40, 50))
+    assert made.nearest_examples == ("user <N> logged in", "cache hit for <PATH>")
+    assert made.differs == ("database", "is", "locked")
+    assert (made.level, made.severity, made.distance, made.centroid) == (Level.ERROR, Severity.P2, 0.71, 3)
+    assert alert_of(anomaly("x", context=("a", "b")), context_lines=0).context == ()
+
+
+def test_an_id_names_one_line_and_a_fingerprint_its_kind() -> None:
+    first, again = alert("job 1 died", 10, pattern="job <N> died"), alert("job 2 died", 90, pattern="job <N> died")
+    assert first.id != again.id
+    assert first.fingerprint == again.fingerprint
+    assert alert("job 1 died", 10, pattern="job <N> died").id == first.id
+    assert alert("job 1 died", 10, pattern="job <N> died", service="other").fingerprint != first.fingerprint
+
+
+def test_a_line_has_one_key_wherever_it_is_read_again() -> None:
+    file = FileId(1, 2, 3)
+    assert line_key(file, 4, "text") == line_key(FileId(1, 2, 3), 4, "text")
+    others = [line_key(file._replace(generation=4), 4, "text"), line_key(file, 5, "text"), line_key(file, 4, "texts")]
+    assert line_key(file, 4, "text") not in others
+
+
+def test_texts_in_an_alert_are_bounded() -> None:
+    huge = "x" * 1_000_000
+    made = alert(huge, context=(huge,) * 50, examples=(huge,) * 3)
+    assert len(made.line) == MAX_LINE_CHARS
+    assert sum(map(len, (*made.context, *made.nearest_examples, *made.differs))) < 10_000
+
+
+def test_an_alert_explains_itself() -> None:
+    assert explanation(alert("database is locked")) == (
+        "The nearest known-good lines lie 0.71 away. They do not have: database, is, locked."
+    )
+    assert "Nothing like it" in explanation(alert(examples=()))
+    same_words = alert("locked database", examples=("database locked",))
+    assert "another order" in explanation(same_words)
