@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# No example is too slow on a busy machine; CI tries the same ones each time, so that a red run is about the change.
+settings.register_profile("logwatchd", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("logwatchd")
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def run(config_path: Path) -> Exit:
     """
     try:
         loaded = config.load(config_path)
+        _check_state_dir(loaded)
         scoring = _scoring(loaded)
     except ConfigError as error:
         return _refuse(error.problems)
@@ -88,6 +89,17 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
             if first != number:
                 lines.append(f"{path}: found by source[{first}] and source[{number}]; the first one has it")
     return lines
+
+
+def _check_state_dir(loaded: Config) -> None:
+    """Refuse what can be no folder; whether the daemon's user may write there, another user cannot tell.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    folder = loaded.settings.state_dir
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError([f"{loaded.path}: state_dir = '{folder}': is no folder; name one, or one to be made"])
 
 
 def _scoring(loaded: Config) -> str:

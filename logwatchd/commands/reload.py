@@ -35,7 +35,7 @@ def run(config_path: Path) -> Exit:
     folders = list(dict.fromkeys(state_dirs(config_path)))
     found = next(((folder, status) for folder in folders if (status := status_file.read_running(folder))), None)
     if found is None:
-        raise NotRunningError(f"no daemon runs on {' or '.join(map(str, folders))}: start it with 'logwatchd run'")
+        raise NotRunningError(_why_not(folders))
     folder, before = found
     try:
         os.kill(before.pid, signal.SIGHUP)
@@ -44,6 +44,18 @@ def run(config_path: Path) -> Exit:
     except ProcessLookupError:
         raise NotRunningError(f"the daemon (process {before.pid}) ended just now") from None
     return _tell(before, _await_outcome(folder, before))
+
+
+def _why_not(folders: list[Path]) -> str:
+    """Why no daemon was found, in one line."""
+    for folder in folders:
+        try:
+            (folder / status_file.FILE_NAME).open("rb").close()
+        except PermissionError:
+            return f"state_dir = {folder}: may not be looked into by this user; run it as root"
+        except OSError:
+            continue
+    return f"no daemon runs on state_dir = {' or '.join(map(str, folders))}; start it with 'logwatchd run'"
 
 
 def state_dirs(config_path: Path) -> Iterator[Path]:

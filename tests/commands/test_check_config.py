@@ -94,6 +94,12 @@ def test_every_problem_gets_a_line(file: Path, capsys: pytest.CaptureFixture[str
     assert [line.split(": ")[1] for line in err.splitlines()] == ["x", "slack.enabled = true"]
 
 
+def test_a_state_dir_that_is_no_folder_is_a_problem(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(f'state_dir = "{file}"\n' + file.read_text())
+    assert check_config.run(file) is Exit.CONFIG
+    assert capsys.readouterr().err == f"{file}: state_dir = '{file}': is no folder; name one, or one to be made\n"
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no baseline", bytes(1000)])
 def test_a_baseline_that_is_none_is_a_problem(
     content: bytes | None, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

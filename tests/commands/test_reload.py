@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,6 +111,18 @@ def test_no_daemon(config: Path, no_overrides: None) -> None:
     with pytest.raises(NotRunningError, match="no daemon runs on") as raised:
         reload.run(config)
     assert raised.value.exit_code is Exit.NOT_RUNNING
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not read a folder")
+def test_a_folder_that_this_user_may_not_read(no_overrides: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # 0700
+        os.seteuid(65534)
+        try:
+            monkeypatch.setenv("LOGWATCHD_STATE_DIR", folder)
+            with pytest.raises(NotRunningError, match="may not be looked into by this user; run it as root"):
+                reload.run(Path("/nonexistent"))
+        finally:
+            os.seteuid(0)
 
 
 def test_the_daemon_is_found_with_a_broken_file(start: Start, config: Path) -> None:

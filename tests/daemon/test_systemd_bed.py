@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.daemon.bed import Machine, why_not
@@ -185,3 +187,34 @@ def test_secrets_come_as_credentials(machine: Machine) -> None:
     assert ended.code == 0, ended.err
     assert "up" in ended.out
     assert not any("not-a-real-one" in str(entry.get("MESSAGE")) for entry in ended.of_unit())
+
+
+def test_journald_keeps_tracebacks_and_large_entries_whole(machine: Machine) -> None:
+    code = r"""
+from logwatchd import journal
+journal.configure()
+log = journal.logger("test")
+try:
+    raise ValueError("several\nlines")
+except ValueError:
+    log.exception("it broke")
+log.error("large", line="x" * 300_000 + "\n" + "y" * 300_000)
+"""
+    ended = machine.run(
+        f"cat >/etc/say.py <<'END'\n{code}\nEND\n"
+        + r"""
+        # The unit's own sandbox, with another command.
+        sed -e 's|^ExecStart=.*|ExecStart=/opt/logwatchd/bin/python3 /etc/say.py|' -e 's|^Type=.*|Type=oneshot|' \
+          /etc/systemd/system/logwatchd.service >/etc/systemd/system/say.service
+        systemctl daemon-reload
+        systemctl start say || { journalctl -u say >&2; exit 91; }
+        until_true 10 journalctl -u say --grep large
+        journalctl -u say -o json --all LOGWATCHD_PART=test
+        """
+    )
+    assert ended.code == 0, ended.err
+    broke, large = (json.loads(line) for line in ended.out.splitlines())
+    assert broke["MESSAGE"].startswith("it broke\nTraceback (most recent call last):\n")
+    assert broke["MESSAGE"].endswith("\nValueError: several\nlines")
+    assert (broke["PRIORITY"], broke["_TRANSPORT"], broke["_SYSTEMD_UNIT"]) == ("3", "journal", "say.service")
+    assert large["LOGWATCHD_LINE"] == "x" * 300_000 + "\n" + "y" * 300_000
