@@ -19,7 +19,7 @@ def scoring_of(config: Config) -> Scoring:
     settings = config.settings
     embedder = make_embedder(settings.embedder, config.secrets.openai_api_key)
     baseline = load(settings.baseline.path)
-    check_fits(baseline, embedder.name, settings.baseline.path)
+    check_fits(baseline, embedder.name, embedder.dimensions, settings.baseline.path)
     threshold = settings.baseline.threshold
     return Scoring(
         detector=Detector(baseline, None if threshold == "auto" else threshold),

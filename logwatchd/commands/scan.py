@@ -40,7 +40,7 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
     """
     baseline = load(baseline_path)
     embedder = embedder_for(baseline)
-    check_fits(baseline, embedder.name, baseline_path)
+    check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     path = None if file == "-" else Path(file)
     label = "stdin" if path is None else str(path)
     report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)

@@ -129,16 +129,25 @@ def load(path: Path) -> Baseline:
     return baseline
 
 
-def check_fits(baseline: Baseline, embedder: str, path: Path) -> None:
+def check_fits(baseline: Baseline, embedder: str, dimensions: int | None, path: Path) -> None:
     """Refuse a baseline that this embedder's vectors cannot be compared with.
 
+    Args:
+        dimensions: of the embedder's vectors; None where only its answers will show.
+
     Raises:
-        BaselineError: it was made by another embedder.
+        BaselineError: it was made by another embedder, or with other dimensions.
     """
-    if baseline.manifest.embedder != embedder:
+    manifest = baseline.manifest
+    if manifest.embedder != embedder:
         raise BaselineError(
-            f"{path}: made with embedder '{baseline.manifest.embedder}', but the configuration says '{embedder}'; "
+            f"{path}: made with embedder '{manifest.embedder}', but the configuration says '{embedder}'; "
             "build it again or change [embedder]"
+        )
+    if dimensions is not None and manifest.dimensions != dimensions:
+        raise BaselineError(
+            f"{path}: its vectors have {manifest.dimensions} dimensions, those of '{embedder}' have {dimensions}; "
+            "build it again"
         )
 
 

@@ -41,10 +41,9 @@ def calibrate(new_distances: NDArray[np.float32], held_out_lines: int) -> Calibr
         normal events that look like faults in every way but their label, and following it finds nothing at all.
     """
     count = len(new_distances)
-    if count == 0:
-        # Rule of three: at most 3/n of further lines are new, so the more lines the more telling a new one is.
-        threshold = PRIOR * min(1.0, CLOSED_LINES / max(1, held_out_lines))
-        return Calibration(max(FLOOR, threshold), held_out_lines, 0, None)
-    typical = float(np.median(new_distances))
-    threshold = (count * typical + PRIOR_WEIGHT * PRIOR) / (count + PRIOR_WEIGHT)
+    # Rule of three, roughly: with k new texts in n lines, hardly more than (k + 1) in n of further lines are new, so
+    # the more lines and the fewer new texts, the more telling a new one is.
+    prior = PRIOR * min(1.0, CLOSED_LINES * (count + 1) / max(1, held_out_lines))
+    typical = float(np.median(new_distances)) if count else None
+    threshold = (count * (typical or 0.0) + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT)
     return Calibration(float(np.clip(threshold, FLOOR, CEILING)), held_out_lines, count, typical)

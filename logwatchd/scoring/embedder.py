@@ -18,6 +18,10 @@ class Embedder(Protocol):
         """Identity of the vector space, such as 'local-1' or 'openai:text-embedding-3-small'."""
 
     @property
+    def dimensions(self) -> int | None:
+        """Of its vectors; None where only the service's answers show it."""
+
+    @property
     def remote(self) -> bool:
         """Whether a call costs money and may block on the network."""
 

@@ -30,7 +30,7 @@ class LocalEmbedder:
 
     name = "local-1"
     remote = False
-    dimensions = DIMENSIONS
+    dimensions: int | None = DIMENSIONS
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`; it cannot fail."""

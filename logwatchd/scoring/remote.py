@@ -24,6 +24,7 @@ class OpenAIEmbedder:
     """The `openai` provider. One thread at a time calls it."""
 
     remote = True
+    dimensions: int | None = None
 
     def __init__(self, model: str, api_key: SecretStr, base_url: str | None, retries: int = 0) -> None:
         """retries: by the client itself; 0 where a queue retries, which knows what else waits and when to stop."""

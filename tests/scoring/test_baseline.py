@@ -92,8 +92,14 @@ def test_a_threshold_is_always_usable(distances: list[float], lines: int) -> Non
     assert found.new_texts == len(distances)
 
 
+def test_one_new_text_does_not_turn_a_closed_log_into_an_open_one() -> None:
+    closed = calibrate(np.zeros(0, np.float32), 10_000).threshold
+    one = calibrate(np.full(1, 0.9, np.float32), 10_000).threshold
+    assert closed < one < 0.1
+
+
 def test_few_new_texts_are_shrunk_towards_the_prior() -> None:
-    few = calibrate(np.full(2, 0.9, np.float32), 1000).threshold
+    few = calibrate(np.full(2, 0.9, np.float32), 500).threshold
     many = calibrate(np.full(500, 0.5, np.float32), 1000).threshold
     assert PRIOR < few < 0.35
     assert many == pytest.approx(0.49, abs=0.01)
@@ -167,7 +173,9 @@ def test_a_baseline_of_another_kind_is_refused(tmp_path: Path, changes: dict[str
 
 def test_a_baseline_of_another_embedder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match=r"'local-1'.*'openai:text-embedding-3-small'"):
-        check_fits(learn(), "openai:text-embedding-3-small", tmp_path / "b")
+        check_fits(learn(), "openai:text-embedding-3-small", None, tmp_path / "b")
+    with pytest.raises(BaselineError, match="1024 dimensions"):
+        check_fits(learn(), "local-1", 512, tmp_path / "b")
 
 
 def test_a_folder_that_cannot_be_written_keeps_the_old_file(tmp_path: Path) -> None:
