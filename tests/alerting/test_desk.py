@@ -17,7 +17,7 @@ from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Notice
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
-from logwatchd.records import FileId, Level
+from logwatchd.records import FileId, Level, Vectors
 from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk
 
 Entries = list[MutableMapping[str, Any]]
@@ -75,7 +75,7 @@ def test_near_in_meaning_and_bursts_join_and_are_named_once(tmp_path: Path, entr
     desk = desk_in(tmp_path)
     later = NOON + timedelta(hours=1)
     towards = direction("disk full") + np.float32(0.3) * direction("else")
-    near = towards / np.float32(np.linalg.norm(towards))
+    near: Vectors = (towards / np.linalg.norm(towards)).astype(np.float32)
     desk.observe([anomaly("disk full", 0, at=NOON), anomaly("register dump r0", 50, at=NOON)], 100.0)
     desk.observe(
         [anomaly("disk is full", 99, vector=near, at=later), anomaly("disk is full", 199, vector=near, at=later)], 101.0
