@@ -99,7 +99,7 @@ class AlertDesk:
         for reason, incident, anomaly in grown:
             self._log.info(
                 Event.INCIDENT_GREW,
-                alert=incident.alert_id,
+                alert_id=incident.alert_id,
                 reason=reason,
                 service=incident.service,
                 line=clip(visible(anomaly.line), _MAX_MESSAGE_CHARS),
@@ -205,7 +205,7 @@ class AlertDesk:
             Event.ANOMALY,
             message=f"{alert.severity.value} {visible(alert.service)} score {alert.score:.2f} over"
             f" {alert.threshold:.2f}: {clip(visible(alert.line), _MAX_MESSAGE_CHARS)}",
-            alert=alert.id,
+            alert_id=alert.id,
             fingerprint=alert.fingerprint,
             service=alert.service,
             path=alert.path,
@@ -274,7 +274,7 @@ def _incident_of(anomaly: Anomaly, alert_id: str, severity: Severity, now: float
 
 def _summary(incident: Incident) -> dict[str, object]:
     return {
-        "alert": incident.alert_id,
+        "alert_id": incident.alert_id,
         "service": incident.service,
         "lines": incident.lines,
         "patterns": len(incident.patterns),

@@ -53,7 +53,7 @@ class JournalSink:
         logger("analysis").warning(
             Event.ANALYSIS,
             message=f"{severity} {message.alert.service}: {analysis.likely_cause} First: {analysis.suggested_action}",
-            alert=message.alert.id,
+            alert_id=message.alert.id,
             fingerprint=message.alert.fingerprint,
             service=message.alert.service,
             severity=severity,

@@ -70,7 +70,7 @@ class Worker:
         except CancelledError:
             self._board.given_back(job)
         except NoAnswerError as error:
-            logger("analysis").warning(Event.ANALYSIS_UNUSABLE, alert=alert.id, reason=str(error))
+            logger("analysis").warning(Event.ANALYSIS_UNUSABLE, alert_id=alert.id, reason=str(error))
             self._board.not_analysed(job, error, clock.monotonic())
         except (RetryableError, PermanentError) as error:
             self._board.not_analysed(job, error, clock.monotonic())
@@ -88,7 +88,7 @@ class Worker:
         except (RetryableError, PermanentError) as error:
             self._board.not_delivered(job, error, clock.monotonic())
         except Exception as error:
-            logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert=alert.id, reason=str(error))
+            logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert_id=alert.id, reason=str(error))
             self._board.spoiled(job, error)
         else:
             self._board.delivered(job, clock.monotonic())

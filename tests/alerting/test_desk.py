@@ -50,7 +50,7 @@ def test_a_new_incident_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path
     (entry,) = entries
     assert entry["event"] is Event.ANOMALY
     assert entry["message"] == "P2-High shop score 0.90 over 0.30: database is locked"
-    wanted = {"alert", "fingerprint", "path", "line_level", "centroid", "nearest", "differs", "pattern", "line"}
+    wanted = {"alert_id", "fingerprint", "path", "line_level", "centroid", "nearest", "differs", "pattern", "line"}
     assert wanted <= set(entry)
 
 
@@ -84,7 +84,7 @@ def test_near_in_meaning_and_bursts_join_and_are_named_once(tmp_path: Path, entr
     assert lines_in(tmp_path) == ["disk full"]
     joined = [(entry["line"], entry["reason"]) for entry in entries if entry["event"] is Event.INCIDENT_GREW]
     assert joined == [("register dump r0", Reason.BURST), ("disk is full", Reason.NEAR_IN_MEANING)]
-    assert desk.lines_of(entries[0]["alert"]) == 5
+    assert desk.lines_of(entries[0]["alert_id"]) == 5
 
 
 def test_other_services_and_other_faults_are_incidents_of_their_own(tmp_path: Path, entries: Entries) -> None:
@@ -157,7 +157,7 @@ def test_open_incidents_go_on_after_a_restart(tmp_path: Path, entries: Entries) 
     again = desk_in(tmp_path)
     again.observe([anomaly("locked", 900_000, at=NOON + timedelta(days=1))], 5.0)
     assert len(lines_in(tmp_path)) == 1
-    assert again.lines_of(entries[0]["alert"]) == 2
+    assert again.lines_of(entries[0]["alert_id"]) == 2
 
 
 def test_incidents_that_were_quiet_while_we_were_away_are_over(tmp_path: Path, entries: Entries) -> None:
@@ -180,7 +180,7 @@ def test_a_full_disk_changes_nothing_and_the_same_call_works_later(tmp_path: Pat
     assert desk.status().anomalies == desk.status().incidents_open == 0
     desk.observe(block, 101.0)
     assert len(seen) == len(lines_in(tmp_path)) == 20
-    assert desk.lines_of(entries[0]["alert"]) == 2
+    assert desk.lines_of(entries[0]["alert_id"]) == 2
 
 
 def test_counts_that_could_not_be_written_are_written_later(tmp_path: Path, entries: Entries) -> None:
@@ -223,7 +223,7 @@ def test_an_incident_learns_a_bounded_number_of_patterns(tmp_path: Path, entries
     desk = desk_in(tmp_path)
     desk.observe([anomaly(f"dump {i}", i) for i in range(500)], 100.0)
     assert len(lines_in(tmp_path)) == 1
-    assert desk.lines_of(entries[0]["alert"]) == 500
+    assert desk.lines_of(entries[0]["alert_id"]) == 500
     assert events(entries).count(Event.INCIDENT_GREW) == MAX_PATTERNS - 1
 
 

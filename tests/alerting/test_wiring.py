@@ -82,7 +82,7 @@ def test_an_alert_reaches_slack_with_claudes_words(tmp_path: Path, entries: Entr
     (said,) = [entry for entry in entries if entry["event"] is Event.ANALYSIS]
     raised = seen[0]
     assert isinstance(raised, AlertRaised)
-    assert (said["alert"], said["likely_cause"]) == (raised.alert.id, WORDS["likely_cause"])
+    assert (said["alert_id"], said["likely_cause"]) == (raised.alert.id, WORDS["likely_cause"])
     assert ANTHROPIC_KEY not in str(entries)
     assert slack.webhook_url not in str(entries)
 
