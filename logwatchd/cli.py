@@ -34,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"logwatchd: {text}", file=sys.stderr)
+    # Under systemd a line on stderr is 'info' unless it begins with a priority (sd-daemon(3)): this one is an error.
+    from logwatchd.journald import is_journal
+
+    priority = "<3>" if is_journal(2, os.environ) else ""
+    print(f"{priority}logwatchd: {text}", file=sys.stderr)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -184,6 +184,10 @@ class Secrets:
     anthropic_api_key: SecretStr | None
     slack_webhook_url: SecretStr | None
 
+    def all(self) -> tuple[SecretStr | None, ...]:
+        """For whoever has to keep them out of sight."""
+        return (self.openai_api_key, self.anthropic_api_key, self.slack_webhook_url)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -97,6 +97,7 @@ class Daemon:
                 continue
             if message == signal.SIGHUP:
                 self._reload()
+                self._tick(clock.monotonic())
             elif isinstance(message, int):
                 return
             else:
@@ -132,8 +133,9 @@ class Daemon:
     def _reload(self) -> None:
         """Everything that can fail comes first; on a failure the old state stays whole."""
         before = self._state
-        self._supervisor.reloading()
-        self._tell("reloading")
+        if before == "ready":
+            self._supervisor.reloading()
+            self._tell("reloading")
         count = self._reloads.count + 1
         try:
             found = config.load(self._config.path)
@@ -143,13 +145,14 @@ class Daemon:
                 )
             scoring = scoring_of(found)
             self._alerting.reconfigure(found)
-        except LogwatchdError as error:
+        except (LogwatchdError, OSError, MemoryError) as error:
             self._reloads = Reloads(count, last_ok=False, last_error=str(error))
             _log.error(Event.RELOAD_REFUSED, reason=str(error))
         else:
             self._pipeline.swap(scoring)
             self._pipeline.source.reconfigure(found.sources)
             self._config, self._scoring = found, scoring
+            journal.configure(secrets=found.secrets.all())
             self._reloads = Reloads(count, last_ok=True)
             _log.info(Event.RELOADED, threshold=round(scoring.detector.threshold, 4))
         self._tell(before)
@@ -188,7 +191,7 @@ class Daemon:
         rate = (counters["lines"] - lines) / max(now - before, 1e-3)
         self._lines_before = (now, int(counters["lines"]))
         parts = [
-            f"{state}: {counters['files']} files, {rate:,.0f} lines/s",
+            f"{state}: {counters['files']} {'file' if counters['files'] == 1 else 'files'}, {rate:,.0f} lines/s",
             f"{counters['incidents_open']} incidents open",
         ]
         if self._pipeline.embed.trouble:

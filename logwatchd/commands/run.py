@@ -15,8 +15,7 @@ def run(config_path: Path) -> Exit:
         ConfigError, BaselineError, StateError: it could not start; one clear line each.
     """
     found = config.load(config_path)
-    secrets = found.secrets
-    journal.configure(secrets=(secrets.openai_api_key, secrets.anthropic_api_key, secrets.slack_webhook_url))
+    journal.configure(secrets=found.secrets.all())
     from logwatchd.daemon import Daemon
 
     return Daemon(found).run()

@@ -86,7 +86,7 @@ class Watcher:
             readiness.bind("\0" + address)
             readiness.settimeout(0.1)
             self._process = subprocess.Popen(
-                logwatchd("run", "--config", str(self._config)),
+                children.tied_to_us(logwatchd("run", "--config", str(self._config))),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -179,7 +179,7 @@ def told_of(entry: Mapping[str, Any], at: float) -> Told | None:
     return Told(
         at,
         Alert(
-            id=str(entry["alert"]),
+            id=str(entry["alert_id"]),
             fingerprint=str(entry["fingerprint"]),
             service=str(entry["service"]),
             path=str(entry["path"]),
@@ -205,7 +205,7 @@ def joined_of(entry: Mapping[str, Any]) -> Joined | None:
     """The growth of an incident that a log entry of logwatchd tells, if it does."""
     if entry.get("event") != Event.INCIDENT_GREW.name:
         return None
-    return Joined(str(entry["alert"]), str(entry["line"]), str(entry["reason"]))
+    return Joined(str(entry["alert_id"]), str(entry["line"]), str(entry["reason"]))
 
 
 def words_of(entry: Mapping[str, Any]) -> Words | None:
@@ -218,4 +218,4 @@ def words_of(entry: Mapping[str, Any]) -> Words | None:
         suggested_action=str(entry["suggested_action"]),
         model=str(entry["model"]),
     )
-    return Words(str(entry["alert"]), analysis)
+    return Words(str(entry["alert_id"]), analysis)

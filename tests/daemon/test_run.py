@@ -65,7 +65,7 @@ def test_a_new_line_is_alerted_once_and_normal_ones_never(daemon: Daemon) -> Non
     assert stopped["drained"] is True
     assert stopped["lines"] == 2 * len(NORMAL) + 2
     assert [text for text in daemon.notified if text in {"READY=1", "STOPPING=1"}] == ["READY=1", "STOPPING=1"]
-    assert any(text.startswith("STATUS=ready: 1 files") for text in daemon.notified)
+    assert any(text.startswith("STATUS=ready: 1 file,") for text in daemon.notified)
 
 
 def test_what_was_written_while_it_was_down_is_judged_exactly_once(daemon: Daemon) -> None:

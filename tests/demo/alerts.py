@@ -25,7 +25,7 @@ def told(line: str, at: float, score: float = 0.81) -> Told:
     found = told_of(
         entry_of(
             Event.ANOMALY,
-            alert=f"id-{at}",
+            alert_id=f"id-{at}",
             fingerprint="7c1e",
             service="shop",
             path="/logs/shop.log",

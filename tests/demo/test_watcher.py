@@ -24,13 +24,13 @@ def test_an_alert() -> None:
 
 def test_an_analysis() -> None:
     entry = entry_of(
-        Event.ANALYSIS, alert="3f2a", likely_cause="x", severity="P1-Critical", suggested_action="y", model="m"
+        Event.ANALYSIS, alert_id="3f2a", likely_cause="x", severity="P1-Critical", suggested_action="y", model="m"
     )
     assert words_of(entry) == Words("3f2a", Analysis("x", Severity.P1, "y", "m"))
 
 
 def test_a_line_that_joins() -> None:
-    joined = joined_of(entry_of(Event.INCIDENT_GREW, alert="3f2a", line="Traceback", reason="burst", service="shop"))
+    joined = joined_of(entry_of(Event.INCIDENT_GREW, alert_id="3f2a", line="Traceback", reason="burst", service="shop"))
     assert joined is not None
     assert (joined.alert_id, joined.line) == ("3f2a", "Traceback")
 
