@@ -63,8 +63,10 @@ class Board:
         self.reconfigure(sinks, analyst, workers)
 
     def reconfigure(self, sinks: Sequence[Sink], analyst: Analyst | None, workers: int) -> None:
-        """Use these from now on; what was refused is tried again."""
+        """Use these from now on; what was refused is tried again. An alert that only waited for a sink which is no
+        longer there is done."""
         with self._lock:
+            self._outbox.settle(sink.name for sink in sinks)  # first: it can fail, and then nothing has changed
             self._sinks = {sink.name: sink for sink in sinks}
             lanes = {
                 name: self._lanes.get(name) or Lane(name, Event.SINK_FAILS, Event.SINK_REFUSED, Event.SINK_RECOVERED)
@@ -75,7 +77,6 @@ class Board:
             self._lanes, self._analyst = lanes, analyst
             self._max_analyses = max(1, workers - 1)  # one worker stays free to deliver
             self._nothing_waits = False
-            self._outbox.settle(self._sinks)
 
     def alerts_arrived(self) -> None:
         with self._lock:

@@ -97,11 +97,11 @@ class Alerting:
         """Use new keys, models, addresses and numbers of threads from the next job on; state_dir stays as it was.
 
         Raises:
-            RetryableError: the outbox cannot be written.
+            RetryableError: the outbox cannot be written; nothing was changed.
         """
         settings = config.settings
-        self.desk.context_lines = settings.analysis.context_lines
         self._board.reconfigure(_sinks(config), _analyst(config), settings.workers.threads)
+        self.desk.context_lines = settings.analysis.context_lines
         for thread in self._resize(settings.workers.threads):
             if self._started:
                 thread.start()

@@ -94,6 +94,17 @@ def test_a_refusing_sink_stays_off_until_the_configuration_is_new(tmp_path: Path
     assert delivery(board, 1e9).pending.alert.line == "line 0"
 
 
+def test_a_reload_that_cannot_write_changes_nothing(tmp_path: Path, entries: Entries) -> None:
+    board = Board(filled(tmp_path, 1), [JournalSink(), SLACK], None, workers=4)
+    board.delivered(delivery(board, 0.0), 0.0)
+    board.not_delivered(delivery(board, 0.0), PermanentError("the webhook is gone"), 0.0)
+    with full_disk(), pytest.raises(RetryableError):
+        board.reconfigure([JournalSink()], None, 4)
+    assert board.states(0.0) == {"journal": "ok", "slack": "refused"}
+    board.reconfigure([JournalSink()], None, 4)
+    assert waits(board, 1.0) == 5.0
+
+
 def test_an_alert_waits_for_its_analysis_and_only_one_worker_short_of_all_analyse(tmp_path: Path) -> None:
     board = Board(filled(tmp_path, 5), [JournalSink()], ANALYST, workers=3)
     first, second = analysis(board, 0.0), analysis(board, 0.0)
