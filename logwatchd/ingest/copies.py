@@ -14,6 +14,7 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.followed import Followed, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import Role, holds, same_prefix
+from logwatchd.ingest.reader import Lapse
 from logwatchd.records import FileId
 
 PutAside = Callable[[str, FileId, Role, int | None, int], None]
@@ -33,8 +34,7 @@ def kinship(handle: int, original: Followed) -> Kinship:
     Raises:
         OSError: one of them cannot be read.
     """
-    lapse = original.lapse
-    if lapse is not None and lapse.position.offset > 0 and holds(handle, lapse.position):
+    if original.lapse is not None and _went_before(handle, original.lapse):
         return Kinship.REMAINDER
     original_handle = original.reader.handle
     if original_handle is None:
@@ -43,6 +43,18 @@ def kinship(handle: int, original: Followed) -> Kinship:
     if size <= original_size and same_prefix(handle, original_handle, size):
         return Kinship.COPY
     return Kinship.NONE
+
+
+def _went_before(handle: int, lapse: Lapse) -> bool:
+    """Whether an open file has what another one had before it was truncated. If nothing is known of that, it has not.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    position, partial = lapse.position, lapse.partial
+    if position.offset == 0 and not partial:
+        return False
+    return holds(handle, position) and os.pread(handle, len(partial), position.offset) == partial
 
 
 def inherit(heir: Followed, original: Followed) -> None:

@@ -10,7 +10,7 @@ from logwatchd import clock, journal
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.followed import Followed, Place
-from logwatchd.ingest.identity import Position
+from logwatchd.ingest.identity import MARK_BYTES, Position, Print
 from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.reader import Chunk, Stop
 from logwatchd.ingest.roster import Roster
@@ -226,7 +226,8 @@ class FileSource:
     def _say_last_words(self, file: Followed, position: Position, partial: bytes) -> None:
         """Deliver the unfinished last line of what a file was before it was truncated."""
         chunk = Chunk(partial + b"\n", position.offset, position.offset + len(partial))
-        self._deliver(file, chunk, position.file, replace(position, offset=chunk.end))
+        mark = Print.of(partial[-MARK_BYTES:])
+        self._deliver(file, chunk, position.file, replace(position, offset=chunk.end, mark=mark))
 
     def _take_stock(self) -> None:
         files = self._roster.files

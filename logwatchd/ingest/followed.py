@@ -29,8 +29,10 @@ class Followed:
     lineage: the name that it and those before and after it were written under; they are read one after the other, in
     the order of `sequence`. size, stamp: what the last look at it told. looks_left: how often it is examined again
     though its stamp stays the same, for a change within a tick of the clock leaves no trace in it. suspect: to be
-    examined before it is read on. behind: there are bytes to read. changed_at: monotonic seconds of the last change.
-    lapse: what it was before it was truncated; bereaved: and nobody has yet asked what became of the unread rest.
+    examined before it is read on. behind: there are bytes to read. changed: the last look found another stamp than the
+    one before; changed_at: monotonic seconds of when that was last so.
+    lapse: what it was before it was truncated. lapsed: that was found in this survey. bereaved: and what it still held
+    unread has not been found in a copy.
     original: the file of which it is a copy, `verified` bytes of it so far. start_at_end: it could not be opened when
     it was first seen, and had this size then. problem: why it cannot be read. link_folder: where a link at its path
     leads to. cut_said: that it holds over-long lines was said.
@@ -46,11 +48,13 @@ class Followed:
     size: int = 0
     size_before: int = 0
     stamp: Stamp | None = None
+    changed: bool = True
     looks_left: int = 0
     turn: int = 0
     suspect: bool = True
     behind: bool = False
     lapse: Lapse | None = None
+    lapsed: bool = False
     bereaved: bool = False
     original: Followed | None = None
     verified: int = 0
@@ -65,7 +69,8 @@ class Followed:
 
     def look(self, stamp: Stamp, now: float) -> None:
         """Take in what a stat told."""
-        if stamp != self.stamp:
+        self.changed = stamp != self.stamp
+        if self.changed:
             self.size_before, self.size = self.size, stamp.size
             self.stamp = stamp
             self.changed_at = now

@@ -117,7 +117,8 @@ class Newcomers:
     def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:
         reader = Reader(stranger.key, stranger.path, generation=stranger.generation)
         file = self._make(stranger, reader, sequence, now)
-        file.lapse, file.bereaved = stranger.lapse, stranger.lapse is not None
+        file.lapse = stranger.lapse
+        file.lapsed = file.bereaved = stranger.lapse is not None
         if not self._handles.ensure(file) and (file.problem is None or not stranger.live):
             return  # another file stands there by now, or it may not be read: the next survey comes back to it
         try:
@@ -150,6 +151,7 @@ class Newcomers:
                 inherit(file, original)
                 self._checkpoints.record(reader.position())
                 return True
+            file.sequence, original.sequence = sorted((file.sequence, original.sequence))
         begun = self._checkpoints.has_begun(stranger.target.pattern)
         if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name)):
             self._ignore(stranger, file, Role.SIBLING)
@@ -175,9 +177,11 @@ class Newcomers:
         last = self._last.get(base)
         if last is None:
             return True
-        if at_live_name.get(base) == last:
-            return False
         before = self._register.by_key.get(last)
+        if at_live_name.get(base) == last:
+            # Still the same file. But if it was truncated, or may have been as nothing was known of its content, then
+            # this can be a copy of what it held since the last survey.
+            return before is not None and (before.lapsed or (before.reader.offset == 0 and before.changed))
         if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
             return True
         return order_of(stranger.path) > order_of(before.reader.path)

@@ -148,12 +148,8 @@ class Glob:
     def _walk(self, folder: str, index: int, listings: Listings, depth: int) -> Iterator[str]:
         part = self._parts[index]
         last = index == len(self._parts) - 1
-        if part != "**" and not is_glob(part):
-            path = f"{folder}/{part}"
-            if last:
-                yield path
-            else:
-                yield from self._walk(path, index + 1, listings, depth)
+        if not last and part != "**" and not is_glob(part):
+            yield from self._walk(f"{folder}/{part}", index + 1, listings, depth)
             return
         listing = listings.get(folder or "/")
         self._seen.append((folder or "/", listing))

@@ -107,7 +107,7 @@ class Roster:
         if strangers:
             self._examine_suspects({}, now)
         for file in self._register:
-            if file.bereaved:
+            if file.lapsed:
                 self._settle(file)
         for target in self._targets.all:
             self._checkpoints.begin(target.pattern)
@@ -255,7 +255,7 @@ class Roster:
 
     def _restart(self, file: Followed) -> None:
         file.lapse = file.reader.restart()
-        file.bereaved = True
+        file.lapsed = file.bereaved = True
         file.behind = file.size > 0
         self.tally.truncations += 1
         _log.info(Event.FILE_TRUNCATED, path=file.reader.path, message=f"{file.reader.path}: truncated; read from 0")
@@ -273,6 +273,7 @@ class Roster:
     def _settle(self, file: Followed) -> None:
         """Say goodbye to what a file was before it was truncated."""
         self._copies.bequeath(file)
+        file.lapsed = False
         lapse = file.lapse
         if not file.bereaved or lapse is None:
             return

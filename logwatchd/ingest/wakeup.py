@@ -79,10 +79,11 @@ class Wakeup:
             self._retry_at = now + RETRY_S
             if not self.polling_only:
                 self.polling_only = True
+                reason = getattr(error, "strerror", None) or str(error)
                 _log.warning(
                     Event.POLLING_ONLY,
-                    reason=str(error),
-                    message=f"inotify cannot be used ({error}); files are polled instead, which only takes longer",
+                    reason=reason,
+                    message=f"inotify cannot be used ({reason}); files are polled instead, which only takes longer",
                 )
             self.close()
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from logwatchd import clock
@@ -66,8 +66,10 @@ class Tailer:
 
     def kill(self) -> None:
         """What kill -9 leaves: handles are closed, nothing more is written."""
-        write_nothing: Callable[[], None] = lambda: None  # noqa: E731
-        self.checkpoints.close = write_nothing  # type: ignore[method-assign]
+        log = self.checkpoints._log
+        if log is not None:
+            log.close()
+        self.checkpoints._log = None
         self.source.close()
         self.start()
 

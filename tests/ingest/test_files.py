@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -341,6 +342,39 @@ def test_copytruncate_while_down(tail, logs: Path, pattern: str) -> None:
     assert tailer.turn() == [b"unread", b"new"]
 
 
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_two_copytruncates_between_two_looks(tail, logs: Path, pattern: str) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, "two")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "three")
+    Path(f"{log}.1").rename(f"{log}.2")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "four")
+    assert tailer.turn() == [b"two", b"three", b"four"]
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("before", [b"", b"one\n"])
+def test_unfinished_line_that_was_finished_before_the_copy(tail, logs: Path, pattern: str, before: bytes) -> None:
+    log = logs / "app.log"
+    log.write_bytes(before + b"begun")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, " and finished")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    assert tailer.turn() == [b"begun and finished"]
+    tailer.kill()
+    append(log, "new")
+    assert tailer.turn() == [b"new"]
+
+
 def test_repeated_copytruncate_where_inodes_of_old_copies_come_again(tail, logs: Path) -> None:
     log = logs / "app.log"
     tailer = tail(logs / "app.log*")
@@ -495,8 +529,6 @@ def test_device_that_has_another_number_after_a_reboot(tail, logs: Path, state: 
         file.unlink()
     tailer.start()
     tailer.checkpoints.begin(str(logs / "a.log"))
-    from dataclasses import replace
-
     tailer.checkpoints.record(replace(position, file=position.file._replace(device=position.file.device + 1)))
     tailer.restart()
     append(logs / "a.log", "two")

@@ -1,0 +1,50 @@
+"""One daemon to a state folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logwatchd.errors import Exit, StateError
+from logwatchd.ingest.lock import StateLock
+
+
+def test_second_is_refused_with_one_clear_line(tmp_path: Path) -> None:  # [50]
+    with StateLock(tmp_path / "state"), pytest.raises(StateError) as refused:
+        StateLock(tmp_path / "state")
+    assert f"process {os.getpid()}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.exit_code is Exit.CONFIG
+
+
+def test_released_lock_can_be_taken(tmp_path: Path) -> None:
+    StateLock(tmp_path).release()
+    StateLock(tmp_path).release()
+
+
+def test_killed_holder_leaves_it_free(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from logwatchd.ingest.lock import StateLock; "
+        "lock = StateLock(Path(sys.argv[1])); print('held', flush=True); input()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StateError, match=f"process {holder.pid}"):
+        StateLock(tmp_path)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    StateLock(tmp_path).release()
+
+
+def test_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match=r"state_dir = .*/file/state: cannot be used"):
+        StateLock(tmp_path / "file" / "state")

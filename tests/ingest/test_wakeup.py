@@ -1,0 +1,133 @@
+"""inotify wakes the tailer, dies and comes back, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logwatchd.ingest.wakeup import Wakeup
+from tests.helpers import wait_until
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.wakeup = Wakeup(self.event.set)
+
+    def arm(self, *folders: Path, now: float = 0.0) -> None:
+        found = {str(folder): (folder.stat().st_dev, folder.stat().st_ino) for folder in folders if folder.exists()}
+        self.wakeup.arm(found, now)
+
+    def expect(self) -> None:
+        assert self.event.wait(5.0)
+        self.event.clear()
+
+
+@pytest.fixture
+def woken() -> Iterator[Woken]:
+    woken = Woken()
+    yield woken
+    woken.wakeup.close()
+
+
+def test_wakes_on_writes_new_files_and_renames(woken: Woken, tmp_path: Path) -> None:
+    for change in (
+        lambda: (tmp_path / "a.log").write_bytes(b"one\n"),
+        lambda: (tmp_path / "a.log").rename(tmp_path / "a.log.1"),
+        lambda: (tmp_path / "a.log.1").unlink(),
+    ):
+        woken.arm(tmp_path)
+        change()
+        woken.expect()
+
+
+def test_our_own_looking_does_not_wake_us(woken: Woken, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"one\n")
+    woken.arm(tmp_path)
+    for _ in range(3):
+        list(os.scandir(tmp_path))
+        (tmp_path / "a.log").read_bytes()
+    (tmp_path / "b.log").touch()  # the first event that there is
+    woken.expect()
+    woken.arm(tmp_path)
+    assert not woken.event.is_set()
+
+
+def test_folder_that_was_deleted_and_created_again(woken: Woken, tmp_path: Path) -> None:  # [20], [41]
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    woken.arm(folder)
+    shutil.rmtree(folder)
+    woken.expect()
+    woken.arm(folder)
+    folder.mkdir()
+    woken.arm(folder)
+    (folder / "a.log").touch()
+    woken.expect()
+
+
+def test_folder_that_was_replaced_by_another(woken: Woken, tmp_path: Path) -> None:
+    folder, other = tmp_path / "logs", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    woken.arm(folder)
+    folder.rename(tmp_path / "old")
+    other.rename(folder)
+    woken.arm(folder)
+    woken.event.clear()
+    (folder / "a.log").touch()
+    woken.expect()
+
+
+def test_missing_folder_is_no_error(woken: Woken, tmp_path: Path) -> None:  # [19], [41]
+    woken.wakeup.arm({str(tmp_path / "missing"): (1, 1)}, 0.0)
+    assert not woken.wakeup.polling_only
+
+
+def test_dead_thread_is_counted_and_started_again(woken: Woken, tmp_path: Path) -> None:  # [41]
+    woken.arm(tmp_path)
+    thread = woken.wakeup._inotify
+    assert thread is not None
+    thread.stop()
+    wait_until(lambda: not thread.is_alive())
+    woken.arm(tmp_path, now=1.0)
+    assert woken.wakeup.deaths == 1
+    (tmp_path / "a.log").touch()
+    woken.expect()
+
+
+def test_without_inotify_it_says_so_once_and_tries_again_later() -> None:  # [39]
+    """In a process of its own, as a user whose inotify instances are used up."""
+    code = """
+import ctypes, os
+import watchdog.observers.inotify_c
+from logwatchd.ingest.wakeup import RETRY_S, Wakeup
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+libc = ctypes.CDLL(None)
+held = []
+while (handle := libc.inotify_init1(0)) >= 0:
+    held.append(handle)
+wakeup = Wakeup(lambda: None)
+for now in (0.0, 1.0, RETRY_S + 1):
+    wakeup.arm({"/tmp": (0, 0)}, now)
+    assert wakeup.polling_only
+for handle in held:
+    os.close(handle)
+wakeup.arm({"/tmp": (0, 0)}, RETRY_S + 2)
+assert wakeup.polling_only
+wakeup.arm({"/tmp": (0, 0)}, 3 * RETRY_S)
+assert not wakeup.polling_only
+wakeup.close()
+"""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("[warning") == 1
