@@ -139,14 +139,13 @@ class LogHistory(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.tailer is None:
             return
-        self._finish_line(b"")
-        if not self.running:
-            self.start()
-        for _ in range(3):
-            self._turn()
         try:
-            counts = Counter(self.tailer.lines)
-            assert set(self.written) - set(counts) == set()
+            self._finish_line(b"")
+            if not self.running:
+                self.start()
+            for _ in range(3):
+                self._turn()
+            assert set(self.written) - set(self.tailer.lines) == set()
             if not self.killed:
                 assert self.tailer.lines == self.written
         finally:

@@ -33,6 +33,9 @@ class Woken:
 @pytest.fixture
 def woken() -> Iterator[Woken]:
     woken = Woken()
+    woken.wakeup.arm({}, 0.0)
+    if woken.wakeup.polling_only:
+        pytest.skip("no inotify instance is left on this machine")
     yield woken
     woken.wakeup.close()
 
