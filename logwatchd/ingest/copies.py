@@ -6,6 +6,7 @@ the copy. A copy that grows into something else is a file of its own from there 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from enum import Enum, auto
@@ -84,15 +85,14 @@ class Copies:
     def examine(self, copy: Followed) -> None:
         """Find out whether it still is a copy, now that one of the two has changed."""
         original = copy.original
-        if original is None or not self._handles.ensure(copy) or not self._handles.ensure(original):
+        if original is None or not self._handles.ensure(copy):
+            return
+        is_known = self._register.by_key.get(original.key) is original
+        if is_known and not self._handles.ensure(original):
             return
         try:
-            size = copy.reader.size()
-            mine, theirs = copy.reader.handle, original.reader.handle
-            if mine is None or theirs is None:
-                return
-            if size <= original.reader.size() and same_prefix(mine, theirs, size):
-                copy.verified = size
+            if is_known and kinship(self._handle(copy), original) is Kinship.COPY:
+                copy.verified = copy.reader.size()
                 return
             copy.reader.seek_last_line(copy.verified)
         except OSError as error:
@@ -125,7 +125,12 @@ class Copies:
 
     def _is_remainder(self, copy: Followed, original: Followed) -> bool:
         try:
-            handle = copy.reader.handle if self._handles.ensure(copy) else None
-            return handle is not None and kinship(handle, original) is Kinship.REMAINDER
+            return self._handles.ensure(copy) and kinship(self._handle(copy), original) is Kinship.REMAINDER
         except OSError:
             return False
+
+    @staticmethod
+    def _handle(file: Followed) -> int:
+        if file.reader.handle is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return file.reader.handle

@@ -74,7 +74,7 @@ class Newcomers:
         ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
-        # Those of an earlier run first, and then those that lost their content: the others are judged by what those are.
+        # Those of an earlier run first, then those that lost their content: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
         for stranger in sorted(unknown, key=lambda stranger: stranger.lapse is None):
             self._judge(stranger, places[stranger.key], at_live_name, now)
@@ -141,17 +141,8 @@ class Newcomers:
             _log.info(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
             return False
         base = base_of(path)
-        original = self._register.live.get(base) if base != path else None
-        if handle is not None and original is not None and at_live_name.get(base) == original.key:
-            kin = kinship(handle, original)
-            if kin is Kinship.COPY:
-                file.role, file.original, file.verified = Role.COPY, original, reader.size()
-                return True
-            if kin is Kinship.REMAINDER:
-                inherit(file, original)
-                self._checkpoints.record(reader.position())
-                return True
-            file.sequence, original.sequence = sorted((file.sequence, original.sequence))
+        if handle is not None and base != path and self._is_kin(file, handle, base, at_live_name):
+            return True
         begun = self._checkpoints.has_begun(stranger.target.pattern)
         if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name)):
             self._ignore(stranger, file, Role.SIBLING)
@@ -165,6 +156,46 @@ class Newcomers:
         self._checkpoints.record(reader.position())
         _log.debug(Event.FILE_FOUND, path=path, offset=reader.offset)
         return True
+
+    def _is_kin(self, file: Followed, handle: int, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
+        """Whether a file under a rotated name holds what another one holds or held; if so, it knows from where on.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        reader = file.reader
+        live = self._register.live.get(base)
+        if live is not None and at_live_name.get(base) != live.key:
+            live = None
+        for original in (live, *self._displaced(base)):
+            if original is None:
+                continue
+            kin = kinship(handle, original)
+            if kin is Kinship.COPY:
+                file.role, file.original, file.verified = Role.COPY, original, reader.size()
+                return True
+            if kin is Kinship.REMAINDER:
+                inherit(file, original)
+                self._checkpoints.record(reader.position())
+                return True
+        last = self._last.get(base)
+        position = self._checkpoints.get(last) if last is not None and last not in self._register.by_key else None
+        if position is not None and position.offset and position.role is Role.FOLLOWED and holds(handle, position):
+            reader.seek(position.offset)  # its original had the live name in an earlier run and is gone
+            self._checkpoints.record(reader.position())
+            return True
+        if live is not None:  # what is under a rotated name is older
+            file.sequence, live.sequence = sorted((file.sequence, live.sequence))
+        return False
+
+    def _displaced(self, base: str) -> list[Followed]:
+        """Files that lost a live name without getting a rotated one: those are what logrotate's renamecopy copies."""
+        lineage = [file for file in self._register if file.lineage == base and file.role is Role.FOLLOWED]
+        return [
+            file
+            for file in lineage
+            if file.place is Place.NOWHERE or base != file.reader.path == base_of(file.reader.path)
+        ]
 
     def _ignore(self, stranger: Stranger, file: Followed, role: Role) -> None:
         self.put_aside(stranger.path, file.reader.id, role, file.reader.handle, file.size)
