@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         ),
         epilog="Exit status: 0 when every fault was found and normal traffic raised nothing, 1 when not.",
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="a log file or glob of yours: runs 'logwatchd watch'")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="your own logs, folders or globs, for 'logwatchd watch'"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="repeat the customers' choices of an earlier run")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the shop, its logs and the baseline")
     parser.add_argument(

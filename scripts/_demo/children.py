@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,12 @@ class ChildError(Exception):
 def python_module(module: str, *arguments: str) -> list[str]:
     """The command that runs one of the demonstration's own modules."""
     return [sys.executable, "-m", module, *arguments]
+
+
+def tied_to_us(command: Sequence[str]) -> list[str]:
+    """The command, run so that it is ended even when we are killed; must be started by the main thread."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else list(command)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -29,6 +29,7 @@ _MOUNT = f'mount -t tmpfs -o size={PHOTO_DISK_MIB}m,mode=755 shop-photos "$0" &&
 
 def _on_own_disk(disk: PhotoDisk, photos: Path, command: list[str]) -> list[str]:
     """The command, run where `photos` is a small disk. The mount goes when the process goes, even killed."""
+    command = children.tied_to_us(command)  # innermost: entering a namespace loosens the tie
     if disk is PhotoDisk.FILE_SIZE:
         return command
     return [*_NAMESPACE[disk], "sh", "-c", _MOUNT, str(photos), *command]
@@ -120,7 +121,7 @@ class Premises:
     def start_upstream(self) -> None:
         """Start the shipping service; a second time it gets the port that it had."""
         command = children.python_module("_demo.shop.shipping", f"--port={self._upstream_port}")
-        self._upstream = children.start(command, self._errors)
+        self._upstream = children.start(children.tied_to_us(command), self._errors)
         self._upstream_port = int(children.first_line(self._upstream, self._errors))
 
     def stop_upstream(self) -> None:

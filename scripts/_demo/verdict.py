@@ -14,6 +14,7 @@ from _demo.logbook import LogEvent, physical_lines
 from _demo.traffic import Failed
 from logwatchd.records import Alert
 
+_MAX_REASONS = 5
 _CLOCK_GRAIN_S = 1.0  # the access log's times are whole seconds
 
 
@@ -75,7 +76,7 @@ class Verdict:
         return all(finding.found for finding in self.findings) and not self.false_alarms and not self.unasked
 
     def reasons(self) -> list[str]:
-        """Why it did not pass, one line each; empty when it did."""
+        """Why it did not pass, one line each, a few of each kind; empty when it did."""
         return [
             *(
                 f"{finding.fault}: not found"
@@ -83,8 +84,8 @@ class Verdict:
                 for finding in self.findings
                 if not finding.found
             ),
-            *(f"false alarm: {told.alert.line}" for told in self.false_alarms),
-            *(f"the shop failed although nothing was broken: {failed.what}" for failed in self.unasked[:3]),
+            *(f"false alarm: {told.alert.line}" for told in self.false_alarms[:_MAX_REASONS]),
+            *(f"the shop failed although nothing was broken: {failed.what}" for failed in self.unasked[:_MAX_REASONS]),
         ]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from logwatchd.errors import Exit
 from tests.conftest import ROOT
 from tests.helpers import wait_until
 
@@ -93,6 +94,43 @@ def test_an_interrupted_demonstration_leaves_nothing(
     assert running.wait(20) == 130, "".join(shown)
     assert "interrupted" in "".join(shown)
     wait_until(lambda: _nothing_is_left(tmp_path), what="an empty folder and no process")
+
+
+@pytest.mark.slow
+def test_a_killed_demonstration_leaves_no_process(running: subprocess.Popen[str], tmp_path: Path) -> None:
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "more customers, nothing broken: 25%" in line:  # logwatchd runs as well
+            break
+    assert len(_processes_of(tmp_path)) >= 2
+    running.kill()
+    wait_until(lambda: not _processes_of(tmp_path), what="no process of the demonstration")
+    assert str(tmp_path) not in _mounts()
+
+
+@pytest.mark.slow
+def test_watches_the_readers_own_logs(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"2026-01-01T00:00:{n % 60:02d}Z INFO request {n} served\n" for n in range(400)))
+    with subprocess.Popen(
+        [DEMO, "app.log"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_environment(tmp_path),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout)
+            assert "learned" in next(lines)
+            with log.open("a") as file:
+                file.write("2026-01-01T00:09:00Z ERROR disk quota exceeded on volume data\n")
+            assert any("disk quota exceeded" in line for line in lines)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    assert process.returncode == Exit.ANOMALY
 
 
 def test_help_needs_no_environment(tmp_path: Path) -> None:
