@@ -79,7 +79,8 @@ class Pipeline:
         """
         deadline = clock.monotonic() + timeout_s
         self._tail_thread.stop()
-        self._tail_thread.join(timeout_s)
+        if self._tail_thread.join(timeout_s):
+            self.source.flush()
         while self.queue.in_flight and clock.monotonic() < deadline and not self.embed.trouble:
             self._score_thread.wake()
             self._score_thread.join(_DRAIN_SLICE_S)

@@ -45,14 +45,25 @@ class Severity(Enum):
 class SourceSpec:
     """What a `[[source]]` of the configuration asks for.
 
-    paths: file names and globs. service: None means read from the line, else the file's name.
+    paths: file names and globs; "-" is standard input. journal: systemd's, or what units, identifiers and priority, as
+    journalctl knows them, leave of it. service: None means read from the line, else the file's name.
     start_at: where a file that exists at the very first start is begun. skip_levels: never embedded.
+    multiline: "auto" joins stack traces to the line that they stand under; multiline_start, multiline_continue: regular
+    expressions that say it in its place. encoding: of the files; blocks are UTF-8 whatever it is.
     """
 
     paths: tuple[str, ...]
     service: str | None = None
     start_at: StartAt = "end"
     skip_levels: frozenset[Level] = frozenset({Level.DEBUG, Level.TRACE})
+    multiline: Literal["auto", "off"] = "auto"
+    multiline_start: str | None = None
+    multiline_continue: str | None = None
+    encoding: str = "utf-8"
+    journal: bool = False
+    units: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    priority: str | None = None
 
 
 class FileId(NamedTuple):
@@ -63,6 +74,16 @@ class FileId(NamedTuple):
     generation: int
 
 
+def flat(data: bytes, inner: tuple[int, ...]) -> bytes:
+    """Lines with one line an event: newlines inside of events become blanks. Lengths and places stay as they are."""
+    if not inner:
+        return data
+    copy = bytearray(data)
+    for position in inner:
+        copy[position] = 0x20
+    return bytes(copy)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of whole lines from one file.
@@ -70,6 +91,8 @@ class Block:
     data: the lines' bytes, each ended by b"\\n" (supplied where a finished file's last line has none).
     offset: where data begins in the file, in bytes. end: the file position to commit once these lines
     are dealt with; not always offset + len(data), since NUL holes and over-long lines are skipped.
+    inner: where in data newlines stand inside of an event, such as a stack trace; an event is scored as one line.
+    coding: the file's own encoding; data is UTF-8 whatever it is.
     """
 
     source: SourceSpec
@@ -78,6 +101,18 @@ class Block:
     offset: int
     data: bytes
     end: int
+    inner: tuple[int, ...] = ()
+    coding: str = "utf-8"
+
+    def flat(self) -> bytes:
+        """data with one line an event."""
+        return flat(self.data, self.inner)
+
+    def place(self, at: int) -> int:
+        """Where in the file the byte `at` of data stands, in bytes."""
+        if self.coding == "utf-8":
+            return self.offset + at
+        return self.offset + len(self.data[:at].decode("utf-8").encode(self.coding, "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)

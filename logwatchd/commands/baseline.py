@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logwatchd import clock, config
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
-from logwatchd.ingest.offline import expand, read_lines
-from logwatchd.records import Level
+from logwatchd.ingest.offline import expand, read_events
+from logwatchd.records import SourceSpec, flat
 from logwatchd.scoring.baseline import Baseline, load, save
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.embedders import embed_all, make_embedder
@@ -30,10 +32,11 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
         UsageError, ConfigError, BaselineError: nothing is written then.
     """
     found = _config(config_path, patterns)
-    if not patterns:
-        assert found is not None
-        patterns = [path for source in found.settings.source for path in source.paths]
-    files = expand(patterns)
+    sources = found.sources if found else ()
+    if patterns:
+        files = [(file, _source_of(file, sources)) for file in expand(patterns)]
+    else:
+        files = [(file, source) for source in sources for file in expand(source.paths)]
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
     baseline = learn(files, found)
@@ -48,24 +51,29 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
     return Exit.OK
 
 
-def learn(files: list[Path], found: Config | None) -> Baseline:
+def _source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
+    """The configured source that a file belongs to, for its encoding and its events; else the defaults."""
+    full = str(file.absolute())
+    named = (source for source in sources if any(fnmatch(full, pattern) for pattern in source.paths))
+    return next(named, SourceSpec((full,)))
+
+
+def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None) -> Baseline:
     """Read the files and build a baseline, with a progress bar on a terminal."""
     embedder_settings = found.settings.embedder if found else EmbedderSettings()
     clusters: int | None = None
     threshold: float | None = None
-    skip = frozenset({Level.DEBUG})
     if found:
         wanted = found.settings.baseline
         clusters = None if wanted.clusters == "auto" else wanted.clusters
         threshold = None if wanted.threshold == "auto" else wanted.threshold
-        skip = frozenset.intersection(*(source.skip_levels for source in found.sources))
     embedder = make_embedder(embedder_settings, found.secrets.openai_api_key if found else None, offline=True)
-    builder = BaselineBuilder(skip)
+    builder = BaselineBuilder()
     with _progress() as progress:
-        reading = progress.add_task("reading", total=sum(file.stat().st_size for file in files))
-        for file in files:
-            for data in read_lines(file, lambda size: progress.advance(reading, size)):
-                builder.add(data)
+        reading = progress.add_task("reading", total=sum(file.stat().st_size for file, _ in files))
+        for file, source in files:
+            for data, inner in read_events(file, source, lambda size: progress.advance(reading, size)):
+                builder.add(flat(data, inner), source.skip_levels)
         progress.update(reading, completed=progress.tasks[0].total)
         embedding = progress.add_task("embedding", total=builder.patterns)
         try:
@@ -79,7 +87,7 @@ def learn(files: list[Path], found: Config | None) -> Baseline:
                 embedder,
                 clusters=clusters,
                 threshold=threshold,
-                sources=[str(file) for file in files],
+                sources=[str(file) for file, _ in files],
                 built_at=clock.utc_now(),
             )
         except (PermanentError, RetryableError) as error:

@@ -9,10 +9,10 @@ from typing import IO
 
 from logwatchd.config import EmbedderSettings, read_secrets
 from logwatchd.errors import Exit
-from logwatchd.ingest.offline import read_lines
+from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.service import service_of
-from logwatchd.records import Level, Verdict
+from logwatchd.records import Level, SourceSpec, Verdict, flat
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
@@ -46,22 +46,26 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
     report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)
     judge = Judge(Detector(baseline))
     number, found = 1, 0
-    for data in read_lines(path):
+    for data, inner in read_events(path, SourceSpec((label,))):
         if judge.full():
             judge = Judge(judge.detector)
-        ids = judge.ids_of(data)
+        events = flat(data, inner)
+        ids = judge.ids_of(events)
         distinct = set(ids.tolist())
         undecided = judge.undecided(distinct, _SKIP)
         if undecided:
             judge.decide(undecided, embed_all(embedder, [judge.pattern(i) for i in undecided], _BATCH))
         anomalous = judge.anomalous(distinct, _SKIP)
         if anomalous or every:
-            lines = data.split(b"\n")
-            for index, pattern_id in enumerate(ids.tolist()):
+            at, first = 0, number
+            for event, pattern_id in zip(events.split(b"\n"), ids.tolist(), strict=False):
+                end = at + len(event)
+                lines = 1 + data.count(b"\n", at, end) if inner else 1
                 if every or pattern_id in anomalous:
-                    report.event(number + index, decode(lines[index]), judge.verdict(pattern_id))
+                    report.event(first, lines, decode(data[at:end]), judge.verdict(pattern_id))
                     found += pattern_id in anomalous
-        number += len(ids)
+                at, first = end + 1, first + lines
+        number += data.count(b"\n")
     report.end(number - 1, found)
     return Exit.ANOMALY if found else Exit.OK
 
@@ -73,16 +77,16 @@ class _Jsonl:
         self._out = out
         self._label = label
 
-    def event(self, number: int, line: str, verdict: Verdict) -> None:
+    def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         nearest = verdict.nearest
         row = {
             "line": number,
-            "lines": 1,
+            "lines": lines,
             "score": round(verdict.score, 6),
             "threshold": round(verdict.threshold, 6),
             "anomaly": verdict.anomaly,
             "level": verdict.level.name,
-            "service": service_of(line, None, self._label),
+            "service": service_of(text, None, self._label),
             "pattern": verdict.pattern,
             "nearest": {
                 "distance": round(nearest.distance, 6) if nearest else 0.0,
@@ -105,10 +109,13 @@ class _Text:
         self._label = label
         self._seen: set[str] = set()
 
-    def event(self, number: int, line: str, verdict: Verdict) -> None:
+    def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         from rich.text import Text
 
-        shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line.replace("\t", "  "))
+        shown = "".join(
+            c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}"
+            for c in text.replace("\t", "  ").replace("\r", "").replace("\n", "\n" + " " * 17)
+        )
         head = Text(f"{number:>8}  ", style="dim")
         head.append(f"{verdict.score:.3f}  ", style="bold red" if verdict.anomaly else "green")
         self._console.print(head.append(shown))

@@ -6,15 +6,15 @@ import os
 import queue
 import signal
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from logwatchd import clock, config, journal
 from logwatchd.errors import Exit, UsageError
 from logwatchd.flow import BlockQueue
-from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.source import Source
+from logwatchd.ingest.sources import Sources
 from logwatchd.journal import Event
 from logwatchd.records import Block
 from logwatchd.stage import StageThread
@@ -22,6 +22,7 @@ from logwatchd.stage import StageThread
 RETRY_S = 1.0
 IDLE_S = 3600.0
 STOP_S = 20.0
+END_LOOK_S = 0.2  # how often it is asked whether all streams have ended
 
 _log = journal.logger("tail")
 
@@ -85,7 +86,9 @@ class Appender:
 
 
 def run(config_path: Path, output: Path) -> Exit:
-    """Follow the configured files and append their lines to `output`, byte for byte, until SIGTERM or SIGINT.
+    """Follow what is configured and append its lines to `output`, until SIGTERM or SIGINT.
+
+    Ends of itself when standard input is all there is to follow, and has ended.
 
     Raises:
         ConfigError, StateError, UsageError: nothing was started.
@@ -95,7 +98,7 @@ def run(config_path: Path, output: Path) -> Exit:
     state_dir = found.settings.state_dir
     with StateLock(state_dir):
         blocks = BlockQueue()
-        source = FileSource(found.sources, blocks, Checkpoints(state_dir))
+        source = Sources(found.sources, blocks, state_dir)
         appender = Appender(blocks, source, output)
         try:
             return _follow(blocks, source, appender)
@@ -104,7 +107,7 @@ def run(config_path: Path, output: Path) -> Exit:
             appender.close()
 
 
-def _follow(blocks: BlockQueue, source: FileSource, appender: Appender) -> Exit:
+def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:
     events: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: events.put(None))
@@ -114,13 +117,25 @@ def _follow(blocks: BlockQueue, source: FileSource, appender: Appender) -> Exit:
     blocks.on_block = appending.wake
     for thread in (reading, appending):
         thread.start()
-    error = events.get()
+    error = _event(events, lambda: source.ended() and not blocks.in_flight)
     deadline = clock.monotonic() + STOP_S
-    for thread in (reading, appending):
-        thread.stop()
-        thread.join(deadline - clock.monotonic())
+    reading.stop()
+    if reading.join(deadline - clock.monotonic()):
+        source.flush()
+    appending.stop()
+    appending.join(deadline - clock.monotonic())
     if error is not None:
         _log.error(Event.STAGE_DIED, exc_info=error)
         return Exit.FAILED
     appender.run_once(clock.monotonic())  # what was read when the appender had already stopped
     return Exit.OK
+
+
+def _event(events: queue.SimpleQueue[BaseException | None], ended: Callable[[], bool]) -> BaseException | None:
+    """Wait for a signal (None), a dead stage's error, or the end of all streams (None)."""
+    while not ended():
+        try:
+            return events.get(timeout=END_LOOK_S)
+        except queue.Empty:
+            continue
+    return None

@@ -91,7 +91,8 @@ class _Watch:
 
     def _learn(self) -> Scoring:
         try:
-            baseline = learn(self._files, self._config)
+            (source,) = self._config.sources
+            baseline = learn([(file, source) for file in self._files], self._config)
         except BaselineError:
             raise UsageError(
                 "the files hold nothing to learn from yet; let normal traffic write some lines first"

@@ -12,6 +12,7 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.followed import Followed, Place
 from logwatchd.ingest.identity import MARK_BYTES, Position, Print
 from logwatchd.ingest.ledger import Ledger
+from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.reader import Chunk, Stop
 from logwatchd.ingest.roster import Roster
 from logwatchd.ingest.source import IngestStatus
@@ -24,6 +25,7 @@ IDLE_POLL_S = 1.0
 ACTIVE_S = 5.0  # after the last line
 SURVEY_SHARE = 9  # a survey that took t is followed by 9 t without one, however much happens
 MIN_PAUSE_S = 0.005
+EVENT_S = 0.3  # a last event that may go on, such as a stack trace, is delivered when it has not for so long
 FINISH_S = 2.0  # a rotated file's unfinished last line is delivered when it has not grown for so long
 GRACE_S = 60.0  # a file that lost its live name is held open for so long after its last change
 FILE_BYTES_A_TURN = 4 << 20
@@ -114,6 +116,11 @@ class FileSource:
             polling_only=self._wakeup.polling_only,
         )
 
+    def flush(self) -> None:
+        """Deliver the events that are held back, without waiting for more. Call it when the thread has ended."""
+        for file in self._roster.files:
+            self._release(file)
+
     def close(self) -> None:
         self._wakeup.close()
         self._roster.close()
@@ -137,7 +144,10 @@ class FileSource:
             self._wakeup.arm(folders, now)
             self._stirred.set()
         for file, lapse in roster.last_words:
-            self._say_last_words(file, lapse.position, lapse.partial)
+            if lapse.last_words is not None:
+                mark = Print.of(lapse.partial[-MARK_BYTES:])
+                position = replace(lapse.position, offset=lapse.last_words.end, mark=mark)
+                self._deliver(file, lapse.last_words, position.file, position)
         roster.last_words.clear()
         self._finish(now)
         roster.release(now, self._grace_s)
@@ -181,6 +191,7 @@ class FileSource:
     def _read_file(self, file: Followed, budget: int) -> int:
         """Deliver up to `budget` bytes and a block more; returns how many were read."""
         reader, start = file.reader, file.reader.offset
+        reader.encoding, reader.joiner = file.spec.encoding, joiner_of(file.spec)
         try:
             while self._queue.room() and reader.offset - start < budget:
                 result = reader.read(file.size)
@@ -209,25 +220,38 @@ class FileSource:
         self._bytes += len(chunk.data)
         self._ledger.emit(position)
         self._queue.put(
-            Block(source=file.spec, path=file.reader.path, file=id, offset=chunk.offset, data=chunk.data, end=chunk.end)
+            Block(
+                source=file.spec,
+                path=file.reader.path,
+                file=id,
+                offset=chunk.offset,
+                data=chunk.data,
+                end=chunk.end,
+                inner=chunk.inner,
+                coding=chunk.coding,
+            )
         )
 
     def _finish(self, now: float) -> None:
-        """Deliver unfinished last lines of files that lost their live name and do not grow any more."""
+        """Deliver events that nothing was added to, and unfinished last lines of files that lost their live name."""
         for file in self._roster.files:
             reader = file.reader
-            if file.place is Place.LIVE or not reader.partial or file.behind or now - file.changed_at < FINISH_S:
+            quiet_s = now - file.changed_at
+            # The unfinished last line of a rotated file belongs to its event: they are finished together, below.
+            may_release = file.place is Place.LIVE or not reader.unfinished
+            if reader.holds_event and may_release and quiet_s >= EVENT_S and not file.behind and self._queue.room():
+                self._release(file)
+            if file.place is Place.LIVE or not reader.partial or file.behind or quiet_s < FINISH_S:
                 continue
             if reader.is_open and self._queue.room():
                 chunk = reader.finish()
                 if chunk is not None:
                     self._deliver(file, chunk, reader.id, reader.position())
 
-    def _say_last_words(self, file: Followed, position: Position, partial: bytes) -> None:
-        """Deliver the unfinished last line of what a file was before it was truncated."""
-        chunk = Chunk(partial + b"\n", position.offset, position.offset + len(partial))
-        mark = Print.of(partial[-MARK_BYTES:])
-        self._deliver(file, chunk, position.file, replace(position, offset=chunk.end, mark=mark))
+    def _release(self, file: Followed) -> None:
+        chunk = file.reader.release()
+        if chunk is not None:
+            self._deliver(file, chunk, file.reader.id, file.reader.position())
 
     def _take_stock(self) -> None:
         files = self._roster.files

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from logwatchd.ingest.encoding import UTF8, Coding
+
 MAX_LINE_BYTES = 1 << 20
 _NUL_LINE = b"\n\0"
 
@@ -21,12 +23,14 @@ class Cut(NamedTuple):
     rest: bytes
 
 
-def cut(raw: bytes, begin: int, skipping: bool) -> Cut:
+def cut(raw: bytes, begin: int, skipping: bool, coding: Coding = UTF8) -> Cut:
     """Cut `raw[begin:]`, which starts at a line's beginning, or inside an over-long line if `skipping`.
 
     A line that is longer than `MAX_LINE_BYTES` is delivered up to there and its remainder skipped. A line that begins
     with NULs ends the cut: it may be the hole that a truncated file's writer left (see `reader`).
     """
+    if coding.width > 1:
+        return _cut_wide(raw, begin, skipping, coding)
     if skipping:
         newline = raw.find(b"\n", begin)
         if newline < 0:
@@ -45,3 +49,20 @@ def cut(raw: bytes, begin: int, skipping: bool) -> Cut:
         return Cut(b"", begin, False, raw[begin:].rstrip(b"\0"))
     end = newline + 1
     return Cut(raw[begin:end], end, False, raw[end:].rstrip(b"\0"))
+
+
+def _cut_wide(raw: bytes, begin: int, skipping: bool, coding: Coding) -> Cut:
+    """The same where a character has two bytes or four: NULs are part of the text there."""
+    if skipping:
+        newline = coding.find(raw, begin)
+        if newline < 0:
+            return Cut(b"", len(raw) - (len(raw) - begin) % coding.width, True, b"")
+        return Cut(b"", newline + coding.width, False, b"")
+    newline = coding.rfind(raw, begin, len(raw))
+    if newline >= 0:
+        end = newline + coding.width
+        return Cut(raw[begin:end], end, False, raw[end:])
+    if len(raw) - begin >= MAX_LINE_BYTES:
+        end = begin + MAX_LINE_BYTES
+        return Cut(raw[begin:end] + coding.newline, end, True, b"")
+    return Cut(b"", begin, False, raw[begin:])

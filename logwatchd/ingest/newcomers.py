@@ -12,6 +12,7 @@ from logwatchd.ingest.copies import Kinship, inherit, kinship
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import HEAD_BYTES, NOTHING, FileKey, Position, Print, Role, Stamp, holds
+from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, order_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
@@ -231,9 +232,11 @@ class Newcomers:
         return None
 
     def _make(self, stranger: Stranger, reader: Reader, sequence: int, now: float) -> Followed:
+        spec = stranger.target.spec
+        reader.encoding, reader.joiner = spec.encoding, joiner_of(spec)
         file = Followed(
             reader=reader,
-            spec=stranger.target.spec,
+            spec=spec,
             lineage=base_of(stranger.path),
             sequence=sequence,
             place=Place.LIVE,

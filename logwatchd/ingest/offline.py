@@ -8,10 +8,14 @@ import gzip
 import lzma
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
 from logwatchd.errors import UsageError
+from logwatchd.ingest.encoding import coding_of
+from logwatchd.ingest.multiline import Joined, join, joiner_of
+from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
 
@@ -36,15 +40,53 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def read_lines(path: Path | None, on_bytes: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none.
+def read_events(
+    path: Path | None, spec: SourceSpec, on_bytes: Callable[[int], None] | None = None
+) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+    """Runs of whole events, joined and decoded as the tailer would with this source's settings.
 
     Args:
         path: None for standard input. on_bytes: gets how many (uncompressed) bytes each run has.
 
+    Yields:
+        UTF-8 lines, each ended by a newline, and where in them newlines stand inside of an event (see `records.Block`).
+
     Raises:
         UsageError: the file cannot be read, or its compression is damaged.
     """
+    joiner = joiner_of(spec)
+    held = b""
+    for data in _decoded(_read_lines(path, on_bytes), spec.encoding):
+        data = held + data
+        joined = Joined(len(data), ()) if joiner is None else join(joiner, data, flush=False)
+        held = data[joined.take :]
+        if joined.take:
+            yield data[: joined.take], joined.inner
+    if held and joiner is not None:
+        yield held, join(joiner, held, flush=True).inner
+
+
+def _decoded(runs: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Whole lines in UTF-8. Where a newline is not one byte, the runs do not end with lines of their own."""
+    first = next(runs, b"")
+    coding = coding_of(encoding, first)
+    if coding.width == 1:
+        yield from (coding.to_utf8(run) for run in chain([first], runs) if run)
+        return
+    rest = b""
+    for run in chain([first], runs):
+        rest += run
+        end = coding.rfind(rest, 0, len(rest)) + coding.width
+        if end >= coding.width:
+            yield coding.to_utf8(rest[:end])
+            rest = rest[end:]
+    rest = rest.removesuffix(b"\n")  # the newline of one byte that was supplied
+    if rest:
+        yield coding.to_utf8(rest + coding.newline)
+
+
+def _read_lines(path: Path | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none."""
     try:
         with _open(path) as file:
             rest: list[bytes] = []

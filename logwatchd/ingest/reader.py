@@ -7,8 +7,10 @@ import stat
 from enum import Enum, auto
 from typing import NamedTuple
 
+from logwatchd.ingest.encoding import UTF8, Coding, coding_of
 from logwatchd.ingest.identity import HEAD_BYTES, MARK_BYTES, FileKey, Position, Print, holds, key_of
 from logwatchd.ingest.lines import MAX_LINE_BYTES, cut
+from logwatchd.ingest.multiline import Joiner, join
 from logwatchd.records import FileId
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -16,11 +18,16 @@ _SLACK_BYTES = 4096  # read past the size that a stat told, to meet the end of a
 
 
 class Chunk(NamedTuple):
-    """Whole lines and their place; data is empty where bytes were only skipped."""
+    """Whole lines in UTF-8 and their place; data is empty where bytes were only skipped.
+
+    inner: where in data newlines stand inside of an event. coding: the name of the file's own encoding.
+    """
 
     data: bytes
     offset: int
     end: int
+    inner: tuple[int, ...] = ()
+    coding: str = "utf-8"
 
 
 class Stop(Enum):
@@ -31,17 +38,23 @@ class Stop(Enum):
 
 
 class Lapse(NamedTuple):
-    """What a file was before it started anew: where reading had come to, and its last, unfinished line."""
+    """What a file was before it started anew: where reading had come to, and what it held behind that.
+
+    partial: bytes of the file; last_words: the same as lines, None where nothing is to be delivered.
+    """
 
     position: Position
     partial: bytes
+    last_words: Chunk | None
 
 
 class Reader:
     """Reads whole lines of one file, identified by its key, whatever its path is now. Owner: the tail thread.
 
-    The position is always the end of a whole line; a partial one is read again when it has grown, and kept only so
-    that it can be told from other bytes and flushed when the file ends with it.
+    The position is always the end of a whole event; what follows, a partial line or an event that may go on, is read
+    again when it has grown, and kept only so that it can be told from other bytes and delivered when nothing follows.
+
+    encoding, joiner: how the file is written; whoever owns the reader may set them at any time.
     """
 
     def __init__(self, key: FileKey, path: str, position: Position | None = None, generation: int = 0) -> None:
@@ -60,7 +73,10 @@ class Reader:
         self._unverified = position
         self._more = False
         self._handle: int | None = None
+        self._held = 0  # bytes of `partial` that are whole lines: an event that may go on
         self.live = True
+        self.encoding = "utf-8"
+        self.joiner: Joiner | None = None
 
     @property
     def id(self) -> FileId:
@@ -118,9 +134,10 @@ class Reader:
 
     def restart(self) -> Lapse:
         """Begin again at 0 as a new generation; what was before is returned."""
-        lapse = Lapse(self._unverified or self.position(), self.partial)
+        position, partial = self._unverified or self.position(), self.partial
+        lapse = Lapse(position, partial, self._rest())
         self.generation += 1
-        self.offset = 0
+        self.offset = self._held = 0
         self.skipping = False
         self.partial = self._head = self._mark = b""
         self._unverified = None
@@ -136,6 +153,7 @@ class Reader:
         self.offset = offset
         self.skipping = False
         self.partial = b""
+        self._held = 0
         self._unverified = None
         self._head = os.pread(handle, min(HEAD_BYTES, offset), 0)
         self._mark = os.pread(handle, min(MARK_BYTES, offset), max(0, offset - MARK_BYTES))
@@ -148,9 +166,11 @@ class Reader:
         """
         start = max(0, size - MAX_LINE_BYTES)
         tail = os.pread(self._open_handle(), size - start, start)
-        newline = tail.rfind(b"\n")
+        coding = self._coding()
+        skew = start % coding.width
+        newline = coding.rfind(tail, skew and coding.width - skew, len(tail))
         inside_long_line = newline < 0 and start > 0
-        self.seek(size if inside_long_line else start + newline + 1)
+        self.seek(size if inside_long_line else start + newline + coding.width if newline >= 0 else 0)
         self.skipping = inside_long_line
 
     def position(self) -> Position:
@@ -181,26 +201,81 @@ class Reader:
         raw = os.pread(self._open_handle(), marked + want, self.offset - marked)
         if raw[:marked] != self._mark or not raw.startswith(self.partial, marked):
             return Stop.REPLACED
-        if len(raw) > marked and raw[marked] == 0 and not self.skipping:
+        coding = self._coding()
+        if coding.width == 1 and len(raw) > marked and raw[marked] == 0 and not self.skipping:
             return self._skip_nuls(raw, marked)
-        result = cut(raw, marked, self.skipping)
+        result = cut(raw, marked, self.skipping, coding)
+        lines, inner, held = self._join(result.data, coding, flush=False)
+        end = result.end - held
         self._more = len(raw) == marked + want
-        self.partial = b"" if self._more else result.rest
-        if result.end == marked:
+        self.partial = b"" if self._more else raw[end : result.end] + result.rest
+        self._held = 0 if self._more else held
+        if end == marked:
             return Stop.AT_END
         offset = self.offset
-        self._advance(raw[max(0, result.end - MARK_BYTES) : result.end], offset + result.end - marked)
+        self._advance(raw[max(0, end - MARK_BYTES) : end], offset + end - marked)
         self.skipping = result.skipping
-        return Chunk(result.data, offset, self.offset)
+        return Chunk(lines, offset, self.offset, inner, coding.name)
+
+    @property
+    def holds_event(self) -> bool:
+        """Whether whole lines are held back because more may belong to them."""
+        return self._held > 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the file ends with a line that has no newline yet."""
+        return len(self.partial) > self._held
+
+    def release(self) -> Chunk | None:
+        """The event that was held back, now that nothing more belongs to it; None without one."""
+        if not self._held:
+            return None
+        raw, self.partial = self.partial[: self._held], self.partial[self._held :]
+        self._held = 0
+        coding, offset = self._coding(), self.offset
+        lines, inner, _ = self._join(raw, coding, flush=True)
+        self._advance((self._mark + raw)[-MARK_BYTES:], offset + len(raw))
+        return Chunk(lines, offset, self.offset, inner, coding.name)
 
     def finish(self) -> Chunk | None:
-        """The unfinished last line of a file that will not grow any more, its newline supplied; None without one."""
+        """What is left of a file that will not grow any more, a last newline supplied; None if nothing is."""
+        chunk = self._rest()
+        if chunk is not None:
+            partial, self.partial, self._held = self.partial, b"", 0
+            self._advance((self._mark + partial)[-MARK_BYTES:], chunk.end)
+        return chunk
+
+    def _rest(self) -> Chunk | None:
         if not self.partial or self.skipping:
             return None
-        partial, offset = self.partial, self.offset
-        self.partial = b""
-        self._advance((self._mark + partial)[-MARK_BYTES:], offset + len(partial))
-        return Chunk(partial + b"\n", offset, self.offset)
+        coding = self._coding()
+        whole = len(self.partial) == self._held
+        raw = self.partial if whole else self.partial + coding.newline
+        lines, inner, _ = self._join(raw, coding, flush=True)
+        return Chunk(lines, self.offset, self.offset + len(self.partial), inner, coding.name)
+
+    def _coding(self) -> Coding:
+        if self.encoding == "utf-8":
+            return UTF8
+        head = self._head if len(self._head) >= 4 else os.pread(self._open_handle(), 4, 0)
+        return coding_of(self.encoding, head)
+
+    def _join(self, raw: bytes, coding: Coding, flush: bool) -> tuple[bytes, tuple[int, ...], int]:
+        """Whole lines of the file -> those to deliver in UTF-8, newlines inside of events, and bytes held back."""
+        lines = coding.to_utf8(raw)
+        if self.joiner is None or not raw:
+            return lines, (), 0
+        joined = join(self.joiner, lines, flush)
+        if joined.take == len(lines):
+            return lines, joined.inner, 0
+        taken = lines[: joined.take]
+        if coding is UTF8:
+            return taken, joined.inner, len(lines) - joined.take
+        at = 0
+        for _ in range(taken.count(b"\n")):
+            at = coding.find(raw, at) + coding.width
+        return taken, joined.inner, len(raw) - at
 
     def _open_handle(self) -> int:
         if self._handle is None:
@@ -234,5 +309,6 @@ class Reader:
         start, end = self.offset, offset + nuls
         mark = os.pread(handle, min(MARK_BYTES, end), max(0, end - MARK_BYTES))
         self.partial = b""
+        self._held = 0
         self._advance(mark, end)
         return Chunk(b"", start, end)

@@ -11,9 +11,10 @@ from logwatchd.records import Block, SourceSpec
 
 @dataclass(frozen=True, slots=True)
 class IngestStatus:
-    """Counters of an ingest since its start, for status lines and metrics."""
+    """Counters of an ingest since its start, for status lines and metrics. streams: pipes and journals."""
 
     files: int = 0
+    streams: int = 0
     open_handles: int = 0
     lines: int = 0
     bytes: int = 0
@@ -52,6 +53,9 @@ class Source(Protocol):
         """Whether the last turn found every file read to its end."""
 
     def status(self) -> IngestStatus: ...
+
+    def flush(self) -> None:
+        """Deliver what is held back in the hope of more of it. Call it when its thread has ended, before `close`."""
 
     def close(self) -> None:
         """Write what was committed and release all handles. Call it when its thread has ended."""

@@ -27,8 +27,7 @@ class BaselineBuilder:
     Memory grows with distinct texts, not with lines.
     """
 
-    def __init__(self, skip_levels: frozenset[Level] = frozenset({Level.DEBUG})) -> None:
-        self._skip_levels = skip_levels
+    def __init__(self) -> None:
         self._lexicon = Lexicon()
         self._first_seen: dict[str, int] = {}  # pattern -> number of the line that had it first
         self._counts: dict[str, int] = {}
@@ -38,15 +37,15 @@ class BaselineBuilder:
     def patterns(self) -> int:
         return len(self._counts)
 
-    def add(self, data: bytes) -> None:
-        """Learn a run of whole lines, each ended by a newline."""
+    def add(self, data: bytes, skip_levels: frozenset[Level] = frozenset({Level.DEBUG})) -> None:
+        """Learn a run of whole lines, each ended by a newline; those of `skip_levels` are only counted."""
         if self._lexicon.full():
             self._lexicon = Lexicon()
         ids = self._lexicon.ids_of(data)
         unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
         for pattern_id, index, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
             pattern = self._lexicon.patterns[pattern_id]
-            if pattern and self._lexicon.levels[pattern_id] not in self._skip_levels:
+            if pattern and self._lexicon.levels[pattern_id] not in skip_levels:
                 self._first_seen.setdefault(pattern, self.lines + index)
                 self._counts[pattern] = self._counts.get(pattern, 0) + count
         self.lines += len(ids)

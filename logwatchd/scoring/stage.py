@@ -13,6 +13,7 @@ from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
 from logwatchd.journal import Event, logger
 from logwatchd.parsing.normalise import decode
+from logwatchd.parsing.own import is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Anomaly, Block, Vectors
@@ -30,17 +31,19 @@ _MAX_EXPLAINED = 100  # patterns a block whose first line gets its context: a st
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
 _MAX_LINE_CHARS = 16_384
+_OWN_HEADER_BYTES = 1024
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A block whose verdicts are not all there yet. ids belong to `judge`."""
+    """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself."""
 
     block: Block
     judge: Judge
     ids: Ids
     undecided: set[int]
     read_at: datetime
+    own: int = 0
 
 
 class ScoreStage:
@@ -68,6 +71,7 @@ class ScoreStage:
         self._storing_fails = False
         self.lines = 0
         self.anomalies = 0
+        self.own_lines = 0
         self.wake: Callable[[], None] = lambda: None
 
     @property
@@ -162,30 +166,40 @@ class ScoreStage:
         found = item.judge.anomalous(set(item.ids.tolist()), block.source.skip_levels)
         if found:
             anomalies = self._describe(item, found)
-            self._on_anomalies(anomalies, now)
+            if anomalies:
+                self._on_anomalies(anomalies, now)
             self.anomalies += len(anomalies)
+            self.own_lines += item.own
         self._remember(block)
         self.lines += len(item.ids)
         self._on_done(block)
 
     def _describe(self, item: _Waiting, found: set[int]) -> list[Anomaly]:
-        """The anomalous lines of a block with their context, in order."""
+        """The anomalous events of a block with their context, in order."""
         block = item.block
-        lines = block.data.split(b"\n")[:-1]
+        lines = block.flat().split(b"\n")[:-1]
         before = list(self._context.get(block.file[:2], ()))
         anomalies: list[Anomaly] = []
         explained: set[int] = set()
-        offset = block.offset
+        item.own = 0
+        at = 0
         for index, pattern_id in enumerate(item.ids.tolist()):
-            raw = lines[index]
-            if pattern_id in found:
+            end = at + len(lines[index])
+            if pattern_id in found and not self._is_own(item, lines[index]):
                 context: list[bytes] = []
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)
                     context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
-                anomalies.append(self._anomaly(item, pattern_id, raw, offset, context))
-            offset += len(raw) + 1
+                anomalies.append(self._anomaly(item, pattern_id, block.data[at:end], block.place(at), context))
+            at = end + 1
         return anomalies
+
+    @staticmethod
+    def _is_own(item: _Waiting, raw: bytes) -> bool:
+        """Asked of anomalous lines only: to judge them would be to answer ourselves, for ever."""
+        own = is_own(decode(raw[:_OWN_HEADER_BYTES]))
+        item.own += own
+        return own
 
     def _anomaly(self, item: _Waiting, pattern_id: int, raw: bytes, offset: int, context: list[bytes]) -> Anomaly:
         block = item.block
