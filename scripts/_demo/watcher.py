@@ -154,7 +154,8 @@ class Watcher:
             entry = _object(line)
             told, joined, words = told_of(entry, at), joined_of(entry), words_of(entry)
             with self._lock:
-                self._last.append(line)
+                if last := last_word(line, entry):
+                    self._last.append(last)
                 if told:
                     self._told.append(told)
                 if joined:
@@ -169,6 +170,16 @@ def _object(line: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def last_word(line: str, entry: Mapping[str, Any]) -> str:
+    """What a line of logwatchd's output says of an early end; '' for its everyday entries."""
+    if entry.get("level") in {"debug", "info"} or entry.get("event") == Event.ANOMALY.name:
+        return ""
+    if not entry:
+        return line
+    error = str(entry.get("traceback", "")).strip().rsplit("\n", 1)[-1]
+    return f"{entry.get('level')}: {entry.get('message')}" + (f" ({error})" if error else "")
 
 
 def told_of(entry: Mapping[str, Any], at: float) -> Told | None:

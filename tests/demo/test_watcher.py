@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _demo.children import ChildError
-from _demo.watcher import Watcher, Words, joined_of, learn, told_of, words_of
+from _demo.watcher import Watcher, Words, joined_of, last_word, learn, told_of, words_of
 
+from logwatchd import clock
 from logwatchd.journal import Event
+from logwatchd.journal_output import Entry, as_json
 from logwatchd.records import Analysis, Level, Severity
 from tests.demo.alerts import entry_of, told
 
@@ -48,3 +51,12 @@ def test_a_configuration_that_cannot_be_used_ends_it_at_once(tmp_path: Path) -> 
         pass
     with pytest.raises(ChildError, match=r"baseline build' failed with status 78"):
         learn(tmp_path / "baseline", config, [config])
+
+
+def test_last_words_are_those_that_explain_an_end() -> None:
+    died = Entry(
+        clock.utc_now(), "critical", "STAGE_DIED", "daemon", "a stage died", "", {}, "Traceback\n  x\nKeyError: 3"
+    )
+    assert last_word("not JSON", {}) == "not JSON"
+    assert last_word(as_json(died), json.loads(as_json(died))) == "critical: a stage died (KeyError: 3)"
+    assert last_word("{}", entry_of(Event.ANOMALY)) == ""
