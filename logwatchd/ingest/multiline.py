@@ -109,8 +109,9 @@ class _In(Enum):
     GO = auto()
 
 
-# One of these stands in every trace. Plain searches: over a block they are five times as fast as one expression.
-_HINTS = (b"Traceback (most recent call last):", b"\tat ", b"    at ", b"panic: ", b"fatal error: ", b"goroutine ")
+_TRACE = rb"(?:Traceback \(most|[ \t]+at |panic: |fatal error: |goroutine )"
+_TRACE_FIRST = re.compile(_TRACE)
+_TRACE_LATER = re.compile(rb"\n" + _TRACE)  # a literal in front is searched for at the speed of memory
 _PYTHON_HEAD = b"Traceback (most recent call last):"
 _PYTHON_LINKS = (
     b"During handling of the above exception, another exception occurred:",
@@ -145,7 +146,7 @@ class StackTraces:
         return len(event) > 1 or first == _PYTHON_HEAD or bool(_PANIC.match(first) or _THROWN.match(first))
 
     def worthwhile(self, data: bytes) -> bool:
-        return any(hint in data for hint in _HINTS)
+        return _TRACE_LATER.search(data) is not None or _TRACE_FIRST.match(data) is not None
 
 
 def _step(state: _In, line: bytes, following: bytes | None) -> tuple[_In, bool]:
