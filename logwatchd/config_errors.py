@@ -134,8 +134,10 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return ": is one table, and there may be several; write [[source]] with two brackets"
     if kind == "model_type":
         return f" = {_shown(detail['input'])}: a table is needed; write [{_dotted(loc)}] and its keys below"
-    shown = _shown(detail["input"])
     message = detail["msg"].removeprefix("Value error, ")
+    if kind == "value_error" and isinstance(detail["input"], dict):
+        return f": {message}"  # of several keys of a table
+    shown = _shown(detail["input"])
     if kind == "string_pattern_mismatch":
         message = "an address that begins with http:// or https:// is needed"
     literal = _literal_of(model, loc)

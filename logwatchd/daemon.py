@@ -14,9 +14,8 @@ from logwatchd.assembly import scoring_of
 from logwatchd.config import Config
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.flow import BlockQueue
-from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.lock import StateLock
+from logwatchd.ingest.sources import Sources
 from logwatchd.journal import Event
 from logwatchd.pipeline import Pipeline
 from logwatchd.stage import StageThread
@@ -25,6 +24,7 @@ from logwatchd.supervisor import Supervisor
 
 SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
 _TICK_S = 1.0
+_ENDED = "ended"  # standard input was all there was to follow
 _STATUS_EVERY_S = 5.0
 _HANGS_AFTER_S = 60.0  # a worker may wait half a minute for a service that does not answer
 
@@ -57,8 +57,8 @@ class Daemon:
         try:
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
-            source = FileSource(found.sources, blocks, Checkpoints(self._state_dir))
-            self._pipeline = Pipeline(blocks, source, self._scoring, self._alerting.observe, self._crashed)
+            self._source = Sources(found.sources, blocks, self._state_dir)
+            self._pipeline = Pipeline(blocks, self._source, self._scoring, self._alerting.observe, self._crashed)
         except BaseException:
             self._lock.release()
             raise
@@ -98,7 +98,7 @@ class Daemon:
             if message == signal.SIGHUP:
                 self._reload()
                 self._tick(clock.monotonic())
-            elif isinstance(message, int):
+            elif isinstance(message, int) or message == _ENDED:
                 return
             else:
                 self._exit = Exit.FAILED
@@ -109,8 +109,10 @@ class Daemon:
         return min(_TICK_S if self._state == "ready" else 0.05, watchdog_s or _TICK_S)
 
     def _tick(self, now: float) -> None:
-        if self._state == "starting" and self._pipeline.source.ready():
+        if self._state == "starting" and self._source.ready():
             self._become_ready()
+        if self._source.ended() and not self._pipeline.queue.in_flight:
+            self._messages.put(_ENDED)
         hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > _HANGS_AFTER_S}
         for name in hanging - self._hanging:
             _log.critical(Event.STAGE_HANGS, stage=name)
@@ -150,7 +152,7 @@ class Daemon:
             _log.error(Event.RELOAD_REFUSED, reason=str(error))
         else:
             self._pipeline.swap(scoring)
-            self._pipeline.source.reconfigure(found.sources)
+            self._source.reconfigure(found.sources)
             self._config, self._scoring = found, scoring
             journal.configure(secrets=found.secrets.all())
             self._reloads = Reloads(count, last_ok=True)
@@ -170,11 +172,13 @@ class Daemon:
         self._lock.release()
 
     def _counters(self) -> dict[str, int | float]:
-        ingest, alerts = self._pipeline.source.status(), self._alerting.status()
+        ingest, alerts = self._source.status(), self._alerting.status()
         return {
             "files": ingest.files,
+            "streams": ingest.streams,
             "lines": self._pipeline.score.lines,
             "anomalies": self._pipeline.score.anomalies,
+            "own_lines": self._pipeline.score.own_lines,
             "embedding_calls": self._pipeline.embed.calls,
             "texts_waiting": self._pipeline.embed.waiting(),
             "unread_bytes": ingest.unread_bytes,
@@ -182,6 +186,11 @@ class Daemon:
             "incidents_open": alerts.incidents_open,
             "alerts_pending": alerts.alerts_pending,
         }
+
+    def _followed(self) -> str:
+        ingest = self._source.status()
+        streams = f", {ingest.streams} {'stream' if ingest.streams == 1 else 'streams'}" if ingest.streams else ""
+        return f"{ingest.files} {'file' if ingest.files == 1 else 'files'}{streams}"
 
     def _tell(self, state: State) -> None:
         """Status for systemd and for other commands; a full disk must not end the watch."""
@@ -191,7 +200,7 @@ class Daemon:
         rate = (counters["lines"] - lines) / max(now - before, 1e-3)
         self._lines_before = (now, int(counters["lines"]))
         parts = [
-            f"{state}: {counters['files']} {'file' if counters['files'] == 1 else 'files'}, {rate:,.0f} lines/s",
+            f"{state}: {self._followed()}, {rate:,.0f} lines/s",
             f"{counters['incidents_open']} incidents open",
         ]
         if self._pipeline.embed.trouble:

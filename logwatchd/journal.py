@@ -54,6 +54,10 @@ class Event(StrEnum):
     CHECKPOINTS_DAMAGED = "the record of read positions is damaged"
     CHECKPOINTS_UNWRITABLE = "read positions cannot be written"
     CHECKPOINTS_WRITABLE = "read positions can be written again"
+    JOURNAL_UNREADABLE = "the journal cannot be read; it is tried again until it can"
+    JOURNAL_READABLE = "the journal can be read again"
+    JOURNAL_SAYS = "journalctl says"
+    JOURNAL_GARBLED = "journalctl told something that is no entry; it is left out"
     OUTPUT_UNWRITABLE = "the output cannot be written; reading waits until it can"
     OUTPUT_WRITABLE = "the output can be written again"
 

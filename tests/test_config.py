@@ -73,7 +73,7 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
             '[source]\npaths = ["/x"]',
             "FILE: source: is one table, and there may be several; write [[source]] with two brackets",
         ),
-        ("[[source]]\n", "FILE: source[1].paths: missing; add it"),
+        ("[[source]]\n", "FILE: source[1]: nothing to follow; give it paths = ["),
         ("[[source]]\npaths = []", "FILE: source[1].paths = []: "),
         ('[[source]]\npaths = "/x"', "FILE: source[1].paths = '/x': input should be a valid list"),
         ('[[source]]\npaths = ["x.log"]', "FILE: source[1].paths[1] = 'x.log': give an absolute path or glob"),

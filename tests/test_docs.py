@@ -52,7 +52,11 @@ def example() -> dict[str, Any]:
 
 @pytest.mark.parametrize(("table", "key"), ALL_KEYS)
 def test_the_example_has_the_key_and_its_default(table: str, key: str, example: dict[str, Any]) -> None:
-    inside = example[table][0] if table == "source" else example[table] if table else example
+    inside = example[table] if table else example
+    if table == "source":
+        inside = {
+            name: value for source in reversed(inside) for name, value in source.items()
+        }  # the first one's, if it has it
     assert key in inside
     model = SourceSettings if table == "source" else Settings.model_fields[table].annotation if table else Settings
     assert isinstance(model, type)
@@ -75,7 +79,7 @@ def test_the_example_is_valid_as_it_stands_and_with_everything_in_force(tmp_path
     assert config.load(EXAMPLE).sources[0].paths
     everything = tmp_path / "everything.toml"
     everything.write_text(_COMMENTED_OUT.sub("", EXAMPLE.read_text()))
-    assert len(config.load(everything).sources) == 2
+    assert len(config.load(everything).sources) == 3
 
 
 def test_every_key_of_the_example_has_a_line_that_explains_it_or_its_table() -> None:

@@ -160,7 +160,8 @@ class Roster:
                     self._place(file, path, Place.LIVE)
                     file.look(stamp_of(status), now)
             elif not stat.S_ISREG(status.st_mode):
-                self._say_once(path, "is no regular file and not read")
+                if target.glob or not stat.S_ISFIFO(status.st_mode):  # else it is a stream's
+                    self._say_once(path, "is no regular file and not read")
             elif not self._newcomers.is_aside(key, path, live=True):
                 strangers.pop(key, None)
                 strangers[key] = Stranger(path, key, stamp_of(status), target, live=True)

@@ -1,0 +1,116 @@
+"""Follows the systemd journal: one journalctl a source, resumed behind the last entry that was dealt with."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from logwatchd import clock
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.cursors import Cursors
+from logwatchd.ingest.journal_entry import Oneself
+from logwatchd.ingest.journal_follower import Follower
+from logwatchd.ingest.readiness import Readiness
+from logwatchd.ingest.source import IngestStatus
+from logwatchd.records import Block, SourceSpec
+
+NEVER_S = 3600.0
+
+
+def _nobody() -> None:
+    """Nobody is to be woken yet."""
+
+
+def part_of(spec: SourceSpec) -> str:
+    """The name of the part of the journal that a source reads; equal for equal filters."""
+    return json.dumps([sorted(spec.units), sorted(spec.identifiers), spec.priority])
+
+
+class JournalSource:
+    """The `Source` of journals. `run_once`, `flush`, `close`: the tail thread; the rest: any thread.
+
+    Each entry is delivered once, and after a kill -9 those again that were not committed by then; they have the same
+    place as before. What logwatchd itself wrote is left out.
+    """
+
+    def __init__(self, specs: Sequence[SourceSpec], queue: BlockQueue, state_dir: Path | None) -> None:
+        """state_dir: where cursors are kept; None keeps them in memory only."""
+        self.on_wake: Callable[[], None] = _nobody
+        self._queue = queue
+        self._cursors = Cursors(state_dir)
+        self._readiness = Readiness(lambda: self.on_wake())
+        self._oneself = Oneself.found(os.environ, int(clock.utc_now().timestamp() * 1e6))
+        self._lock = threading.Lock()
+        self._next_specs: Sequence[SourceSpec] | None = tuple(specs)
+        self._followers: dict[str, Follower] = {}
+        self._settled = self._drained = False
+
+    @property
+    def name(self) -> str:
+        return "tail"
+
+    def run_once(self, now: float) -> float:
+        with self._lock:
+            specs, self._next_specs = self._next_specs, None
+        if specs is not None:
+            self._configure([spec for spec in specs if spec.journal])
+        delays = [follower.run_once(now) for follower in self._followers.values()]
+        if delays:
+            self._cursors.tend(now)
+        self._drained = all(follower.drained for follower in self._followers.values())
+        with self._lock:
+            self._settled = self._next_specs is None and all(f.settled for f in self._followers.values())
+        return min(delays, default=NEVER_S)
+
+    def commit(self, block: Block) -> None:
+        for follower in list(self._followers.values()):
+            if follower.file == block.file:
+                follower.commit(block)
+
+    def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
+        with self._lock:
+            self._next_specs = tuple(specs)
+            self._settled = False
+        self.on_wake()
+
+    def ready(self) -> bool:
+        return self._settled
+
+    def drained(self) -> bool:
+        return self._settled and self._drained
+
+    def status(self) -> IngestStatus:
+        followers = list(self._followers.values())
+        return IngestStatus(
+            streams=len(followers),
+            lines=sum(follower.lines for follower in followers),
+            bytes=sum(follower.bytes for follower in followers),
+        )
+
+    def flush(self) -> None:
+        """Nothing is held back: an entry is whole."""
+
+    def close(self) -> None:
+        for follower in self._followers.values():
+            follower.stop()
+        self._cursors.close()
+        self._readiness.close()
+
+    def _configure(self, specs: Sequence[SourceSpec]) -> None:
+        wanted = {part_of(spec): spec for spec in reversed(specs)}
+        followers = dict(self._followers)
+        for part in [part for part in followers if part not in wanted]:
+            followers.pop(part).stop()
+        for part, spec in wanted.items():
+            known = followers.get(part)
+            if known is not None:
+                known.spec = spec
+                continue
+            if self._cursors.get(part) is None and (heir := self._cursors.heir_of(wanted)) is not None:
+                self._cursors.record(part, heir)
+            followers[part] = Follower(spec, part, self._queue, self._cursors, self._readiness, self._oneself)
+        self._cursors.keep(wanted)
+        self._followers = followers

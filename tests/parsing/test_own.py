@@ -1,0 +1,41 @@
+"""No feedback: logwatchd's own lines are known by their header, and only by that."""
+
+from __future__ import annotations
+
+import pytest
+
+from logwatchd.parsing import own
+
+OWN = [
+    "Jan  2 05:00:00 web1 logwatchd[4711]: new incident: P2-High shop",
+    "Jan  2 05:00:00 web1 logwatchd: new incident",
+    "Jan  2 05:00:00.123456 web1 logwatchd[4711]: ready",
+    "Jan  2 2026 05:00:00 web1 logwatchd[4711]: ready",
+    "<29>Jan  2 05:00:00 web1 logwatchd[4711]: ready",
+    "2026-01-02T05:00:00.123456+01:00 web1 logwatchd[4711]: ready",
+    "2026-01-02T05:00:00+0000 web1 logwatchd[1]: ready",
+    "Jan  2 05:00:00 logwatchd[4711]: a syslog without host names",
+    "<29>1 2026-01-02T05:00:00.123456+01:00 web1 logwatchd 4711 - - ready",
+    '<29>1 2026-01-02T05:00:00Z web1 logwatchd - ID47 [meta sequenceId="1"] ready',
+    "Jan  2 05:00:00 web1 logwatchd[4711]:",
+]
+OTHERS = [
+    "Jan  2 05:00:00 web1 systemd[1]: logwatchd.service: Main process exited, code=killed, status=9/KILL",
+    "Jan  2 05:00:00 web1 sudo[12]: root : COMMAND=/usr/bin/systemctl restart logwatchd: done",
+    "Jan  2 05:00:00 web1 logwatchdog[3]: barks",
+    "Jan  2 05:00:00 web1 my-logwatchd[3]: another program",
+    "2026-01-02T05:00:00Z ERROR logwatchd: said an application of its own accord",
+    "logwatchd[4711]: no header at all",
+    "<29>1 2026-01-02T05:00:00Z logwatchd sshd 77 - - a host of that name",
+    "",
+]
+
+
+@pytest.mark.parametrize("line", OWN)
+def test_its_own_lines_are_known(line: str) -> None:
+    assert own.is_own(line)
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_lines_of_others_are_not_taken_for_its_own(line: str) -> None:
+    assert not own.is_own(line)
