@@ -116,7 +116,7 @@ class ScoreStage:
             self._admit(item.block, self._judge, item.read_at)
 
     def _admit(self, block: Block, judge: Judge, read_at: datetime) -> None:
-        ids = judge.ids_of(block.data)
+        ids = judge.ids_of(block.flat())
         undecided = judge.undecided(set(ids.tolist()), block.source.skip_levels)
         if undecided:
             self._submit([judge.pattern(i) for i in undecided])
