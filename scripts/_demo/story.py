@@ -88,7 +88,6 @@ class _Story:
         self._windows: list[Window] = []
         self._shown: set[str] = set()
         self._worded: set[str] = set()
-        self._joined = 0
         self._judged = (0, 0.0)  # how many alerts there were, and when
         self._log_starts: dict[Path, int] = {}  # where the time of the faults begins
 
@@ -161,9 +160,8 @@ class _Story:
                 self._wait(lambda: False, SETTLE_S)
             else:
                 self._screen.missed(fault.name, time.monotonic() - began)
-        joined = self._watcher.joined
-        self._screen.joined([one.line for one in joined[self._joined :]])
-        self._joined = len(joined)
+        told = {one.alert.id for one in self._verdict().findings[-1].told}
+        self._screen.joined([one.line for one in self._watcher.joined if one.alert_id in told])
         before = self._traffic.sent
         self._wait(lambda: False, RECOVERY_S)
         self._screen.note(f"mended; {self._traffic.sent - before} requests served since")
