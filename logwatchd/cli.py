@@ -33,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.OK)
 
 
+def _one_thread_for_numpy() -> None:
+    """For what runs for long: while they wait, OpenBLAS's helper threads spin ten times the work that they save."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def _complain(text: str) -> None:
     # Under systemd a line on stderr is 'info' unless it begins with a priority (sd-daemon(3)): this one is an error.
     from logwatchd.journald import is_journal
@@ -44,6 +49,7 @@ def _complain(text: str) -> None:
 def _run(args: argparse.Namespace) -> int:
     match args.verb:
         case "run":
+            _one_thread_for_numpy()
             from logwatchd.commands import run
 
             return run.run(args.config)
@@ -66,6 +72,7 @@ def _run(args: argparse.Namespace) -> int:
 
             return scan.run(args.baseline, args.file, jsonl=args.format == "jsonl", every=args.all)
         case "watch":
+            _one_thread_for_numpy()
             from logwatchd.commands import watch
 
             return watch.run(args.paths)
@@ -96,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     build = actions.add_parser("build", help="learn from known-good logs", epilog=_EPILOG)
     build.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
     build.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and sources from it")
-    build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or .gz, .xz, .bz2")
+    build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or compressed, or -")
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
     show.add_argument("baseline", type=Path, metavar="B")
     show.add_argument("--json", action="store_true", help="one JSON object")

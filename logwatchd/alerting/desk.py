@@ -13,7 +13,7 @@ from logwatchd.alerting.grouping import Incident, Reason, Rules, decide
 from logwatchd.alerting.incidents import OpenIncidents
 from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Observer, nobody
 from logwatchd.alerting.outbox import Outbox
-from logwatchd.alerting.text import clip, visible
+from logwatchd.alerting.text import clip, gist, visible
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Anomaly, Severity
@@ -102,7 +102,7 @@ class AlertDesk:
                 alert_id=incident.alert_id,
                 reason=reason,
                 service=incident.service,
-                line=clip(visible(anomaly.line), _MAX_MESSAGE_CHARS),
+                line=clip(gist(anomaly.line), _MAX_MESSAGE_CHARS),
             )
         if raised:
             self.on_alert()
@@ -204,7 +204,7 @@ class AlertDesk:
         self._log.warning(
             Event.ANOMALY,
             message=f"{alert.severity.value} {visible(alert.service)} score {alert.score:.2f} over"
-            f" {alert.threshold:.2f}: {clip(visible(alert.line), _MAX_MESSAGE_CHARS)}",
+            f" {alert.threshold:.2f}: {clip(gist(alert.line), _MAX_MESSAGE_CHARS)}",
             alert_id=alert.id,
             fingerprint=alert.fingerprint,
             service=alert.service,

@@ -107,5 +107,5 @@ def _in_burst(anomaly: Anomaly, now: float, incident: Incident, rules: Rules) ->
 
 
 def _graver(severity: Severity, told: Severity) -> bool:
-    """A critical line is never hidden in an incident that people were told of as something lesser."""
-    return severity is Severity.P1 and urgency(told) > urgency(severity)
+    """A line is never hidden in an incident that people were told of as something lesser."""
+    return urgency(told) > urgency(severity)

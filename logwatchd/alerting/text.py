@@ -24,6 +24,12 @@ def _written_out(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def gist(text: str) -> str:
+    """An event on one line: its first line and, of a stack trace, the last, which names the exception."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return visible(" ... ".join((lines[0], lines[-1])) if len(lines) > 1 else "".join(lines))
+
+
 def clip(text: str, limit: int) -> str:
     """At most `limit` characters; a cut text says by how many characters it is short."""
     if len(text) <= limit:

@@ -116,7 +116,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "hex",
-        r"\b0x[0a-fA-F]+\b|(?<![\w<])(?=[a-fA-F]{0,64}0)(?=0{0,64}[a-fA-F])(?:[0a-f]{7,128}|[0A-F]{7,128})(?![\w>])",
+        r"\b0x[0a-fA-F]+\b|(?<![\w<])(?=0{0,64}[a-fA-F])"
+        r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![\w>])",
         "<N>",
         "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter)",
         "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -21,6 +22,19 @@ MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are le
 _ROWS_AT_ONCE = 1024
 
 
+@dataclass(slots=True)
+class _Log:
+    """One log's lines so far, and the number of the line that had a pattern first."""
+
+    lines: int = 0
+    first_seen: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> int:
+        """How many lines at its end the calibration keeps apart."""
+        return int(self.lines * HELD_OUT)
+
+
 class BaselineBuilder:
     """Takes known-good lines in the order they were written, then builds.
 
@@ -29,7 +43,7 @@ class BaselineBuilder:
 
     def __init__(self) -> None:
         self._lexicon = Lexicon()
-        self._first_seen: dict[str, int] = {}  # pattern -> number of the line that had it first
+        self._logs: dict[str, _Log] = {}
         self._counts: dict[str, int] = {}
         self.lines = 0
 
@@ -37,8 +51,13 @@ class BaselineBuilder:
     def patterns(self) -> int:
         return len(self._counts)
 
-    def add(self, data: bytes, skip_levels: frozenset[Level] = frozenset({Level.DEBUG})) -> None:
-        """Learn a run of whole lines, each ended by a newline; those of `skip_levels` are only counted."""
+    def add(self, data: bytes, skip_levels: frozenset[Level] = frozenset({Level.DEBUG}), log: str = "") -> None:
+        """Learn a run of whole lines, each ended by a newline.
+
+        Args:
+            skip_levels: lines of these are only counted. log: whose next lines these are; each log's are in order.
+        """
+        source = self._logs.setdefault(log, _Log())
         if self._lexicon.full():
             self._lexicon = Lexicon()
         ids = self._lexicon.ids_of(data)
@@ -46,8 +65,9 @@ class BaselineBuilder:
         for pattern_id, index, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
             pattern = self._lexicon.patterns[pattern_id]
             if pattern and self._lexicon.levels[pattern_id] not in skip_levels:
-                self._first_seen.setdefault(pattern, self.lines + index)
+                source.first_seen.setdefault(pattern, source.lines + index)
                 self._counts[pattern] = self._counts.get(pattern, 0) + count
+        source.lines += len(ids)
         self.lines += len(ids)
 
     def build(
@@ -75,11 +95,12 @@ class BaselineBuilder:
                 "name files with known-good log lines"
             )
         chosen = sorted(self._counts, key=lambda text: -self._counts[text])[:MAX_PATTERNS]
-        chosen.sort(key=self._first_seen.__getitem__)
+        old = self._old_patterns()
+        chosen.sort(key=lambda text: text not in old)  # the old ones first
         counts = np.array([self._counts[text] for text in chosen], dtype=np.int64)
         vectors = embed(chosen)
         groups = cluster(vectors, counts, clusters)
-        calibration = self._calibrate(chosen, vectors)
+        calibration = self._calibrate(sum(text in old for text in chosen), vectors)
         return Baseline(
             manifest=Manifest(
                 format=FORMAT,
@@ -104,16 +125,23 @@ class BaselineBuilder:
             patterns=dict(zip(chosen, counts.tolist(), strict=True)),
         )
 
-    def _calibrate(self, texts: Sequence[str], vectors: Vectors) -> Calibration:
-        """texts are in the order of their first line, so those of the held-out part stand at the end."""
-        split = int(self.lines * (1 - HELD_OUT))
-        old = sum(self._first_seen[text] < split for text in texts)
-        distances = np.empty(len(texts) - old, dtype=np.float32)
+    def _old_patterns(self) -> set[str]:
+        """Those that some log has before its held-out part."""
+        return {
+            pattern
+            for log in self._logs.values()
+            for pattern, line in log.first_seen.items()
+            if line < log.lines - log.held_out
+        }
+
+    def _calibrate(self, old: int, vectors: Vectors) -> Calibration:
+        """The first `old` vectors are those of old patterns, the others stand only in held-out parts."""
+        distances = np.empty(len(vectors) - old, dtype=np.float32)
         if old:
-            for start in range(old, len(texts), _ROWS_AT_ONCE):
+            for start in range(old, len(vectors), _ROWS_AT_ONCE):
                 rows = slice(start, start + _ROWS_AT_ONCE)
                 nearest = (vectors[rows] @ vectors[:old].T).max(axis=1)
                 distances[start - old : start - old + len(nearest)] = np.maximum(0.0, 1.0 - nearest)
         else:
             distances = distances[:0]
-        return calibrate(distances, self.lines - split)
+        return calibrate(distances, sum(log.held_out for log in self._logs.values()))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pickle
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from logwatchd.errors import BaselineError
 from logwatchd.scoring.baseline import check_fits, load, save
+from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.calibration import CEILING, FLOOR, PRIOR, calibrate
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.embedder import unit_rows
-from tests.scoring.making import FAULT, NORMAL, learn
+from logwatchd.scoring.local import LocalEmbedder
+from tests.scoring.making import FAULT, NORMAL, block_of, learn
 
 
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -101,8 +104,30 @@ def test_one_new_text_does_not_turn_a_closed_log_into_an_open_one() -> None:
 def test_few_new_texts_are_shrunk_towards_the_prior() -> None:
     few = calibrate(np.full(2, 0.9, np.float32), 500).threshold
     many = calibrate(np.full(500, 0.5, np.float32), 1000).threshold
-    assert PRIOR < few < 0.35
-    assert many == pytest.approx(0.49, abs=0.01)
+    assert PRIOR < few < 0.27
+    assert many == pytest.approx(CEILING, abs=0.01)
+
+
+def test_rare_events_do_not_move_the_threshold_and_usual_ones_stay_below_it() -> None:
+    usual = np.linspace(0.05, 0.15, 300, dtype=np.float32)
+    with_rare = np.append(usual, np.full(6, 0.9, np.float32))
+    assert calibrate(usual, 5000).threshold > 0.2
+    assert calibrate(with_rare, 5000).threshold == pytest.approx(calibrate(usual, 5000).threshold, abs=0.01)
+
+
+def test_each_log_is_split_by_its_own_time() -> None:
+    """Logs of different kinds in a row must not make the last one the held-out part of all."""
+    one = [f"INFO user {chr(97 + i % 26) * 3} came" for i in range(200)]
+    other = ["WARNING cache is cold", "WARNING cache is warm"] * 100
+    builder = BaselineBuilder()
+    for name, lines in (("one", one), ("other", other)):
+        builder.add(block_of(lines), log=name)
+    embedder = LocalEmbedder()
+    built = builder.build(
+        embedder.embed, embedder, clusters=None, threshold=None, sources=[], built_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert built.manifest.held_out_lines == 120
+    assert built.manifest.held_out_new_texts == 0
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
