@@ -178,7 +178,7 @@ class Daemon:
             "streams": ingest.streams,
             "lines": self._pipeline.score.lines,
             "anomalies": self._pipeline.score.anomalies,
-            "own_lines": self._pipeline.score.own_lines,
+            "own_lines": ingest.own_lines + self._pipeline.score.own_lines,
             "embedding_calls": self._pipeline.embed.calls,
             "texts_waiting": self._pipeline.embed.waiting(),
             "unread_bytes": ingest.unread_bytes,

@@ -19,6 +19,7 @@ from logwatchd.records import Level
 pytestmark = pytest.mark.usefixtures("no_overrides")
 
 SOURCE = '[[source]]\npaths = ["/var/log/app.log"]\n'
+JOURNAL = "[[source]]\njournal = true\n"
 
 
 @pytest.fixture
@@ -48,6 +49,32 @@ def test_the_least_configuration_has_every_default(file: Path) -> None:
     assert source.skip_levels == frozenset({Level.DEBUG})
     assert not found.analysis_enabled
     assert not found.slack_enabled
+
+
+@pytest.mark.parametrize(
+    ("written", "priority"),
+    [
+        ('"warning"', "warning"),
+        ('"WARN"', "warning"),
+        ('"Error"', "err"),
+        ("3", "err"),
+        ('"4"', "warning"),
+        ('"err..alert"', "err..alert"),
+        ('"0..Critical"', "emerg..crit"),
+    ],
+)
+def test_the_journal_and_its_filters_are_what_journalctl_knows(written: str, priority: str, file: Path) -> None:
+    text = JOURNAL + f'units = ["nginx.service", "ssh*"]\nidentifiers = ["kernel"]\npriority = {written}\n'
+    (source,) = load(file, text).sources
+    assert source.journal
+    assert source.paths == ()
+    assert (source.units, source.identifiers, source.priority) == (("nginx.service", "ssh*"), ("kernel",), priority)
+
+
+def test_standard_input_may_stand_beside_files_and_the_journal(file: Path) -> None:
+    (source,) = load(file, JOURNAL + 'paths = ["-", "/var/log/*.log"]').sources
+    assert source.journal
+    assert source.paths == ("-", "/var/log/*.log")
 
 
 def test_systemd_names_the_state_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +131,24 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         (
             SOURCE + SOURCE,
             "FILE: source[2].paths[1] = '/var/log/app.log': stands in source[1].paths[1] as well; name it once",
+        ),
+        ('[[source]]\nservice = "x"', "FILE: source[1]: nothing to follow; give it paths = ["),
+        (
+            SOURCE + 'units = ["nginx"]',
+            "FILE: source[1]: units is a filter for the journal; add journal = true, or take it out",
+        ),
+        (SOURCE + 'priority = "err"', "FILE: source[1]: priority is a filter for the journal; add journal = true"),
+        (JOURNAL + 'priority = "loud"', "FILE: source[1].priority = 'loud': is no priority: use one of emerg, alert, "),
+        (
+            JOURNAL + 'priority = "err..warning..info"',
+            "FILE: source[1].priority = 'err..warning..info': is no priority",
+        ),
+        (JOURNAL + "priority = 8", "FILE: source[1].priority = 8: is no priority: use one of emerg, "),
+        (JOURNAL + 'units = [""]', "FILE: source[1].units[1] = '': give a name as 'journalctl' shows it"),
+        (JOURNAL + 'units = "nginx"', "FILE: source[1].units = 'nginx': input should be a valid list"),
+        (
+            SOURCE.replace("/var/log/app.log", "-") + SOURCE.replace("/var/log/app.log", "-"),
+            "FILE: source[2].paths[1] = '-': stands in source[1].paths[1] as well; name it once",
         ),
         ("x = [", "FILE: not valid TOML: "),
         ("a = 1\na = 2", "FILE: not valid TOML: "),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from logwatchd import clock, config
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
+from logwatchd.ingest.journal_history import read_history
+from logwatchd.ingest.names import base_of
 from logwatchd.ingest.offline import expand, read_events
+from logwatchd.ingest.streams import STDIN
 from logwatchd.records import SourceSpec, flat
 from logwatchd.scoring.baseline import Baseline, load, save
 from logwatchd.scoring.builder import BaselineBuilder
@@ -33,13 +36,21 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
     """
     found = _config(config_path, patterns)
     sources = found.sources if found else ()
+    more: list[Lesson] = []
     if patterns:
-        files = [(file, _source_of(file, sources)) for file in expand(patterns)]
+        files = [(file, _source_of(file, sources)) for file in expand([p for p in patterns if p != STDIN])]
+        if STDIN in patterns:
+            more.append(Lesson("standard input", SourceSpec((STDIN,)), lambda spec: read_events(None, spec)))
     else:
-        files = [(file, source) for source in sources for file in expand(source.paths)]
+        files = [(file, source) for source in sources for file in expand(_files_of(source))]
+        more += [Lesson("journal", source, read_history) for source in sources if source.journal]
+    if not files and not more:
+        raise UsageError(
+            "the configured sources are pipes, which hold nothing to learn from: name known-good log files"
+        )
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
-    baseline = learn(files, found)
+    baseline = learn(files, found, more)
     save(baseline, output)
     manifest = baseline.manifest
     _say(
@@ -58,8 +69,22 @@ def _source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
     return next(named, SourceSpec((full,)))
 
 
-def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None) -> Baseline:
-    """Read the files and build a baseline, with a progress bar on a terminal."""
+def _files_of(source: SourceSpec) -> list[str]:
+    """The paths that can be learned from: reading a pipe would take its lines from the daemon."""
+    return [path for path in source.paths if path != STDIN and not Path(path).is_fifo()]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Something to learn from that is no file. read: runs of its events, and where newlines stand inside of them."""
+
+    name: str
+    source: SourceSpec
+    read: Callable[[SourceSpec], Iterable[tuple[bytes, tuple[int, ...]]]]
+
+
+def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None, more: Sequence[Lesson] = ()) -> Baseline:
+    """Read the files, and then what is more, and build a baseline, with a progress bar on a terminal."""
     embedder_settings = found.settings.embedder if found else EmbedderSettings()
     clusters: int | None = None
     threshold: float | None = None
@@ -73,7 +98,10 @@ def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None) -> Bas
         reading = progress.add_task("reading", total=sum(file.stat().st_size for file, _ in files))
         for file, source in files:
             for data, inner in read_events(file, source, lambda size: progress.advance(reading, size)):
-                builder.add(flat(data, inner), source.skip_levels)
+                builder.add(flat(data, inner), source.skip_levels, base_of(str(file)))
+        for lesson in more:
+            for data, inner in lesson.read(lesson.source):
+                builder.add(flat(data, inner), lesson.source.skip_levels, lesson.name)
         progress.update(reading, completed=progress.tasks[0].total)
         embedding = progress.add_task("embedding", total=builder.patterns)
         try:
@@ -87,7 +115,7 @@ def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None) -> Bas
                 embedder,
                 clusters=clusters,
                 threshold=threshold,
-                sources=[str(file) for file, _ in files],
+                sources=[*(str(file) for file, _ in files), *dict.fromkeys(lesson.name for lesson in more)],
                 built_at=clock.utc_now(),
             )
         except (PermanentError, RetryableError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +13,25 @@ from pathlib import Path
 from logwatchd import clock, config
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, ConfigError, Exit
+from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.ingest.names import is_compressed_name
 from logwatchd.ingest.patterns import Glob, Listings
+from logwatchd.ingest.streams import STDIN, stream_paths
 from logwatchd.records import SourceSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What one source's paths and globs find now. nothing: those that find no file. unreadable: files, by this user."""
+    """What one source's paths and globs find now.
+
+    nothing: those that find no file. unreadable: files, by this user. streams: standard input and FIFOs.
+    """
 
     source: SourceSpec
     files: tuple[str, ...]
     nothing: tuple[str, ...]
     unreadable: tuple[str, ...]
+    streams: tuple[str, ...] = ()
 
 
 def run(config_path: Path) -> Exit:
@@ -46,9 +53,8 @@ def run(config_path: Path) -> Exit:
         print(f"warning: {line}", file=sys.stderr)
     if sys.stdout.isatty():
         _print_table(loaded, matches)
-    files = len({file for match in matches for file in match.files})
     parts = [
-        f"{_counted(len(matches), 'source')} with {_counted(files, 'file')} now",
+        f"{_counted(len(matches), 'source')} with {_finds(matches)} now",
         scoring,
         f"analysis {_switch(loaded.analysis_enabled)}",
         f"slack {_switch(loaded.slack_enabled)}",
@@ -61,16 +67,20 @@ def look(source: SourceSpec) -> Matches:
     """Find a source's files as the daemon does, without opening them."""
     found: dict[str, None] = {}
     nothing = []
+    streams = tuple(path for path in stream_paths(source) if path == STDIN or Path(path).is_fifo())
     listings = Listings()
     listings.begin(clock.monotonic())
     for pattern in source.paths:
+        if pattern in streams:
+            continue
         paths = sorted(Glob(pattern).expand(listings))
         files = [path for path in paths if Path(path).is_file() and not is_compressed_name(path)]
         found.update(dict.fromkeys(files))
         if not files:
             nothing.append(pattern)
-    unreadable = tuple(path for path in found if not os.access(path, os.R_OK, effective_ids=True))
-    return Matches(source, tuple(found), tuple(nothing), unreadable)
+    fifos = (path for path in streams if path != STDIN)
+    unreadable = tuple(path for path in (*found, *fifos) if not os.access(path, os.R_OK, effective_ids=True))
+    return Matches(source, tuple(found), tuple(nothing), unreadable, streams)
 
 
 def warnings(matches: Sequence[Matches]) -> list[str]:
@@ -84,11 +94,24 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
             f"{path}: not readable by {_user()}; the daemon's user needs to be in the file's group, such as adm"
             for path in match.unreadable
         ]
+        if match.source.journal and shutil.which(PROGRAM) is None:
+            lines.append(f"source[{number}].journal = True: there is no {PROGRAM} here; it comes with systemd")
         for path in match.files:
             first = owner.setdefault(path, number)
             if first != number:
                 lines.append(f"{path}: found by source[{first}] and source[{number}]; the first one has it")
     return lines
+
+
+def _finds(matches: Sequence[Matches]) -> str:
+    files = {file for match in matches for file in match.files}
+    streams = {stream for match in matches for stream in match.streams}
+    found = [_counted(len(files), "file")]
+    if streams:
+        found.append(_counted(len(streams), "stream"))
+    if any(match.source.journal for match in matches):
+        found.append("the journal")
+    return ", ".join(found)
 
 
 def _check_state_dir(loaded: Config) -> None:
@@ -128,7 +151,7 @@ def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:
     for match in matches:
         source = match.source
         table.add_row(
-            escape("\n".join(source.paths)),
+            escape("\n".join([*source.paths, *(["journal"] if source.journal else [])])),
             escape(source.service or "(from the line)"),
             source.start_at,
             ", ".join(level.name for level in sorted(source.skip_levels)) or "-",

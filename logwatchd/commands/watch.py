@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import signal
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,15 @@ from logwatchd import clock, journal
 from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
-from logwatchd.commands.baseline import FEW_LINES, learn
+from logwatchd.commands.baseline import FEW_LINES, Lesson, learn
 from logwatchd.config import Config, Secrets, Settings, SourceSettings
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.flow import BlockQueue
-from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.offline import expand
+from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.streams import STDIN
 from logwatchd.pipeline import Pipeline, Scoring
+from logwatchd.records import SourceSpec
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STOP_S = 10.0
+_LOOK_S = 0.3
+_PAUSE_S = 1.0  # a stream that is quiet for so long has told its history
+_MOST_LINES = 10_000  # of a stream that are learned from
 _COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 
@@ -49,6 +54,8 @@ def run(paths: Sequence[str]) -> Exit:
 
 def _absolute(path: str) -> str:
     """A folder stands for the files in it."""
+    if path == STDIN:
+        return path
     full = Path(path).absolute()
     return str(full / "*") if full.is_dir() else str(full)
 
@@ -61,56 +68,96 @@ class _Watch:
         self._messages: queue.SimpleQueue[Notice | BaseException | None] = queue.SimpleQueue()
         self._state_dir = state_dir
         self._incidents = 0
-        files = [path for path in expand(patterns) if path.suffix not in _COMPRESSED]
-        if not files:
+        streams = [path for path in patterns if path == STDIN or Path(path).is_fifo()]
+        others = [path for path in patterns if path not in streams]
+        files = [path for path in expand(others) if path.suffix not in _COMPRESSED]
+        if not files and not streams:
             raise UsageError(f"{', '.join(patterns)}: only compressed files; name logs that are being written")
         settings = Settings(  # type: ignore[call-arg]  # the rest has defaults
             state_dir=state_dir, source=[SourceSettings(paths=list(patterns))]
         )
         self._config = Config(path=Path("(watch)"), settings=settings, secrets=Secrets(None, None, None))
         self._files = files
+        self._blocks = BlockQueue()
+        self._source = Sources(self._config.sources, self._blocks, None)
 
     def run(self) -> Exit:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._messages.put(None))
         alerting = wiring.build(self._config, self._crashed, observer=self._messages.put)
-        blocks = BlockQueue()
-        source = FileSource(self._config.sources, blocks, Checkpoints(None))
         pipeline: Pipeline | None = None
         try:
             # Where to go on from is settled before the learning: what is written meanwhile is judged, not missed.
-            source.run_once(clock.monotonic())
-            pipeline = Pipeline(blocks, source, self._learn(), alerting.observe, self._crashed)
+            self._source.run_once(clock.monotonic())
+            pipeline = Pipeline(self._blocks, self._source, self._learn(), alerting.observe, self._crashed)
             alerting.start()
             pipeline.start()
             return self._follow(pipeline)
         finally:
             if pipeline:
                 pipeline.stop(_STOP_S)
+            else:
+                self._source.close()
             alerting.close(0.0)
 
     def _learn(self) -> Scoring:
         try:
             (source,) = self._config.sources
-            baseline = learn([(file, source) for file in self._files], self._config)
+            more = [] if self._files else [Lesson("stream", source, self._beginning)]
+            baseline = learn([(file, source) for file in self._files], self._config, more)
         except BaselineError:
-            raise UsageError(
-                "the files hold nothing to learn from yet; let normal traffic write some lines first"
-            ) from None
+            what = "the files hold" if self._files else "the stream held"
+            raise UsageError(f"{what} nothing to learn from yet; let normal traffic write some lines first") from None
         manifest = baseline.manifest
         self._say(
-            f"learned {manifest.patterns:,} patterns from {manifest.lines:,} lines in {len(self._files):,} "
-            f"{'file' if len(self._files) == 1 else 'files'}; printing what is new (threshold "
-            f"{manifest.threshold:.2f}); Ctrl-C ends it"
+            f"learned {manifest.patterns:,} patterns from {manifest.lines:,} lines in {self._teachers()}; "
+            f"printing what is new (threshold {manifest.threshold:.2f}); Ctrl-C ends it"
         )
         if manifest.lines < FEW_LINES:
             self._say(f"only {manifest.lines:,} lines to learn from: expect more to look new than is", "yellow")
         return Scoring(Detector(baseline), LocalEmbedder(), batch_size=200, max_wait_ms=0)
 
+    def _beginning(self, spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+        """What a stream says first: its history up to the first pause, as `kubectl logs -f` and others begin."""
+        self._say(
+            f"learning from what comes first: at least {FEW_LINES:,} lines, and up to {_MOST_LINES:,} at a stretch"
+        )
+        arrived = threading.Event()
+        self._source.on_wake = arrived.set
+        lines, last = 0, clock.monotonic()
+        while self._messages.empty() and not self._source.ended() and lines < _MOST_LINES:
+            arrived.clear()
+            now = clock.monotonic()
+            delay_s = self._source.run_once(now)
+            blocks = self._blocks.take()
+            for block in blocks:
+                yield block.data, block.inner
+                lines, last = lines + block.data.count(b"\n"), now
+                self._source.commit(block)
+                self._blocks.done(block)
+            if not blocks:
+                if lines >= FEW_LINES and now - last >= _PAUSE_S:
+                    return
+                arrived.wait(min(delay_s, _LOOK_S))
+
+    def _teachers(self) -> str:
+        count = len(self._files)
+        return f"{count:,} {'file' if count == 1 else 'files'}" if count else "the stream's beginning"
+
+    def _next(self) -> Notice | BaseException | None:
+        """What happens next; None to end, also when all streams have ended and nothing more comes of it."""
+        while True:
+            ended = self._source.ended() and not self._blocks.in_flight
+            try:
+                return self._messages.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if ended:
+                    return None
+
     def _follow(self, pipeline: Pipeline) -> Exit:
         began = clock.monotonic()
         while True:
-            message = self._messages.get()
+            message = self._next()
             match message:
                 case None:
                     break

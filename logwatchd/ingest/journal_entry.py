@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,21 @@ def parse(line: bytes, oneself: Oneself) -> Entry:
         _MARKS.get(_bytes(fields, "PRIORITY"), b""),
     )
     return Entry(fields["__CURSOR"], (head + message)[:MAX_LINE_BYTES] + b"\n", _is_own(fields, program, oneself))
+
+
+def joined(entries: Iterable[Entry]) -> tuple[bytes, tuple[int, ...]]:
+    """The entries' events one behind the other, and where newlines stand inside of them (see `records.Block`)."""
+    events: list[bytes] = []
+    inner: list[int] = []
+    begin = 0
+    for entry in entries:
+        newline = entry.event.find(b"\n", 0, -1)
+        while newline >= 0:
+            inner.append(begin + newline)
+            newline = entry.event.find(b"\n", newline + 1, -1)
+        begin += len(entry.event)
+        events.append(entry.event)
+    return b"".join(events), tuple(inner)
 
 
 def _is_own(fields: Mapping[str, Any], program: bytes, oneself: Oneself) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from logwatchd import clock, journal
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.cursors import Cursors, Place
-from logwatchd.ingest.journal_entry import Entry, Oneself, parse
+from logwatchd.ingest.journal_entry import Entry, Oneself, joined, parse
 from logwatchd.ingest.journalctl import Journalctl, following, last_entry
 from logwatchd.ingest.readiness import Readiness
 from logwatchd.journal import Event
@@ -24,7 +23,7 @@ BLOCK_BYTES = 1 << 20
 TURN_BYTES = 4 << 20
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-STEADY_S = 5.0  # a journalctl that has run for so long works
+STEADY_S = 3.0  # a journalctl that has run for so long works
 EXIT_S = 1.0  # what a journalctl that has closed its output may take to end
 _NO_DEVICE = 0  # no file's device
 _MAX_SAID = 100
@@ -57,7 +56,7 @@ class Follower:
         oneself: Oneself,
     ) -> None:
         self.spec = spec
-        self.lines = self.bytes = self.garbled = 0
+        self.lines = self.bytes = self.own_lines = self.garbled = 0
         self._part = part
         self._queue = queue
         self._cursors = cursors
@@ -70,6 +69,7 @@ class Follower:
         self._retry_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._failing = False
+        self._words: list[str] = []  # that the present child complained, not told yet
         self._said: set[str] = set()
         self._rest = bytearray()  # the beginning of a line of JSON
         self._skipping = False
@@ -102,11 +102,11 @@ class Follower:
         if child is None:
             return max(0.0, self._retry_at - now)
         self._drained = not self._readiness.is_ready(child.output)
-        if self._failing and now - self._began_at >= STEADY_S and self._drained:
-            self._works_again()
-        for words in child.words() if self._readiness.is_ready(child.complaints) else ():
-            self._complain(words)
-        self._readiness.ask(child.complaints)
+        if self._readiness.is_ready(child.complaints):
+            self._words += child.words()
+            self._readiness.ask(child.complaints)
+        if now - self._began_at >= STEADY_S:
+            self._is_steady()
         taken = 0
         while self._readiness.is_ready(child.output):
             if not self._queue.room():
@@ -196,8 +196,8 @@ class Follower:
         if self._locating:
             self._locate(entries[-1].cursor)
             return
-        events = [entry.event for entry in entries if not entry.own]
-        data = b"".join(events)
+        data, inner = joined(entry for entry in entries if not entry.own)
+        self.own_lines += sum(entry.own for entry in entries)
         start = self._place.offset
         self._place = Place(entries[-1].cursor, start + len(data), self._place.generation)
         with self._lock:
@@ -208,7 +208,7 @@ class Follower:
         if data:
             self.lines += data.count(b"\n")
             self.bytes += len(data)
-            self._queue.put(Block(self.spec, PATH, self.file, start, data, start + len(data), _inner(events)))
+            self._queue.put(Block(self.spec, PATH, self.file, start, data, start + len(data), inner))
 
     def _locate(self, cursor: str | None) -> None:
         """Begin behind the entry that is the last one now; behind nothing if there is none yet."""
@@ -218,13 +218,14 @@ class Follower:
 
     def _ended(self, child: Journalctl, now: float) -> None:
         """journalctl is gone: as it should be once it has told the last entry, else it is begun again after a while."""
-        words = child.words()
+        words = [*self._words, *child.words()]
+        self._words.clear()
         self.stop(EXIT_S)
         if self._locating and self._status == 0:
             if not self._located:
                 self._locate(None)
             return
-        if any(_BAD_CURSOR in line for line in words):
+        if self._place.cursor and any(_BAD_CURSOR in line for line in words):
             self._forget_cursor()
         self._fail(words[-1] if words else f"journalctl ended with status {self._status}", now)
 
@@ -250,25 +251,17 @@ class Follower:
         self._said.clear()
         _log.info(Event.JOURNAL_READABLE)
 
-    def _complain(self, words: str) -> None:
-        if words not in self._said and len(self._said) < _MAX_SAID:
-            self._said.add(words)
-            _log.warning(Event.JOURNAL_SAYS, reason=words)
+    def _is_steady(self) -> None:
+        """It has run for a while: what it said was no farewell."""
+        if self._failing and self._drained:
+            self._works_again()
+        for words in self._words:
+            if words not in self._said and len(self._said) < _MAX_SAID:
+                self._said.add(words)
+                _log.warning(Event.JOURNAL_SAYS, reason=words)
+        self._words.clear()
 
     def _garbled(self, what: str) -> None:
         self.garbled += 1
         if self.garbled == 1:
             _log.warning(Event.JOURNAL_GARBLED, what=what)
-
-
-def _inner(events: Sequence[bytes]) -> tuple[int, ...]:
-    """Where newlines stand inside of events, in the events one behind the other."""
-    found: list[int] = []
-    begin = 0
-    for event in events:
-        newline = event.find(b"\n", 0, -1)
-        while newline >= 0:
-            found.append(begin + newline)
-            newline = event.find(b"\n", newline + 1, -1)
-        begin += len(event)
-    return tuple(found)

@@ -88,6 +88,7 @@ class JournalSource:
             streams=len(followers),
             lines=sum(follower.lines for follower in followers),
             bytes=sum(follower.bytes for follower in followers),
+            own_lines=sum(follower.own_lines for follower in followers),
         )
 
     def flush(self) -> None:

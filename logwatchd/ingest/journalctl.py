@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 
-from logwatchd.errors import UsageError
 from logwatchd.ingest.journal_entry import FIELDS
 from logwatchd.records import SourceSpec
 
 READ_BYTES = 64 << 10
 _MAX_WORDS_BYTES = 4096
-_PROGRAM = "journalctl"
+PROGRAM = "journalctl"
 # --all: without it, fields of over 4 kB are left out.
 _OUTPUT = ("--no-pager", "--all", "--output=json", f"--output-fields={','.join(FIELDS)}")
 
@@ -45,6 +43,11 @@ def latest(spec: SourceSpec, count: int) -> tuple[str, ...]:
     return (*_OUTPUT, "--quiet", f"--lines={count}", *filters(spec))
 
 
+def environment() -> dict[str, str]:
+    """What journalctl runs in: its words are the same everywhere."""
+    return {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+
+
 class Journalctl:
     """One running journalctl. Owner: one thread. `output` and `complaints` are handles that never block."""
 
@@ -55,12 +58,12 @@ class Journalctl:
             OSError: it cannot be started, or is not installed.
         """
         self._process = subprocess.Popen(
-            [_PROGRAM, *arguments],
+            [PROGRAM, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"},
+            env=environment(),
             start_new_session=True,  # a Ctrl-C on our terminal is for us to deal with
         )
         assert self._process.stdout is not None
@@ -105,28 +108,3 @@ class Journalctl:
             if pipe is not None:
                 pipe.close()
         return status
-
-
-def read_latest(spec: SourceSpec, count: int) -> Iterator[bytes]:
-    """Lines of JSON of a source's last entries, waiting for each.
-
-    Raises:
-        UsageError: the journal cannot be read.
-    """
-    try:
-        process = subprocess.Popen(
-            [_PROGRAM, *latest(spec, count)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )
-    except OSError as error:
-        raise UsageError(f"the journal cannot be read: {_PROGRAM}: {error.strerror}") from None
-    with process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        yield from process.stdout
-        complaint = process.stderr.read(_MAX_WORDS_BYTES).decode("utf-8", "backslashreplace").strip()
-    if process.returncode:
-        raise UsageError(f"the journal cannot be read: {complaint or f'{_PROGRAM} failed'}")

@@ -25,6 +25,7 @@ class IngestStatus:
     resets: int = 0
     inotify_overflows: int = 0
     dead_emitters: int = 0
+    own_lines: int = 0
     polling_only: bool = False
 
 

@@ -265,7 +265,7 @@ class StreamSource:
             self._lines += run.data.count(b"\n")
             self._bytes += len(run.data)
             end = run.offset + len(run.data)
-            self._queue.put(Block(stream.spec, stream.path, stream.file, run.offset, run.data, end, run.inner))
+            self._queue.put(Block(stream.spec, _label(stream.path), stream.file, run.offset, run.data, end, run.inner))
         if stream.lines.cut and not cut_before:
             _log.warning(Event.LINE_CUT, path=stream.path, message=f"{stream.path}: a line of over 1 MiB is cut")
 
@@ -276,6 +276,10 @@ class StreamSource:
         if any(path != STDIN for path in self._wanted):
             waits.append(self._look_at - now)
         return max(0.0, min(waits, default=NEVER_S))
+
+
+def _label(path: str) -> str:
+    return "stdin" if path == STDIN else path
 
 
 def _way_of_reading(spec: SourceSpec) -> tuple[str | None, ...]:

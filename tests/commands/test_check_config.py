@@ -55,6 +55,22 @@ def test_a_good_configuration_gets_one_line(file: Path, capsys: pytest.CaptureFi
     assert warning.endswith("finds no file now; it is watched for")
 
 
+def test_streams_and_the_journal_are_counted(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(file.parent / "app.fifo")
+    file.write_text(
+        file.read_text().replace(f"{file.parent}/later/*", f'-", "{file.parent}/app.fifo') + "journal = true\n"
+    )
+    assert check_config.run(file) is Exit.OK
+    out, err = capsys.readouterr()
+    assert ": OK: 2 sources with 2 files, 2 streams, the journal now; baseline " in out
+    assert "app.fifo" not in err
+    monkeypatch.setenv("PATH", str(file.parent))
+    assert check_config.run(file) is Exit.OK
+    assert "source[2].journal = True: there is no journalctl here; it comes with systemd" in capsys.readouterr().err
+
+
 def test_a_file_of_two_sources_and_an_unknown_override_are_warned_of(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,20 +6,13 @@ import json
 
 import pytest
 
-from tests.daemon.bed import Machine, why_not
+from tests.daemon.bed import Machine
 
 pytestmark = pytest.mark.slow
 
 START = (
     "systemctl start logwatchd || { systemctl status --no-pager logwatchd; journalctl -u logwatchd; exit 91; } >&2\n"
 )
-
-
-@pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    if reason := why_not():
-        pytest.skip(reason)
-    return Machine(tmp_path_factory.mktemp("machine"))
 
 
 def test_it_starts_alerts_and_stops(machine: Machine) -> None:

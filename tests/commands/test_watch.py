@@ -1,0 +1,70 @@
+"""`logwatchd watch -`: a stream teaches with what it says first, and is judged from then on. Real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import wait_until
+from tests.scoring.making import FAULT, NORMAL, block_of
+
+pytestmark = pytest.mark.slow
+
+
+def watch(out: Path, *paths: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "logwatchd", "watch", *map(str, paths)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out.open("wb"), stderr=subprocess.STDOUT)
+
+
+def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = watch(out, "-")
+    assert process.stdin is not None
+    process.stdin.write(block_of(NORMAL * 500))
+    process.stdin.flush()
+    wait_until(lambda: b"printing what is new" in out.read_bytes(), timeout_s=60)
+    process.stdin.write(block_of([*NORMAL, FAULT]))
+    process.stdin.close()
+    assert process.wait(60) == 1
+    text = out.read_text()
+    assert f"from {500 * len(NORMAL):,} lines in the stream's beginning" in text
+    assert f"> {FAULT}" in text
+    assert f"{len(NORMAL) + 1} lines in" in text
+    assert "1 of them new, in 1 incident" in text
+
+
+def test_a_long_stream_without_a_pause_teaches_with_its_first_ten_thousand_lines(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = watch(out, "-")
+    process.communicate(block_of([*NORMAL * 30_000, FAULT]), timeout=100)
+    assert process.returncode == 1
+    assert f"> {FAULT}" in out.read_text()
+
+
+def test_a_stream_that_says_nothing_is_told(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = watch(out, "-")
+    process.communicate(b"", timeout=60)
+    assert process.returncode == 2
+    assert "the stream held nothing to learn from" in out.read_text()
+
+
+def test_beside_files_a_fifo_is_judged_by_what_the_files_taught(tmp_path: Path) -> None:
+    out, fifo, log = tmp_path / "out", tmp_path / "fifo", tmp_path / "app.log"
+    os.mkfifo(fifo)
+    log.write_bytes(block_of(NORMAL * 500))
+    process = watch(out, log, fifo)
+    try:
+        with fifo.open("wb") as writer:  # waits until it is read
+            writer.write(block_of([*NORMAL, FAULT]))
+        wait_until(lambda: FAULT.encode() in out.read_bytes(), timeout_s=60)
+        process.terminate()
+        assert process.wait(30) == 1
+    finally:
+        process.kill()
+        process.wait()
+    assert "in 1 file; printing what is new" in out.read_text()

@@ -1,0 +1,76 @@
+"""What is kept of the journal's reading: through damage, a full disk and a changed configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from logwatchd.ingest.cursors import FILE_NAME, SYNC_S, Cursors, Place
+
+PLACE = Place("s=12ab;i=3;x=0f", 100, 7)
+LATER = Place("s=12ab;i=4;x=0f", 200, 7)
+
+
+def test_what_was_recorded_is_there_after_a_kill(tmp_path: Path) -> None:
+    Cursors(tmp_path).record("a", PLACE)
+    assert Cursors(tmp_path).get("a") == PLACE
+    assert Cursors(None).get("a") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"\0" * 200,
+        b"[]",
+        b'{"parts": {"a": {"cursor": "--flag", "offset": 1, "generation": 1}}}',
+        b'{"parts": {"a": {"cursor": null, "offset": "1", "generation": 1}}}',
+    ],
+)
+def test_a_damaged_file_falls_back_on_its_copy_and_says_so(
+    damage: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cursors = Cursors(tmp_path)
+    cursors.record("a", PLACE)
+    cursors.tend(SYNC_S)
+    cursors.record("a", LATER)
+    assert Cursors(tmp_path).get("a") == LATER
+    (tmp_path / FILE_NAME).write_bytes(damage)
+    assert Cursors(tmp_path).get("a") == PLACE
+    assert "damaged" in capsys.readouterr().out
+
+
+def test_two_damaged_files_begin_anew(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path)
+    cursors.record("a", PLACE)
+    cursors.close()
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"x")
+    assert Cursors(tmp_path).get("a") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to make a file that root cannot replace")
+def test_what_cannot_be_written_is_kept_and_written_later(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path)
+    cursors.record("a", PLACE)
+    (tmp_path / f"{FILE_NAME}.new").mkdir()
+    cursors.record("a", LATER)
+    assert cursors.get("a") == LATER
+    assert Cursors(tmp_path).get("a") == PLACE
+    (tmp_path / f"{FILE_NAME}.new").rmdir()
+    cursors.tend(SYNC_S)
+    assert Cursors(tmp_path).get("a") == LATER
+
+
+def test_a_changed_filter_goes_on_where_the_one_that_it_replaced_was(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path)
+    cursors.record("old", PLACE)
+    cursors.record("kept", LATER)
+    assert cursors.heir_of({"kept", "new"}) == PLACE
+    assert cursors.heir_of({"kept", "old", "new"}) is None
+    cursors.keep({"kept"})
+    assert json.loads((tmp_path / FILE_NAME).read_text())["parts"].keys() == {"kept"}
