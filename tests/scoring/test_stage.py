@@ -90,6 +90,33 @@ def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: Bench) -> No
     assert anomaly.context[0] == "INFO user 11 logged out"
 
 
+def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: Bench) -> None:
+    trace = "ERROR job failed\nTraceback (most recent call last):\n  File x, line 1\nKeyError: 'a'"
+    data = block_of([NORMAL[1], trace, NORMAL[1]])
+    start = len(NORMAL[1]) + 1
+    inner = tuple(start + at for at, char in enumerate(trace) if char == "\n")
+    bench.queue.put(Block(SPEC, "/x.log", FileId(1, 1, 0), 700, data, 700 + len(data), inner))
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    (anomaly,) = bench.anomalies
+    assert anomaly.line == trace
+    assert anomaly.offset == 700 + start
+    assert (
+        anomaly.verdict.pattern == "ERROR job failed Traceback (most recent call last): File x, line <N> KeyError: 'a'"
+    )
+    assert bench.stage.lines == 3
+
+
+def test_places_in_a_file_of_another_encoding_are_the_files_own(bench: Bench) -> None:
+    data = block_of(["grün INFO user 17 logged out", FAULT])
+    bench.queue.put(Block(SPEC, "/x.log", FileId(1, 1, 0), 1000, data, 2000, coding="utf-16-le"))
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.anomalies[-1].offset == 1000 + 2 * len("grün INFO user 17 logged out\n")
+
+
 def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: Bench) -> None:
     first = bench.put([FAULT], inode=1)
     second = bench.put(NORMAL, inode=1, offset=100)
