@@ -12,13 +12,13 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.followed import Followed, Register
+from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import Role, holds, same_prefix
-from logwatchd.ingest.reader import Lapse
-from logwatchd.records import FileId
+from logwatchd.ingest.names import base_of, name_of
+from logwatchd.ingest.reader import Lapse, Reader
 
-PutAside = Callable[[str, FileId, Role, int | None, int], None]
+PutAside = Callable[[Reader, Role, int], None]
 
 
 class Kinship(Enum):
@@ -27,6 +27,7 @@ class Kinship(Enum):
     NONE = auto()
     COPY = auto()  # of what is there now, as far as it goes
     REMAINDER = auto()  # of what was there before it was truncated: it still holds what was not read
+    UNSETTLED = auto()  # that is being truncated at this moment: ask again after the next look at it
 
 
 def kinship(handle: int, original: Followed) -> Kinship:
@@ -37,12 +38,14 @@ def kinship(handle: int, original: Followed) -> Kinship:
     """
     if original.lapse is not None and _went_before(handle, original.lapse):
         return Kinship.REMAINDER
-    original_handle = original.reader.handle
-    if original_handle is None:
+    reader = original.reader
+    if reader.handle is None:
         return Kinship.NONE
-    size, original_size = os.fstat(handle).st_size, os.fstat(original_handle).st_size
-    if size <= original_size and same_prefix(handle, original_handle, size):
+    size, original_size = os.fstat(handle).st_size, reader.size()
+    if size <= original_size and same_prefix(handle, reader.handle, size):
         return Kinship.COPY
+    if original_size < original.size or not reader.is_same():
+        return Kinship.UNSETTLED
     return Kinship.NONE
 
 
@@ -58,19 +61,42 @@ def _went_before(handle: int, lapse: Lapse) -> bool:
     return holds(handle, position) and os.pread(handle, len(partial), position.offset) == partial
 
 
+def originals(register: Register, base: str) -> list[Followed]:
+    """Files that a file under a rotated name of `base` may be a copy of.
+
+    That is the one at the live name, which copytruncate copies, and those that lost it without getting a rotated name,
+    which renamecopy copies. The latter's copy may be in another folder, even on another device.
+    """
+    live = register.live.get(base)
+    name = name_of(base)
+    displaced = [
+        file
+        for file in register
+        if name_of(file.lineage) == name
+        and file.role is Role.FOLLOWED
+        and (file.place is Place.NOWHERE or base != file.reader.path == base_of(file.reader.path))
+    ]
+    return displaced if live is None else [live, *displaced]
+
+
 def inherit(heir: Followed, original: Followed) -> None:
     """Read from the copy what was not read of a file before it was truncated, and before that file is read on.
+
+    A second copy has nothing more to give and is taken up at its end.
 
     Raises:
         OSError: the copy cannot be read.
     """
     if original.lapse is None:
         raise ValueError("only a truncated file leaves something")
-    heir.reader.seek(original.lapse.position.offset)
+    if original.inherited:
+        heir.reader.seek_last_line(heir.reader.size())
+    else:
+        heir.reader.seek(original.lapse.position.offset)
     heir.role, heir.original = Role.FOLLOWED, None
     heir.suspect = True
     heir.sequence, original.sequence = sorted((heir.sequence, original.sequence))
-    original.bereaved = False
+    original.bereaved, original.inherited = False, True
 
 
 class Copies:
@@ -84,15 +110,17 @@ class Copies:
 
     def examine(self, copy: Followed) -> None:
         """Find out whether it still is a copy, now that one of the two has changed."""
-        original = copy.original
-        if original is None or not self._handles.ensure(copy):
+        if copy.original is None or not self._handles.ensure(copy):
             return
-        is_known = self._register.by_key.get(original.key) is original
-        if is_known and not self._handles.ensure(original):
-            return
+        candidates = originals(self._register, base_of(copy.reader.path))
+        # While little of it is there it can look like several files; it is a copy as long as it looks like one of them.
+        candidates.sort(key=lambda file: file is not copy.original)
         try:
-            if is_known and kinship(self._handle(copy), original) is Kinship.COPY:
-                copy.verified = copy.reader.size()
+            for original in candidates:
+                if self._handles.ensure(original) and self._is_kin(copy, original):
+                    return
+            if copy.verified == 0:
+                self._register.drop(copy)  # nothing was known of it so far: it is judged like any unknown file
                 return
             copy.reader.seek_last_line(copy.verified)
         except OSError as error:
@@ -116,12 +144,25 @@ class Copies:
     def discard(self, copy: Followed) -> None:
         """All that it holds was read from its original."""
         try:
-            if self._handles.ensure(copy):
-                self._put_aside(copy.reader.path, copy.reader.id, Role.IGNORED, copy.reader.handle, copy.size)
+            self._put_aside(copy.reader, Role.IGNORED, copy.size)
         except OSError as error:
-            self._handles.trouble(copy, error)
-            return
+            if error.errno != errno.ENOENT:
+                self._handles.trouble(copy, error)
+                return
         self._register.drop(copy)
+
+    def _is_kin(self, copy: Followed, original: Followed) -> bool:
+        """Whether it goes on being a copy, of this file; raises OSError if one of them cannot be read."""
+        match kinship(self._handle(copy), original):
+            case Kinship.COPY:
+                copy.original, copy.verified = original, copy.reader.size()
+            case Kinship.UNSETTLED:
+                copy.looks_left = 1
+            case Kinship.REMAINDER:
+                copy.original = original  # `bequeath` comes to it
+            case Kinship.NONE:
+                return False
+        return True
 
     def _is_remainder(self, copy: Followed, original: Followed) -> bool:
         try:

@@ -82,7 +82,7 @@ class FileSource:
         if now >= self._survey_at or (self._stirred.is_set() and now >= self._earliest_survey_at):
             self._survey(now)
         unread = self._read(now)
-        self._drained = not unread
+        self._drained = not unread and not self._roster.is_unsettled
         if unread and self._queue.room():
             return 0.0
         if self._stirred.is_set():
@@ -142,6 +142,7 @@ class FileSource:
         if folders != watched:
             # Not watched while they were looked at for the first time: look again.
             self._wakeup.arm(folders, now)
+        if folders != watched or roster.is_unsettled:
             self._stirred.set()
         for file, lapse in roster.last_words:
             if lapse.last_words is not None:
@@ -238,10 +239,11 @@ class FileSource:
             reader = file.reader
             quiet_s = now - file.changed_at
             # The unfinished last line of a rotated file belongs to its event: they are finished together, below.
-            may_release = file.place is Place.LIVE or not reader.unfinished
+            is_over = self._roster.is_over(file)
+            may_release = not is_over or not reader.unfinished
             if reader.holds_event and may_release and quiet_s >= EVENT_S and not file.behind and self._queue.room():
                 self._release(file)
-            if file.place is Place.LIVE or not reader.partial or file.behind or quiet_s < FINISH_S:
+            if not is_over or not reader.partial or file.behind or quiet_s < FINISH_S:
                 continue
             if reader.is_open and self._queue.room():
                 chunk = reader.finish()
@@ -259,7 +261,7 @@ class FileSource:
         self._status = IngestStatus(
             files=sum(file.place is Place.LIVE for file in files),
             open_handles=sum(file.reader.is_open for file in files),
-            unread_bytes=sum(file.size - file.reader.offset for file in files if file.behind),
+            unread_bytes=sum(max(0, file.size - file.reader.offset) for file in files if file.behind),
             rotations=tally.rotations,
             truncations=tally.truncations,
             truncated_unread_bytes=tally.truncated_unread_bytes,

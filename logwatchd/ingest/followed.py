@@ -31,8 +31,9 @@ class Followed:
     though its stamp stays the same, for a change within a tick of the clock leaves no trace in it. suspect: to be
     examined before it is read on. behind: there are bytes to read. changed: the last look found another stamp than the
     one before; changed_at: monotonic seconds of when that was last so.
-    lapse: what it was before it was truncated. lapsed: that was found in this survey. bereaved: and what it still held
-    unread has not been found in a copy.
+    lapse: what it was before it was truncated. lapsed: that was found just now, in the survey `lapsed_turn`, and it is
+    not read on before copies had two surveys to turn up in. bereaved: what it still held unread was found in none.
+    inherited: in one it was.
     original: the file of which it is a copy, `verified` bytes of it so far. start_at_end: it could not be opened when
     it was first seen, and had this size then. problem: why it cannot be read. link_folder: where a link at its path
     leads to. cut_said: that it holds over-long lines was said.
@@ -55,7 +56,10 @@ class Followed:
     behind: bool = False
     lapse: Lapse | None = None
     lapsed: bool = False
+    lapsed_turn: int = 0
     bereaved: bool = False
+    inherited: bool = False
+    unread_bytes: int = 0
     original: Followed | None = None
     verified: int = 0
     start_at_end: int | None = None

@@ -47,9 +47,14 @@ def base_of(path: str) -> str:
     return found.base if found else path
 
 
+def name_of(path: str) -> str:
+    """The path's last part."""
+    return path.rpartition("/")[2]
+
+
 def order_of(path: str) -> tuple[int, int, str]:
     """The place in time of a file among those of the same base."""
-    found = rotated(path)
+    found = rotated(uncompressed(path))
     return found.order if found else LIVE_ORDER
 
 

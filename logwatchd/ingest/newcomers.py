@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.copies import Kinship, inherit, kinship
+from logwatchd.ingest.compressed import CompressedReader, can_unpack
+from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
-from logwatchd.ingest.identity import HEAD_BYTES, NOTHING, FileKey, Position, Print, Role, Stamp, holds
+from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
 from logwatchd.ingest.multiline import joiner_of
-from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, order_of
+from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, name_of, order_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
 from logwatchd.journal import Event
-from logwatchd.records import FileId
 
 _log = journal.logger("tail")
 
@@ -46,11 +48,14 @@ class Newcomers:
         self._last: dict[str, FileKey] = {}
         self._aside: dict[FileKey, Position] = {}
         self._earlier: dict[int, list[Position]] = {}
+        self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
+        self._is_first = True
         for position in checkpoints.positions():
             if position.role in (Role.SIBLING, Role.IGNORED):
                 self._aside[position.key] = position
             elif position.role is Role.FOLLOWED:
                 self._earlier.setdefault(position.file.inode, []).append(position)
+                self._left.setdefault(name_of(base_of(position.path)), []).append(position)
                 if position.live:
                     self._last[position.path] = position.key
 
@@ -80,15 +85,17 @@ class Newcomers:
         for stranger in sorted(unknown, key=lambda stranger: stranger.lapse is None):
             self._judge(stranger, places[stranger.key], at_live_name, now)
         self._last.update(at_live_name)
+        self._is_first = False
 
-    def put_aside(self, path: str, id: FileId, role: Role, handle: int | None, size: int) -> None:
+    def put_aside(self, reader: Reader, role: Role, size: int) -> None:
         """Remember that a file is not to be read.
 
         Raises:
             OSError: it cannot be read, so it could not be known again.
         """
-        head = NOTHING if handle is None else Print.of(os.pread(handle, min(HEAD_BYTES, size), 0))
-        position = Position(id, path, size, head, live=False, role=role)
+        with _opened(reader.path) as handle:  # not the reader's own: that may hold what a compressed file contains
+            head = Print.of(os.pread(handle, min(HEAD_BYTES, size), 0))
+        position = Position(reader.id, reader.path, size, head, live=False, role=role)
         self._aside[position.key] = position
         self._checkpoints.record(position)
 
@@ -103,7 +110,8 @@ class Newcomers:
         if position.role is not Role.FOLLOWED:
             self._aside.pop(stranger.key, None)
             return _again(stranger, generation, None)
-        file = self._make(stranger, Reader(stranger.key, stranger.path, position), sequence, now)
+        make = CompressedReader if can_unpack(stranger.path) else Reader
+        file = self._make(stranger, make(stranger.key, stranger.path, position), sequence, now)
         try:
             if self._handles.ensure(file) and not file.reader.is_same():
                 lapse = file.reader.restart()
@@ -116,7 +124,11 @@ class Newcomers:
         return None
 
     def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:
-        reader = Reader(stranger.key, stranger.path, generation=stranger.generation)
+        base = base_of(stranger.path)
+        # A compressed file is looked into only if something that has to be read may be in it.
+        unpack = base != stranger.path and can_unpack(stranger.path) and self._is_bereft(base, at_live_name)
+        make = CompressedReader if unpack else Reader
+        reader = make(stranger.key, stranger.path, generation=stranger.generation)
         file = self._make(stranger, reader, sequence, now)
         file.lapse = stranger.lapse
         file.lapsed = file.bereaved = stranger.lapse is not None
@@ -126,7 +138,7 @@ class Newcomers:
             if self._take(stranger, file, at_live_name):
                 self._register.add(file)
                 return
-        except OSError as error:
+        except OSError as error:  # still unknown, so the next survey comes back to it
             _log.debug(Event.FILE_UNREADABLE, path=stranger.path, reason=str(error))
         reader.close()
 
@@ -137,16 +149,21 @@ class Newcomers:
             OSError: it cannot be read.
         """
         reader, handle, path = file.reader, file.reader.handle, stranger.path
-        if self._is_compressed(stranger, handle):
-            self._ignore(stranger, file, Role.IGNORED)
-            _log.info(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
-            return False
         base = base_of(path)
+        if isinstance(reader, CompressedReader):
+            if handle is not None and self._is_kin(file, handle, base, at_live_name):
+                return True
+            self.put_aside(reader, Role.IGNORED, file.size)
+            return False
+        if self._is_compressed(stranger, handle):
+            self.put_aside(reader, Role.IGNORED, file.size)
+            _log.debug(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
+            return False
         if handle is not None and base != path and self._is_kin(file, handle, base, at_live_name):
             return True
         begun = self._checkpoints.has_begun(stranger.target.pattern)
         if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name)):
-            self._ignore(stranger, file, Role.SIBLING)
+            self.put_aside(reader, Role.SIBLING, file.size)
             return False
         if not begun and stranger.generation == 0 and stranger.target.spec.start_at == "end":
             if handle is None:
@@ -162,16 +179,20 @@ class Newcomers:
         """Whether a file under a rotated name holds what another one holds or held; if so, it knows from where on.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read, or cannot be judged at this moment.
         """
         reader = file.reader
         live = self._register.live.get(base)
         if live is not None and at_live_name.get(base) != live.key:
             live = None
-        for original in (live, *self._displaced(base)):
-            if original is None:
+        for original in originals(self._register, base):
+            if original.place is Place.LIVE and at_live_name.get(original.reader.path) != original.key:
+                continue
+            if not self._handles.ensure(original):
                 continue
             kin = kinship(handle, original)
+            if kin is Kinship.UNSETTLED:
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             if kin is Kinship.COPY:
                 file.role, file.original, file.verified = Role.COPY, original, reader.size()
                 return True
@@ -179,27 +200,23 @@ class Newcomers:
                 inherit(file, original)
                 self._checkpoints.record(reader.position())
                 return True
-        last = self._last.get(base)
-        position = self._checkpoints.get(last) if last is not None and last not in self._register.by_key else None
-        if position is not None and position.offset and position.role is Role.FOLLOWED and holds(handle, position):
-            reader.seek(position.offset)  # its original had the live name in an earlier run and is gone
-            self._checkpoints.record(reader.position())
-            return True
+        for position in self._gone(base):
+            if holds(handle, position):
+                self._left[name_of(base)].remove(position)  # its rest is to be read once
+                reader.seek(position.offset)
+                self._checkpoints.record(reader.position())
+                return True
         if live is not None:  # what is under a rotated name is older
             file.sequence, live.sequence = sorted((file.sequence, live.sequence))
         return False
 
-    def _displaced(self, base: str) -> list[Followed]:
-        """Files that lost a live name without getting a rotated one: those are what logrotate's renamecopy copies."""
-        lineage = [file for file in self._register if file.lineage == base and file.role is Role.FOLLOWED]
+    def _gone(self, base: str) -> list[Position]:
+        """Files of an earlier run that had this live name, in whichever folder, and that nobody has seen since."""
         return [
-            file
-            for file in lineage
-            if file.place is Place.NOWHERE or base != file.reader.path == base_of(file.reader.path)
+            position
+            for position in self._left.get(name_of(base), ())
+            if position.offset and position.key not in self._register.by_key
         ]
-
-    def _ignore(self, stranger: Stranger, file: Followed, role: Role) -> None:
-        self.put_aside(stranger.path, file.reader.id, role, file.reader.handle, file.size)
 
     def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether an unknown file under a rotated name had the live name between two surveys.
@@ -218,8 +235,15 @@ class Newcomers:
             return True
         return order_of(stranger.path) > order_of(before.reader.path)
 
+    def _is_bereft(self, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
+        """Whether what was read of a live name's file, or an earlier one's, is gone and may have left a rest."""
+        live = self._register.live.get(base)
+        if live is not None and live.lapsed and at_live_name.get(base) == live.key:
+            return True
+        return self._is_first and bool(self._gone(base))
+
     def _is_compressed(self, stranger: Stranger, handle: int | None) -> bool:
-        if stranger.target.glob is not None and is_compressed_name(stranger.path):
+        if (stranger.target.glob is not None or not stranger.live) and is_compressed_name(stranger.path):
             return True
         return handle is not None and is_compressed(os.pread(handle, 6, 0))
 
@@ -249,15 +273,19 @@ class Newcomers:
     @staticmethod
     def _still_holds(position: Position, path: str) -> bool:
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            with _opened(path) as handle:
+                return holds(handle, position)
         except OSError:
             return False
-        try:
-            return holds(handle, position)
-        except OSError:
-            return False
-        finally:
-            os.close(handle)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:

@@ -102,7 +102,7 @@ class Reader:
         if key_of(status) != self.key or not stat.S_ISREG(status.st_mode):
             os.close(handle)
             return False
-        self._handle = handle
+        self._handle = self._prepare(handle)
         return True
 
     def close(self) -> None:
@@ -276,6 +276,10 @@ class Reader:
         for _ in range(taken.count(b"\n")):
             at = coding.find(raw, at) + coding.width
         return taken, joined.inner, len(raw) - at
+
+    def _prepare(self, handle: int) -> int:
+        """What is to be read, given the file's own handle, which is then this method's to close."""
+        return handle
 
     def _open_handle(self) -> int:
         if self._handle is None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Copies
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles, raise_limit
@@ -68,6 +69,11 @@ class Roster:
         return self._register.by_key.values()
 
     @property
+    def is_unsettled(self) -> bool:
+        """Whether another survey should follow soon."""
+        return any(file.lapsed for file in self.files)
+
+    @property
     def keys(self) -> Collection[FileKey]:
         """Files that are known to exist."""
         return self._register.by_key.keys()
@@ -108,19 +114,32 @@ class Roster:
             self._examine_suspects({}, now)
         for file in self._register:
             if file.lapsed:
-                self._settle(file)
+                self._copies.bequeath(file)
+                if file.lapsed_turn != self._turn or not file.bereaved:
+                    self._settle(file)
         for target in self._targets.all:
             self._checkpoints.begin(target.pattern)
 
     def release(self, now: float, grace_s: float) -> None:
         """Let go of files that lost their live name, were read to the end, and have been quiet for long enough."""
         for file in self._register:
+            if self._is_done(file):
+                self._copies.discard(file)
+                continue
             if file.place is Place.LIVE or file.behind or now - file.changed_at < grace_s:
                 continue
             if file.place is Place.RENAMED:
                 file.reader.close()
             elif self._ledger.is_idle(file.key):
                 self._let_go(file)
+
+    def is_over(self, file: Followed) -> bool:
+        """Whether it lost its live name, so that nobody is expected to go on writing to it."""
+        return (
+            file.place is not Place.LIVE
+            or isinstance(file.reader, CompressedReader)
+            or (file.reader.path != file.lineage and file.lineage in self._register.live)
+        )
 
     def close(self) -> None:
         for file in self._register:
@@ -235,11 +254,12 @@ class Roster:
             return
         try:
             same = reader.is_same()
+            size = reader.size()
         except OSError as error:
             self.handles.trouble(file, error)
             return
         if same:
-            file.behind = file.size > reader.offset + len(reader.partial)
+            file.behind = size > reader.offset + len(reader.partial)
         elif was_open:
             self._restart(file)
         else:
@@ -255,11 +275,26 @@ class Roster:
                 )
 
     def _restart(self, file: Followed) -> None:
-        file.lapse = file.reader.restart()
-        file.lapsed = file.bereaved = True
-        file.behind = file.size > 0
+        lapse = file.reader.restart()
+        file.behind = False
+        if not file.lapsed:  # else nothing was read since the last time, and what was before that counts
+            file.lapse, file.lapsed, file.bereaved, file.inherited = lapse, True, True, False
+            file.lapsed_turn = self._turn
+            file.unread_bytes = max(0, file.size_before - lapse.position.offset - len(lapse.partial))
         self.tally.truncations += 1
         _log.info(Event.FILE_TRUNCATED, path=file.reader.path, message=f"{file.reader.path}: truncated; read from 0")
+
+    def _is_done(self, file: Followed) -> bool:
+        """Whether all that it will ever hold was dealt with: a compressed file, or a copy of one that is gone."""
+        if isinstance(file.reader, CompressedReader):
+            return not file.behind and not file.suspect and not file.reader.partial and self._ledger.is_idle(file.key)
+        original = file.original
+        return (
+            original is not None
+            and original.place is Place.NOWHERE
+            and not original.behind
+            and self._ledger.is_idle(original.key)
+        )
 
     def _let_go(self, file: Followed) -> None:
         """Close a file that no name leads to; if that was the last of it, its inode will be another file's."""
@@ -273,22 +308,21 @@ class Roster:
 
     def _settle(self, file: Followed) -> None:
         """Say goodbye to what a file was before it was truncated."""
-        self._copies.bequeath(file)
         file.lapsed = False
+        file.behind = file.size > file.reader.offset
         lapse = file.lapse
         if not file.bereaved or lapse is None:
             return
         file.bereaved = False
-        lost_bytes = max(0, file.size_before - lapse.position.offset - len(lapse.partial))
         if lapse.partial:
             self.last_words.append((file, lapse))
-        if lost_bytes:
-            self.tally.truncated_unread_bytes += lost_bytes
+        if file.unread_bytes:
+            self.tally.truncated_unread_bytes += file.unread_bytes
             _log.warning(
                 Event.LINES_LOST,
                 path=file.reader.path,
-                bytes=lost_bytes,
-                message=f"{file.reader.path}: {lost_bytes} bytes were truncated away before they could be read",
+                bytes=file.unread_bytes,
+                message=f"{file.reader.path}: {file.unread_bytes} bytes were truncated away before they could be read",
             )
 
     def _cannot_look(self, path: str, error: OSError) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from logwatchd.ingest.identity import FileKey
-from logwatchd.ingest.names import is_compressed_name, rotated
+from logwatchd.ingest.names import rotated, uncompressed
 from logwatchd.ingest.patterns import Glob, Listing, Listings, is_glob
 from logwatchd.records import SourceSpec
 
@@ -70,7 +70,7 @@ class Targets:
                     yield path, target
 
     def siblings(self, listings: Listings) -> Iterator[Sibling]:
-        """Rotated names of configured ones that are not configured themselves, compressed ones left out."""
+        """Rotated names of configured ones that are not configured themselves."""
         folders = dict.fromkeys(folder for target in self.all for folder in target.folders())
         for folder in folders:
             listing = listings.get(folder)
@@ -88,9 +88,7 @@ class Targets:
     def _siblings_in(self, listing: Listing) -> Iterator[Sibling]:
         prefix = listing.folder.rstrip("/") + "/"
         for entry in listing.entries:
-            if is_compressed_name(entry.name):
-                continue
-            name = rotated(entry.name)
+            name = rotated(uncompressed(entry.name))
             if name is None:
                 continue
             path, base = prefix + entry.name, prefix + name.base

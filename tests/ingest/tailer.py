@@ -11,6 +11,7 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.files import FileSource
 from logwatchd.records import Block, SourceSpec, StartAt
 
+MAX_IDLE = 3  # turns without a line: then nothing is to be had, as nothing was committed
 LONG_S = 3.0  # longer than any poll and than a finished file's last line waits
 
 
@@ -40,7 +41,8 @@ class Tailer:
         """Let `seconds` pass, survey and read to the end; returns the new lines."""
         self._ahead_s += seconds
         known = len(self.blocks)
-        while True:
+        idle = 0
+        while idle == 0 or (idle < MAX_IDLE and not self.source.drained()):
             # `now` runs ahead of the real clock, so that every turn is due.
             self.source.run_once(clock.monotonic() + self._ahead_s)
             blocks = self.queue.take()
@@ -49,8 +51,7 @@ class Tailer:
                 if commit:
                     self.source.commit(block)
                     self.queue.done(block)
-            if not blocks:
-                break
+            idle = 0 if blocks else idle + 1
         return [line for block in self.blocks[known:] for line in block.data.split(b"\n")[:-1]]
 
     def reconfigure(self, *patterns: str | Path, start_at: StartAt = "beginning") -> None:
