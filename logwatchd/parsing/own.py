@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from logwatchd.journal import Event
 from logwatchd.journal_output import IDENTIFIER
 
 # What syslog daemons and journalctl put before a message: RFC 3164 and 3339 stamps, then RFC 5424. After an ISO stamp a
@@ -17,9 +18,21 @@ _HEADERS = re.compile(
 )
 
 
-def is_own(line: str) -> bool:
-    """Whether a syslog header says that logwatchd wrote the line, under whatever process number.
+# How `journal_output.as_json` begins an entry, for containers and redirected output. It may stand inside of a container
+# engine's JSON, its quotes escaped.
+_Q = r'\\?"'
+_JSON = re.compile(
+    rf'{_Q}timestamp{_Q}: {_Q}[^"\\]{{20,40}}{_Q}, {_Q}level{_Q}: {_Q}[a-z]{{1,9}}{_Q}, '
+    rf"{_Q}event{_Q}: {_Q}([A-Z_]{{1,40}}){_Q}, "
+)
 
-    Only a header counts: a line of another program that speaks of logwatchd is news like any other.
+
+def is_own(line: str) -> bool:
+    """Whether logwatchd wrote the line: a syslog header with its name, or its own JSON, says so.
+
+    A line of another program that speaks of logwatchd is news like any other.
     """
-    return IDENTIFIER in line and _HEADERS.match(line) is not None
+    if IDENTIFIER in line and _HEADERS.match(line):
+        return True
+    found = _JSON.search(line) if "timestamp" in line else None
+    return found is not None and found[1] in Event.__members__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,7 @@ def test_its_own_lines_in_syslog_are_not_judged_and_no_loop_begins(daemon: Daemo
     daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert")
     said = [str(entry["message"]) for entry in daemon.entries]
     daemon.append(*(f"Jan  2 05:00:00 web1 logwatchd[{os.getpid()}]: {text}" for text in said), NORMAL[0])
+    daemon.append(*(json.dumps(entry) for entry in daemon.entries))  # as its own redirected output
     daemon.append("CRITICAL disk of zzzz vanished", file=daemon.logs / "other.log")
     daemon.wait(lambda: len(daemon.alerted()) == 2, "the alert after them")
     assert daemon.stop() == 0

@@ -28,7 +28,7 @@ def test_it_starts_alerts_and_stops(machine: Machine) -> None:
         """
     )
     assert ended.code == 0, ended.err
-    assert "state=active/running status=ready: 1 files" in ended.out
+    assert "state=active/running status=ready: 1 file," in ended.out
     assert "result=success code=0 state=inactive" in ended.out
     (alert,) = ended.of_unit(LOGWATCHD_EVENT="ANOMALY")
     assert alert["SYSLOG_IDENTIFIER"] == "logwatchd"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from logwatchd import clock
+from logwatchd.journal import Event
+from logwatchd.journal_output import Entry, as_json
 from logwatchd.parsing import own
 
 OWN = [
@@ -29,6 +34,26 @@ OTHERS = [
     "<29>1 2026-01-02T05:00:00Z logwatchd sshd 77 - - a host of that name",
     "",
 ]
+
+
+def said(event: Event) -> str:
+    """The line that logwatchd writes of an event, made as it makes it."""
+    return as_json(Entry(clock.utc_now(), "warning", event.name, "tail", event.value, 'with "quotes"', {"n": 1}, ""))
+
+
+@pytest.mark.parametrize("event", Event)
+def test_its_own_json_is_known_also_as_container_engines_wrap_it(event: Event) -> None:
+    line = said(event)
+    assert own.is_own(line)
+    assert own.is_own(json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-02T05:00:00Z"}))
+    assert own.is_own(f"2026-01-02T05:00:00.123456789Z stdout F {line}")
+
+
+def test_another_programs_json_of_the_same_form_is_not_its_own() -> None:
+    line = said(Event.ANOMALY)
+    assert not own.is_own(line.replace('"ANOMALY"', '"DATABASE_DOWN"'))
+    assert not own.is_own(line.replace('"level"', '"severity"'))
+    assert not own.is_own('{"event": "ANOMALY", "timestamp": "2026-01-02T05:00:00Z", "level": "error"}')
 
 
 @pytest.mark.parametrize("line", OWN)
