@@ -14,6 +14,7 @@ AUTO_MAX = 2000  # beyond it a further centroid costs more time and memory than 
 EXAMPLES = 3
 _BATCHES_ABOVE = 20_000  # texts; full k-means takes minutes beyond
 _ROWS_AT_ONCE = 1024
+_PROJECTED = 128  # dimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,21 @@ def cluster(vectors: Vectors, counts: NDArray[np.int64], wanted: int | None) -> 
 
 
 def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-    """Labels (N,) by k-means on the unit sphere. Weights are damped: a text seen a million times is still one text."""
+    """Labels (N,) by k-means on the unit sphere. Weights are damped: a text seen a million times is still one text.
+
+    Who belongs together is found in fewer dimensions, which keep distances well enough (Johnson and Lindenstrauss,
+    1984) at a tenth of the cost; centroids and radii are computed in all of them.
+    """
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
     weights = 1.0 + np.log(counts)
+    if vectors.shape[1] > _PROJECTED:
+        directions = np.random.default_rng(42).standard_normal((vectors.shape[1], _PROJECTED), dtype=np.float32)
+        vectors = unit_rows(vectors @ directions)
     if len(vectors) > _BATCHES_ABOVE:
-        model = MiniBatchKMeans(wanted, random_state=42, n_init=1, batch_size=4096, max_iter=50)
+        model = MiniBatchKMeans(wanted, random_state=42, n_init=1, batch_size=4096, max_iter=20)
     else:
-        model = KMeans(wanted, random_state=42, n_init=1, max_iter=50)
+        model = KMeans(wanted, random_state=42, n_init=1, max_iter=20)
     return np.asarray(model.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
 
 
