@@ -6,17 +6,19 @@ import os
 import queue
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from logwatchd import clock, config, journal
 from logwatchd.errors import Exit, UsageError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
+from logwatchd.ingest.patterns import Glob
 from logwatchd.ingest.source import Source
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.streams import STDIN
 from logwatchd.journal import Event
-from logwatchd.records import Block
+from logwatchd.records import Block, SourceSpec
 from logwatchd.stage import StageThread
 
 RETRY_S = 1.0
@@ -95,6 +97,7 @@ def run(config_path: Path, output: Path) -> Exit:
     """
     journal.configure("terminal")
     found = config.load(config_path)
+    _refuse_a_loop(found.sources, output)
     state_dir = found.settings.state_dir
     with StateLock(state_dir):
         blocks = BlockQueue()
@@ -105,6 +108,18 @@ def run(config_path: Path, output: Path) -> Exit:
         finally:
             source.close()
             appender.close()
+
+
+def _refuse_a_loop(sources: Sequence[SourceSpec], output: Path) -> None:
+    """What is written to a file that is followed would be read, and written, again.
+
+    Raises:
+        UsageError: it is one.
+    """
+    full = str(output.resolve())
+    for pattern in (path for source in sources for path in source.paths if path != STDIN):
+        if Glob(pattern).matches(full) or full == str(Path(pattern).resolve()):
+            raise UsageError(f"--output {output}: is followed itself, by {pattern}; name a file outside of it")
 
 
 def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:

@@ -189,3 +189,16 @@ def test_output_that_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
     assert done.returncode == Exit.USAGE
     assert done.stderr.count("\n") == 1
     assert "missing/out: cannot be written: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["out.log", "link"])
+def test_output_that_is_followed_itself_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "out.log").touch()
+    (tmp_path / "link").symlink_to("out.log")
+    config = tmp_path / "c.toml"
+    config.write_text(f'state_dir = "{tmp_path}/state"\n[[source]]\npaths = ["{tmp_path}/*.log"]\n')
+    command = [sys.executable, "-m", "logwatchd", "tail", "--config", config, "--output", tmp_path / name]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == Exit.USAGE
+    assert "is followed itself" in done.stderr
+    assert done.stderr.count("\n") == 1
