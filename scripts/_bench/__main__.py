@@ -1,0 +1,26 @@
+"""`scripts/bench` ends here once its environment stands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from _bench import BenchError, tail
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures logwatchd beside other programs.")
+    benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    tail.add_to(benchmarks)
+    given = parser.parse_args()
+    try:
+        return int(given.run(given))
+    except BenchError as error:
+        print(f"scripts/bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

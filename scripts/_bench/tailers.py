@@ -1,0 +1,135 @@
+"""Programs that follow a file and write what they read into another: logwatchd, rsyslog's imfile, GNU tail."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+# One worker, for with two of them lines change places. The rest is as rsyslog has it by default.
+_RSYSLOG = """
+global(workDirectory="{folder}" maxMessageSize="1m")
+main_queue(queue.workerThreads="1")
+module(load="imfile")
+template(name="bare" type="string" string="%msg%\\n")
+ruleset(name="bench") {{ action(type="omfile" file="{output}" template="bare") }}
+input(type="imfile" file="{source}" tag="bench" ruleset="bench" freshStartTail="off")
+"""
+
+
+class Tailer:
+    """One run of a program in an empty folder. Owns its process."""
+
+    name: str
+    program: str
+    package: str
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.folder = folder
+        self.source = source
+        self.output = folder / "output"
+        self.usage: resource.struct_rusage | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._files = ExitStack()
+
+    @classmethod
+    def found(cls) -> str | None:
+        return shutil.which(cls.program, path=_PATH)
+
+    @classmethod
+    def version(cls) -> str:
+        """Its own word, for the report."""
+        done = subprocess.run([str(cls.found()), "--version"], capture_output=True, text=True, check=False)
+        return (done.stdout or done.stderr).splitlines()[0].split("compiled")[0].strip()
+
+    def command(self) -> list[str]:
+        """The command, once what it reads is written."""
+        raise NotImplementedError
+
+    def size(self) -> int:
+        """How many bytes it has delivered."""
+        try:
+            return self.output.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def words(self) -> str:
+        """What it wrote to stderr."""
+        return (self.folder / "stderr").read_text(errors="replace").strip()
+
+    def __enter__(self) -> Self:
+        command = self.command()
+        errors = self._files.enter_context((self.folder / "stderr").open("wb"))
+        stdout = self._files.enter_context(self._stdout())
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=errors)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            _, _, self.usage = os.wait4(process.pid, 0)
+            process.returncode = 0
+        self._files.close()
+
+    def _stdout(self) -> BinaryIO:
+        return Path(os.devnull).open("wb")
+
+
+class Logwatchd(Tailer):
+    name = "logwatchd tail"
+    program = str(Path(sys.executable).with_name("logwatchd"))
+    package = "this project"
+
+    def command(self) -> list[str]:
+        config = self.folder / "logwatchd.toml"
+        config.write_text(
+            f"state_dir = {json.dumps(str(self.folder / 'state'))}\n[[source]]\n"
+            f'paths = [{json.dumps(str(self.source))}]\nstart_at = "beginning"\n'
+        )
+        return [self.program, "tail", "--config", str(config), "--output", str(self.output)]
+
+
+class Imfile(Tailer):
+    name = "rsyslog imfile"
+    program = "rsyslogd"
+    package = "rsyslog"
+
+    @classmethod
+    def version(cls) -> str:
+        done = subprocess.run([str(cls.found()), "-v"], capture_output=True, text=True, check=False)
+        return " ".join(done.stdout.split()[:2])
+
+    def command(self) -> list[str]:
+        config = self.folder / "rsyslog.conf"
+        config.write_text(_RSYSLOG.format(folder=self.folder, output=self.output, source=self.source))
+        return [str(self.found()), "-n", "-iNONE", "-f", str(config)]
+
+
+class GnuTail(Tailer):
+    name = "GNU tail -F"
+    program = "tail"
+    package = "coreutils"
+
+    def command(self) -> list[str]:
+        return [str(self.found()), "-q", "-n", "+1", "-F", str(self.source)]
+
+    def _stdout(self) -> BinaryIO:
+        return self.output.open("wb")
+
+
+TAILERS: tuple[type[Tailer], ...] = (Logwatchd, Imfile, GnuTail)
