@@ -55,10 +55,10 @@ def _went_before(handle: int, lapse: Lapse) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    position, partial = lapse.position, lapse.partial
-    if position.offset == 0 and not partial:
+    position, seen = lapse.position, lapse.seen
+    if position.offset == 0 and not seen:
         return False
-    return holds(handle, position) and os.pread(handle, len(partial), position.offset) == partial
+    return holds(handle, position) and os.pread(handle, len(seen), position.offset) == seen
 
 
 def originals(register: Register, base: str) -> list[Followed]:
@@ -131,15 +131,20 @@ class Copies:
         self._checkpoints.record(copy.reader.position())
 
     def bequeath(self, original: Followed) -> None:
-        """The original was truncated: its best copy goes on where reading stopped, the others are done with."""
+        """The original was truncated: its best copy goes on where reading stopped, the other old ones are done with."""
         copies = sorted(self._register.copies_of(original), key=lambda copy: copy.verified, reverse=True)
         for copy in copies:
-            if original.bereaved and self._is_remainder(copy, original):
-                inherit(copy, original)
-                copy.behind = copy.size > copy.reader.offset
-                self._checkpoints.record(copy.reader.position())
-            else:
-                self.discard(copy)
+            match self._kinship(copy, original):
+                case Kinship.REMAINDER if original.bereaved:
+                    inherit(copy, original)
+                    copy.behind = copy.size > copy.reader.offset
+                    self._checkpoints.record(copy.reader.position())
+                case Kinship.COPY | Kinship.UNSETTLED:  # of what the original is by now
+                    copy.looks_left = 1
+                case Kinship.NONE if copy.verified == 0:
+                    self._register.drop(copy)  # judged like any unknown file by the next survey
+                case _:
+                    self.discard(copy)
 
     def discard(self, copy: Followed) -> None:
         """All that it holds was read from its original."""
@@ -164,11 +169,11 @@ class Copies:
                 return False
         return True
 
-    def _is_remainder(self, copy: Followed, original: Followed) -> bool:
+    def _kinship(self, copy: Followed, original: Followed) -> Kinship:
         try:
-            return self._handles.ensure(copy) and kinship(self._handle(copy), original) is Kinship.REMAINDER
+            return kinship(self._handle(copy), original) if self._handles.ensure(copy) else Kinship.NONE
         except OSError:
-            return False
+            return Kinship.NONE
 
     @staticmethod
     def _handle(file: Followed) -> int:

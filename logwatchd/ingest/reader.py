@@ -40,11 +40,13 @@ class Stop(Enum):
 class Lapse(NamedTuple):
     """What a file was before it started anew: where reading had come to, and what it held behind that.
 
-    partial: bytes of the file; last_words: the same as lines, None where nothing is to be delivered.
+    partial: bytes of the file; last_words: the same as lines, None where nothing is to be delivered. seen: bytes that
+    stood behind the position, partial or not, to know them by.
     """
 
     position: Position
     partial: bytes
+    seen: bytes
     last_words: Chunk | None
 
 
@@ -70,6 +72,7 @@ class Reader:
         self.partial = b""
         self._head = b""
         self._mark = b""
+        self._glimpse = b""  # the head as far as it was there, read or not
         self._unverified = position
         self._more = False
         self._handle: int | None = None
@@ -130,16 +133,21 @@ class Reader:
             return True
         start = self.offset - len(self._mark)
         expected = self._mark + self.partial
-        return os.pread(handle, len(self._head), 0) == self._head and os.pread(handle, len(expected), start) == expected
+        head = os.pread(handle, HEAD_BYTES, 0)
+        if not (head.startswith(self._head) and head.startswith(self._glimpse)):
+            return False
+        self._glimpse = head.rstrip(b"\0")  # NULs may be space that was set aside
+        return os.pread(handle, len(expected), start) == expected
 
     def restart(self) -> Lapse:
         """Begin again at 0 as a new generation; what was before is returned."""
         position, partial = self._unverified or self.position(), self.partial
-        lapse = Lapse(position, partial, self._rest())
+        seen = partial or self._glimpse[position.offset :]
+        lapse = Lapse(position, partial, seen, self._rest())
         self.generation += 1
         self.offset = self._held = 0
         self.skipping = False
-        self.partial = self._head = self._mark = b""
+        self.partial = self._head = self._mark = self._glimpse = b""
         self._unverified = None
         return lapse
 
