@@ -27,6 +27,7 @@ class Kinship(Enum):
     NONE = auto()
     COPY = auto()  # of what is there now, as far as it goes
     REMAINDER = auto()  # of what was there before it was truncated: it still holds what was not read
+    READ = auto()  # of what was there before it was truncated, and all that it holds has been read
     UNSETTLED = auto()  # that is being truncated at this moment: ask again after the next look at it
 
 
@@ -36,8 +37,11 @@ def kinship(handle: int, original: Followed) -> Kinship:
     Raises:
         OSError: one of them cannot be read.
     """
-    if original.lapse is not None and _went_before(handle, original.lapse):
-        return Kinship.REMAINDER
+    if original.lapse is not None:
+        if _went_before(handle, original.lapse):
+            return Kinship.REMAINDER
+        if _was_read(handle, original.lapse):
+            return Kinship.READ
     reader = original.reader
     if reader.handle is None:
         return Kinship.NONE
@@ -59,6 +63,22 @@ def _went_before(handle: int, lapse: Lapse) -> bool:
     if position.offset == 0 and not seen:
         return False
     return holds(handle, position) and os.pread(handle, len(seen), position.offset) == seen
+
+
+def _was_read(handle: int, lapse: Lapse) -> bool:
+    """Whether an open file is a copy of what another one had before it was truncated, but was made before that one's
+    last lines were written and read: it has nothing more.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size, offset, seen = os.fstat(handle).st_size, lapse.position.offset, lapse.seen
+    if size >= offset + len(seen) or not seen.startswith(os.pread(handle, len(seen), offset)):
+        return False
+    for end, mark in reversed(lapse.trail):
+        if end <= size:
+            return os.pread(handle, len(mark), end - len(mark)) == mark
+    return False
 
 
 def originals(register: Register, base: str) -> list[Followed]:
@@ -159,7 +179,7 @@ class Copies:
     def _is_kin(self, copy: Followed, original: Followed) -> bool:
         """Whether it goes on being a copy, of this file; raises OSError if one of them cannot be read."""
         match kinship(self._handle(copy), original):
-            case Kinship.COPY:
+            case Kinship.COPY | Kinship.READ:
                 copy.original, copy.verified = original, copy.reader.size()
             case Kinship.UNSETTLED:
                 copy.looks_left = 1

@@ -21,6 +21,8 @@ from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
 from logwatchd.journal import Event
 
+ROTATING_S = 10.0  # after a live name went to another file
+
 _log = journal.logger("tail")
 
 
@@ -46,6 +48,7 @@ class Newcomers:
         self._handles = handles
         self._sequence = 0
         self._last: dict[str, FileKey] = {}
+        self._rotated_at: dict[str, float] = {}
         self._aside: dict[FileKey, Position] = {}
         self._earlier: dict[int, list[Position]] = {}
         self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
@@ -84,7 +87,12 @@ class Newcomers:
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
         for stranger in sorted(unknown, key=lambda stranger: stranger.lapse is None):
             self._judge(stranger, places[stranger.key], at_live_name, now)
-        self._last.update(at_live_name)
+        for path, key in at_live_name.items():
+            last = self._last.get(path)
+            if last != key:
+                self._last[path] = key
+                if last is not None:
+                    self._rotated_at[path] = now
         self._is_first = False
 
     def put_aside(self, reader: Reader, role: Role, size: int) -> None:
@@ -162,7 +170,7 @@ class Newcomers:
         if handle is not None and base != path and self._is_kin(file, handle, base, at_live_name):
             return True
         begun = self._checkpoints.has_begun(stranger.target.pattern)
-        if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name)):
+        if not stranger.live and not (begun and self._was_missed(stranger, base, at_live_name, file.changed_at)):
             self.put_aside(reader, Role.SIBLING, file.size)
             return False
         if not begun and stranger.generation == 0 and stranger.target.spec.start_at == "end":
@@ -193,7 +201,7 @@ class Newcomers:
             kin = kinship(handle, original)
             if kin is Kinship.UNSETTLED:
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            if kin is Kinship.COPY:
+            if kin in (Kinship.COPY, Kinship.READ):
                 file.role, file.original, file.verified = Role.COPY, original, reader.size()
                 return True
             if kin is Kinship.REMAINDER:
@@ -218,7 +226,7 @@ class Newcomers:
             if position.offset and position.key not in self._register.by_key
         ]
 
-    def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
+    def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey], now: float) -> bool:
         """Whether an unknown file under a rotated name had the live name between two surveys.
 
         It had if that name leads to another file than before, and if it is younger than the one that had it before.
@@ -230,7 +238,10 @@ class Newcomers:
         if at_live_name.get(base) == last:
             # Still the same file. But if it was truncated, or may have been as nothing was known of its content, then
             # this can be a copy of what it held since the last survey.
-            return before is not None and (before.lapsed or (before.reader.offset == 0 and before.changed))
+            if before is not None and (before.lapsed or (before.reader.offset == 0 and before.changed)):
+                return True
+            # Or the rotation is still under way: renamecopy's copy comes after the new file.
+            return now - self._rotated_at.get(base, -ROTATING_S) < ROTATING_S
         if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
             return True
         return order_of(stranger.path) > order_of(before.reader.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from logwatchd.ingest.multiline import Joiner, join
 from logwatchd.records import FileId
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_TRAIL_READS = 16  # as many as there may be between the end of logrotate's copying and its truncation
 _SLACK_BYTES = 4096  # read past the size that a stat told, to meet the end of a growing file
 
 
@@ -41,13 +43,15 @@ class Lapse(NamedTuple):
     """What a file was before it started anew: where reading had come to, and what it held behind that.
 
     partial: bytes of the file; last_words: the same as lines, None where nothing is to be delivered. seen: bytes that
-    stood behind the position, partial or not, to know them by.
+    stood behind the position, partial or not, to know them by. trail: the ends of the last reads, oldest first, each
+    with the bytes before it.
     """
 
     position: Position
     partial: bytes
     seen: bytes
     last_words: Chunk | None
+    trail: tuple[tuple[int, bytes], ...]
 
 
 class Reader:
@@ -73,6 +77,7 @@ class Reader:
         self._head = b""
         self._mark = b""
         self._glimpse = b""  # the head as far as it was there, read or not
+        self._trail: deque[tuple[int, bytes]] = deque(maxlen=_TRAIL_READS)
         self._unverified = position
         self._more = False
         self._handle: int | None = None
@@ -143,7 +148,8 @@ class Reader:
         """Begin again at 0 as a new generation; what was before is returned."""
         position, partial = self._unverified or self.position(), self.partial
         seen = partial or self._glimpse[position.offset :]
-        lapse = Lapse(position, partial, seen, self._rest())
+        lapse = Lapse(position, partial, seen, self._rest(), tuple(self._trail))
+        self._trail.clear()
         self.generation += 1
         self.offset = self._held = 0
         self.skipping = False
@@ -297,6 +303,7 @@ class Reader:
     def _advance(self, mark: bytes, offset: int) -> None:
         self.offset = offset
         self._mark = mark
+        self._trail.append((offset, mark))
         if len(self._head) < HEAD_BYTES:
             self._head = os.pread(self._open_handle(), min(HEAD_BYTES, offset), 0)
 

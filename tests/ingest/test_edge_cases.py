@@ -9,7 +9,7 @@ name without a file: here; (model): also in test_model.py, which rotates and tru
  4 copytruncate           copytruncate; test_rotation_programs.py
  5 regrown                copytruncate_regrow; (model)
  6 same size              copytruncate_samesize; test_files.py
- 7 copy in glob           copytruncate_in_glob; test_files.py; test_rotation_programs.py
+ 7 copy in glob           copytruncate_in_glob; test_07_*; test_files.py; test_rotation_programs.py
  8 lost by copytruncate   test_rotation_programs.py::test_what_copytruncate_loses_is_counted; test_files.py
  9 NUL hole               nul_hole; test_files.py
 10 gzip                   test_10_*; test_files.py; test_rotation_programs.py
@@ -484,3 +484,29 @@ def test_46_full_disk_under_the_state(
     tailer.start()
     append(log, "end")
     assert tailer.wait_for(known + 1)[known:] == [b"end"]
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_07_copy_that_is_older_than_what_was_read(tmp_path: Path, logs: Path, pattern: str) -> None:
+    """Lines that come after the copying and are read before the truncation: the copy has fewer than were read."""
+    log, expected = logs / "app.log", numbered("line", 60)
+
+    def copy() -> None:
+        shutil.copy(log, logs / "app.log.1")
+        append(log, *expected[40:50])
+
+    def truncate() -> None:
+        os.truncate(log, 0)
+        append(log, *expected[50:])
+
+    tailer = Tailer(tmp_path / "state", logs / pattern)
+    append(log, *expected[:20])
+    tailer.turn()
+    append(log, *expected[20:40])
+    steps = iter([copy, truncate])
+    tailer.queue.on_block = lambda: next(steps, lambda: None)()
+    for _ in range(3):
+        tailer.turn()
+    tailer.stop()
+    assert next(steps, None) is None
+    assert tailer.lines == expected

@@ -7,6 +7,7 @@ writer writes, while the tailers are frozen with lines unread, and twice between
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,3 +154,27 @@ def test_what_copytruncate_loses_is_counted(tmp_path: Path, kind: type[Writer]) 
     assert written.endswith(after)
     assert status.truncations == 1
     assert status.truncated_unread_bytes == len(written) - len(delivered) > 0
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_copytruncate_under_a_writer_that_does_not_rest(tmp_path: Path, kind: type[Writer]) -> None:
+    """What is written between copy and truncation may be lost; what a file still holds is not, and comes once."""
+    with kind(tmp_path) as writer, Follower(tmp_path / "tail", writer.log) as follower:
+        logs = Logrotate(writer, "copytruncate")
+        writer.write(10)
+        follower.wait_for(10)
+        with writer.busy():
+            for _ in range(5):
+                logs.rotate()
+                first = len(writer.sent)
+                follower.wait(lambda first=first: follower.lines[-1] > b"%06d" % first, "a line of after the rotation")
+        follower.wait(lambda: follower.lines[-1:] == writer.sent[-1:], "the last line")
+        sent, delivered = set(writer.sent), Counter(follower.lines)
+        kept = {line for content in history(writer.log) for line in content.split(b"\n")[:-1]}
+        assert sorted((kept & sent) - set(delivered)) == [], follower.said
+        assert [line for line in delivered if delivered[line] > 1] == []
+        # A line that the copy has only the beginning of is delivered as far as it is there.
+        fragments = [line for line in delivered if line not in sent]
+        assert all(any(whole.startswith(fragment) for whole in sent) for fragment in fragments)
+        in_order = [line for line in follower.lines if line in sent]
+        assert in_order == sorted(in_order)

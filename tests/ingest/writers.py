@@ -162,7 +162,10 @@ class Rsyslog(Writer):
         self._spawn("-n", "-iNONE", "-f", str(config))
         port = self.home / "port"
         self._wait_started(port)
-        self._socket = socket.create_connection(("127.0.0.1", int(port.read_text())))
+        self._socket = socket.socket()
+        address = ("127.0.0.1", int(port.read_text()))
+        # It tells the port before it listens.
+        wait_until(lambda: self._socket.connect_ex(address) == 0, 20, "rsyslog listening")
 
     def _send(self, line: bytes) -> None:
         self._socket.sendall(b"<13>" + line + b"\n")
