@@ -134,13 +134,7 @@ class Writer:
 
         wait_until(is_ready, 20, f"{self.program} in service")
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _end(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -149,6 +143,19 @@ class Writer:
                 self.process.kill()
                 self.process.wait()
 
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
 
 class Rsyslog(Writer):
     """Lines go in by TCP, which never drops one; it writes several at a time, cut where its buffer ends."""
@@ -156,13 +163,16 @@ class Rsyslog(Writer):
     program = "rsyslogd"
     reopen = "HUP"
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._socket = socket.socket()
+
     def start(self) -> None:
         config = self.home / "rsyslog.conf"
         config.write_text(_RSYSLOG.format(home=self.home, log=self.log))
         self._spawn("-n", "-iNONE", "-f", str(config))
         port = self.home / "port"
         self._wait_started(port)
-        self._socket = socket.socket()
         address = ("127.0.0.1", int(port.read_text()))
         # It tells the port before it listens.
         wait_until(lambda: self._socket.connect_ex(address) == 0, 20, "rsyslog listening")
@@ -170,9 +180,9 @@ class Rsyslog(Writer):
     def _send(self, line: bytes) -> None:
         self._socket.sendall(b"<13>" + line + b"\n")
 
-    def __exit__(self, *about: object) -> None:
+    def _end(self) -> None:
         self._socket.close()
-        super().__exit__(None, None, None)
+        super()._end()
 
 
 class Nginx(Writer):
@@ -180,6 +190,7 @@ class Nginx(Writer):
 
     program = "nginx"
     reopen = "USR1"
+    _connection: http.client.HTTPConnection | None = None
 
     def start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -191,9 +202,11 @@ class Nginx(Writer):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
 
     def _send(self, line: bytes) -> None:
+        assert self._connection is not None
         self._connection.request("GET", "/", headers={"X-Line": line})
         self._connection.getresponse().read()
 
-    def __exit__(self, *about: object) -> None:
-        self._connection.close()
-        super().__exit__(None, None, None)
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        super()._end()
