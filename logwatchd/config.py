@@ -11,8 +11,6 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -27,28 +25,20 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
 
 from logwatchd.config_errors import (
     missing_secret,
     no_regular_file,
-    not_json,
     not_toml,
     problems_of,
     repeated_path,
     unreadable,
 )
 from logwatchd.errors import ConfigError
+from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Level, SourceSpec, StartAt
 
 DEFAULT_PATH = Path("/etc/logwatchd.toml")
-ENV_PREFIX = "LOGWATCHD_"
 
 
 def _default_state_dir() -> Path:
@@ -225,12 +215,10 @@ class WorkersSettings(_Table):
     threads: Annotated[int, Field(ge=1, le=64)] = 4
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The whole configuration file, validated; unknown keys are errors."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     state_dir: Annotated[AbsolutePath, Field(default_factory=_default_state_dir)]
     source: Annotated[list[SourceSettings], Field(min_length=1)]
@@ -239,18 +227,6 @@ class Settings(BaseSettings):
     analysis: AnalysisSettings = AnalysisSettings()
     slack: SlackSettings = SlackSettings()
     workers: WorkersSettings = WorkersSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file; nothing else is read."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,24 +332,22 @@ def _repeated_paths(given: dict[str, Any], file: Path) -> list[str]:
     return problems
 
 
-@contextmanager
-def _file_problems(file: Path, others: list[str]) -> Iterator[None]:
-    """Turns what goes wrong while the file is read into ConfigError; `others` are told along with it."""
+def _read_toml(file: Path, others: list[str]) -> dict[str, Any]:
+    """The file's tables.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML; `others` are told along with it.
+    """
     try:
-        yield
+        # Looked at before it is opened: a FIFO would wait for a writer for ever.
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigError([no_regular_file("configuration", file, mode), *others])
+        return tomllib.loads(file.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([unreadable("configuration", file, error), *others]) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError([not_toml(file, error), *others]) from None
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    """The file's tables. See `_file_problems` for what it raises."""
-    # Looked at before it is opened: a FIFO would wait for a writer for ever.
-    mode = file.stat().st_mode
-    if not stat.S_ISREG(mode):
-        raise ConfigError([no_regular_file("configuration", file, mode)])
-    return tomllib.loads(file.read_bytes().decode())
 
 
 def load(file: Path = DEFAULT_PATH) -> Config:
@@ -383,28 +357,16 @@ def load(file: Path = DEFAULT_PATH) -> Config:
         ConfigError: with every problem at once, one line each.
     """
     secrets, problems = read_secrets()
-    with _file_problems(file, problems):
-        tables = _read_toml(file)
-    given: dict[str, Any] = {}
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=file)
-
-        @model_validator(mode="before")
-        @classmethod
-        def _keep(cls, values: dict[str, Any]) -> dict[str, Any]:
-            """What the file and the environment say together, for the checks over several keys."""
-            given.update(values)
-            return values
-
+    tables = _read_toml(file, problems)
     try:
-        with _file_problems(file, problems):  # it may have changed since
-            settings = FromFile()  # type: ignore[call-arg]  # its sources supply them
+        given = merged(tables, overrides(Settings))
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *problems]) from None
+    settings = None
+    try:
+        settings = Settings.model_validate(given)
     except ValidationError as error:
         problems = problems_of(error, file, tables, Settings, ENV_PREFIX) + problems
-        settings = None
-    except SettingsError as error:
-        raise ConfigError([not_json(error, ENV_PREFIX), *problems]) from None
     problems += _repeated_paths(given, file) + _secret_problems(given, secrets, file)
     if settings is None or problems:
         raise ConfigError(problems)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.source import Source
-from logwatchd.records import Block, Vectors
+from logwatchd.records import Block
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embed_queue import EmbedQueue
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.stage import OnAnomalies, ScoreStage
 from logwatchd.stage import OnCrash, StageThread
+from logwatchd.vectors import Vectors
 
 _DRAIN_SLICE_S = 0.02
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from logwatchd.vectors import Vectors
 
-Vectors = NDArray[np.float32]  # (B, D) or (D,), L2-normalised
 StartAt = Literal["end", "beginning"]
 
 

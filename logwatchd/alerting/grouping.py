@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from logwatchd.alerting.explain import urgency
-from logwatchd.records import Anomaly, Severity, Vectors
+from logwatchd.records import Anomaly, Severity
+from logwatchd.vectors import Vectors
 
 
 class Reason(StrEnum):

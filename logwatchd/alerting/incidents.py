@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from logwatchd.alerting.grouping import Incident
-from logwatchd.records import Vectors
+from logwatchd.vectors import Vectors
 
 MAX_PATTERNS = 64  # an incident: more would only cost memory
 _FIRST_ROWS = 4

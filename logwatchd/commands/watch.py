@@ -15,12 +15,13 @@ from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
 from logwatchd.commands.baseline import FEW_LINES, Lesson, learn
-from logwatchd.config import Config, Secrets, Settings, SourceSettings
+from logwatchd.config import Config, Secrets, Settings
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.offline import expand
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.streams import STDIN
+from logwatchd.overrides import overrides
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.detector import Detector
@@ -73,9 +74,8 @@ class _Watch:
         files = [path for path in expand(others) if path.suffix not in _COMPRESSED]
         if not files and not streams:
             raise UsageError(f"{', '.join(patterns)}: only compressed files; name logs that are being written")
-        settings = Settings(  # type: ignore[call-arg]  # the rest has defaults
-            state_dir=state_dir, source=[SourceSettings(paths=list(patterns))]
-        )
+        own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}]}
+        settings = Settings.model_validate({**overrides(Settings), **own})
         self._config = Config(path=Path("(watch)"), settings=settings, secrets=Secrets(None, None, None))
         self._files = files
         self._blocks = BlockQueue()

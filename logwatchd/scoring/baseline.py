@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError
 from logwatchd.parsing.normalise import NORMALISER_VERSION
-from logwatchd.records import Vectors
+from logwatchd.vectors import Vectors
 
 FORMAT = 1
 _ARRAYS = ("centroids", "radii", "weights")

@@ -11,12 +11,13 @@ import numpy as np
 from logwatchd import __version__
 from logwatchd.errors import BaselineError
 from logwatchd.parsing.normalise import NORMALISER_VERSION
-from logwatchd.records import Level, Vectors
+from logwatchd.records import Level
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
 from logwatchd.scoring.calibration import HELD_OUT, Calibration, calibrate
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.vectors import Vectors
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
 _ROWS_AT_ONCE = 1024

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import unit_rows
+from logwatchd.vectors import Vectors
 
 AUTO_MAX = 2000  # beyond it a further centroid costs more time and memory than it adds
 EXAMPLES = 3

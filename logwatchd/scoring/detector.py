@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from logwatchd.records import Level, Nearest, Vectors, Verdict
+from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
+from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
-from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import Embedder
+from logwatchd.vectors import Vectors
 
 OnVectors = Callable[[Sequence[str], Vectors, str], None]  # texts, their vectors, the embedder's name
 

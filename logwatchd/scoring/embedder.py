@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from logwatchd.records import Vectors
+from logwatchd.vectors import Vectors
 
 
 class Embedder(Protocol):

@@ -8,9 +8,9 @@ import numpy as np
 
 from logwatchd.config import EmbedderSettings
 from logwatchd.errors import ConfigError
-from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.vectors import Vectors
 
 _OFFLINE_RETRIES = 8  # a command that somebody waits for: about two minutes with the client's own pauses
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from logwatchd.records import Level, Vectors, Verdict
+from logwatchd.records import Level, Verdict
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
+from logwatchd.vectors import Vectors
 
 
 class Judge:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import unit_rows
+from logwatchd.vectors import Vectors
 
 DIMENSIONS = 1024
 _NGRAM_SIZES = (3, 4, 5)

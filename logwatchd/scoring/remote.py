@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import SecretStr
 
 from logwatchd.errors import PermanentError, RetryableError
-from logwatchd.records import Vectors
 from logwatchd.scoring.embedder import unit_rows
+from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI

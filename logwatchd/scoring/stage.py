@@ -16,10 +16,11 @@ from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.own import is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
-from logwatchd.records import Anomaly, Block, Vectors
+from logwatchd.records import Anomaly, Block
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Ids
+from logwatchd.vectors import Vectors
 
 OnAnomalies = Callable[[Sequence[Anomaly], float], None]
 OnDone = Callable[[Block], None]

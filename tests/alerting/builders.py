@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from logwatchd.alerting.explain import alert_of
 from logwatchd.config import Config, Secrets, Settings
-from logwatchd.records import Alert, Anomaly, FileId, Level, Nearest, SourceSpec, Vectors, Verdict
+from logwatchd.records import Alert, Anomaly, FileId, Level, Nearest, SourceSpec, Verdict
+from logwatchd.vectors import Vectors
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FILE = FileId(8, 1001, 0)

@@ -17,7 +17,8 @@ from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Notice
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
-from logwatchd.records import FileId, Level, Vectors
+from logwatchd.records import FileId, Level
+from logwatchd.vectors import Vectors
 from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk
 
 Entries = list[MutableMapping[str, Any]]

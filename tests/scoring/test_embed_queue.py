@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
-from logwatchd.records import Vectors
 from logwatchd.scoring.embed_queue import EmbedQueue
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.remote import OpenAIEmbedder
+from logwatchd.vectors import Vectors
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Garbage, Reply, Reset, Status, Torn
 
