@@ -10,13 +10,14 @@ import traceback
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum, StrEnum
 from numbers import Integral, Real
-from typing import Any, Literal, Protocol, runtime_checkable
-
-import structlog
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from logwatchd import clock
 from logwatchd.journal_output import Entry, JournaldSink, Plain, Sink, StreamSink, as_json, as_text
 from logwatchd.journald import JournalSocket, is_journal
+
+if TYPE_CHECKING:
+    import structlog
 
 Output = Literal["auto", "journal", "terminal", "json"]
 
@@ -85,13 +86,44 @@ class Event(StrEnum):
     OUTBOX_SET_ASIDE = "the outbox was damaged and is set aside; a new one is begun"
 
 
-def logger(part: str) -> structlog.stdlib.BoundLogger:
-    """A logger for one part of the program ('tail', 'score', 'slack' ...).
+class Logger:
+    """structlog's logger for one part of the program, fetched when there is something to say.
 
     Details are keywords: `log.warning(Event.X, path=path)`. Two have a meaning: `message` is what people read in place
     of the list of details (which stay fields); `exc_info=True` (or `log.exception`) adds the traceback.
     """
-    return structlog.stdlib.get_logger(part=part)
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+
+    def debug(self, event: str, **details: Any) -> None:
+        self._bound().debug(event, **details)
+
+    def info(self, event: str, **details: Any) -> None:
+        self._bound().info(event, **details)
+
+    def warning(self, event: str, **details: Any) -> None:
+        self._bound().warning(event, **details)
+
+    def error(self, event: str, **details: Any) -> None:
+        self._bound().error(event, **details)
+
+    def critical(self, event: str, **details: Any) -> None:
+        self._bound().critical(event, **details)
+
+    def exception(self, event: str, **details: Any) -> None:
+        self._bound().exception(event, **details)
+
+    def _bound(self) -> structlog.stdlib.BoundLogger:
+        prepare()
+        import structlog
+
+        return structlog.stdlib.get_logger(part=self._part)
+
+
+def logger(part: str) -> Logger:
+    """A logger for one part of the program: 'tail', 'score', 'slack' and so on."""
+    return Logger(part)
 
 
 @runtime_checkable
@@ -114,13 +146,33 @@ def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Sec
     sink = _sink(output)
     entries = _Entries(secrets)
     level = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)[1 - max(-2, min(1, verbosity))]
+    global _wanted
+    _wanted = _Wanted(entries, sink, level)
+    if "structlog" in sys.modules:
+        prepare()
+    _listen_to_libraries(entries, sink)
+
+
+def prepare() -> None:
+    """Import structlog and tell it what `configure` was told, unless that is done.
+
+    That takes as long as all that a short command does, so it is left until something is said. A program that may have
+    to say something when there is no handle left to import with calls it while it has nothing else to do.
+    """
+    global _wanted
+    wanted = _wanted
+    if wanted is None:
+        return
+    import structlog
+
     structlog.configure(
-        processors=[entries],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Mouth(sink),
+        processors=[wanted.entries],
+        wrapper_class=structlog.make_filtering_bound_logger(wanted.level),
+        logger_factory=lambda *_: _Mouth(wanted.sink),
         cache_logger_on_first_use=False,
     )
-    _listen_to_libraries(entries, sink)
+    if _wanted is wanted:
+        _wanted = None
 
 
 def _sink(output: Output) -> Sink:
@@ -236,6 +288,17 @@ class _FromLibraries(logging.Handler):
         level = record.levelname.lower() if record.levelname.lower() in {"error", "critical"} else "warning"
         details = {"event": text, "part": record.name, "exc_info": record.exc_info}
         self._mouth.debug(self._entries.entry(level, details))
+
+
+class _Wanted(NamedTuple):
+    """What structlog is to be told."""
+
+    entries: _Entries
+    sink: Sink
+    level: int
+
+
+_wanted: _Wanted | None = None
 
 
 def _listen_to_libraries(entries: _Entries, sink: Sink) -> None:
