@@ -1,0 +1,1 @@
+"""Detection quality, measured and held: what `scripts/evaluate` runs."""
