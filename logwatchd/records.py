@@ -128,7 +128,8 @@ class Nearest:
 class Verdict:
     """What the scorer says of a pattern; every line with that pattern shares it.
 
-    score: 0 (normal) to 1. skipped: its level is one the source never embeds, so it was not scored.
+    score: 0 (normal) to 1. skipped: its level is one the source never embeds, so it was not scored. differs: of an
+    anomaly, the words that made it far from its nearest known-good examples, the most telling first.
     """
 
     pattern: str
@@ -138,6 +139,7 @@ class Verdict:
     anomaly: bool
     nearest: Nearest | None
     skipped: bool = False
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,9 @@ class Alert:
     """What a person is told once about an incident: its first line and its explanation.
 
     id: of this incident, from its first line's place and text. fingerprint: of its kind (service and pattern), the same
-    whenever it comes again; neither rests on a model's words. differs: tokens of the pattern that the nearest
-    known-good examples do not have. context: the lines before, oldest first. severity: the local estimate.
+    whenever it comes again; neither rests on a model's words. differs: words of the pattern that the nearest
+    known-good examples do not have, the most telling first. context: the lines before, oldest first. severity: the
+    local estimate.
     """
 
     id: str

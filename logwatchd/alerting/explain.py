@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from logwatchd.alerting.text import clip
 from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
@@ -12,12 +11,9 @@ from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
 MAX_LINE_CHARS = 4000
 MAX_CONTEXT_CHARS = 500
 MAX_EXAMPLE_CHARS = 500
-MAX_TOKENS = 12
-_MAX_TOKEN_CHARS = 60
 _NO_NEAREST = 1.0
 _CLEARLY = 0.5  # of the way from the threshold to the highest score
 
-_TOKEN = re.compile(r"<[A-Z_]+>|\w+(?:[.'\-]\w+)*")
 _URGENCY = tuple(Severity)
 _BY_LEVEL = {
     Level.FATAL: Severity.P1,
@@ -51,7 +47,7 @@ def alert_of(anomaly: Anomaly, context_lines: int) -> Alert:
         distance=nearest.distance if nearest else _NO_NEAREST,
         centroid=nearest.centroid if nearest else None,
         nearest_examples=tuple(clip(example, MAX_EXAMPLE_CHARS) for example in examples),
-        differs=differing_tokens(verdict.pattern, examples),
+        differs=verdict.differs,
         context=tuple(clip(line, MAX_CONTEXT_CHARS) for line in context),
         severity=severity_of(verdict.level, verdict.score, verdict.threshold),
         read_at=anomaly.read_at,
@@ -73,19 +69,6 @@ def line_key(file: FileId, offset: int, line: str) -> str:
 def _digest(*parts: str) -> str:
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=16).hexdigest()
-
-
-def differing_tokens(pattern: str, examples: Iterable[str]) -> tuple[str, ...]:
-    """Words of the pattern that no example has, in order, each once, at most MAX_TOKENS.
-
-    Placeholders such as <N> count only where no word differs.
-    """
-    known = {token.casefold() for example in examples for token in _TOKEN.findall(example)}
-    found = dict.fromkeys(
-        clip(token, _MAX_TOKEN_CHARS) for token in _TOKEN.findall(pattern) if token.casefold() not in known
-    )
-    words = [token for token in found if not token.startswith("<")]
-    return tuple((words or list(found))[:MAX_TOKENS])
 
 
 def severity_of(level: Level, score: float, threshold: float) -> Severity:
@@ -120,7 +103,7 @@ def explanation(alert: Alert) -> str:
     return f"The nearest known-good lines lie {alert.distance:.2f} away. {difference(alert.differs)}"
 
 
-def difference(tokens: Sequence[str]) -> str:
-    if not tokens:
+def difference(words: Sequence[str]) -> str:
+    if not words:
         return "It has the same words as they have, in another order or number."
-    return "They do not have: " + ", ".join(tokens) + "."
+    return "They do not have: " + ", ".join(words) + "."

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.difference import differs
 from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
 from logwatchd.vectors import Vectors
 
@@ -20,6 +21,7 @@ class Judge:
         self._verdicts: dict[PatternId, Verdict] = {}
         self._vectors: dict[PatternId, Vectors] = {}
         self._anomalous: set[PatternId] = set()
+        self._explained: set[PatternId] = set()
 
     def full(self) -> bool:
         """Whether the cache has reached its bound: make a new Judge before the next block."""
@@ -67,6 +69,18 @@ class Judge:
         if verdict is None:
             pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
             return Verdict(pattern, level, 0.0, self.detector.threshold, anomaly=False, nearest=None, skipped=True)
+        return verdict
+
+    def explained(self, pattern_id: PatternId, event: str, *, weighed: bool) -> Verdict:
+        """The verdict on an anomalous pattern with the words that made it far, which are found once.
+
+        event, weighed: see `difference.differs`.
+        """
+        verdict = self._verdicts[pattern_id]
+        if pattern_id not in self._explained:
+            verdict = replace(verdict, differs=differs(verdict, event, self.detector.baseline, weighed=weighed))
+            self._verdicts[pattern_id] = verdict
+            self._explained.add(pattern_id)
         return verdict
 
     def vector(self, pattern_id: PatternId) -> Vectors:

@@ -28,7 +28,7 @@ Submit = Callable[[Sequence[str]], None]
 
 CONTEXT_LINES = 50
 _MAX_CONTEXT_FILES = 4096
-_MAX_EXPLAINED = 100  # patterns a block whose first line gets its context: a storm must not cost fifty lines a line
+_MAX_EXPLAINED = 100  # patterns a block whose first line is told in full: a storm must not cost fifty lines a line
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
 _MAX_LINE_CHARS = 16_384
@@ -187,7 +187,7 @@ class ScoreStage:
         for index, pattern_id in enumerate(item.ids.tolist()):
             end = at + len(lines[index])
             if pattern_id in found and not self._is_own(item, lines[index]):
-                context: list[bytes] = []
+                context: list[bytes] | None = None
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)
                     context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
@@ -202,7 +202,10 @@ class ScoreStage:
         item.own += own
         return own
 
-    def _anomaly(self, item: _Waiting, pattern_id: int, raw: bytes, offset: int, context: list[bytes]) -> Anomaly:
+    def _anomaly(
+        self, item: _Waiting, pattern_id: int, raw: bytes, offset: int, context: list[bytes] | None
+    ) -> Anomaly:
+        """context: None for a line that is not the first of its pattern, or one of very many."""
         block = item.block
         line = decode(raw)[:_MAX_LINE_CHARS]
         return Anomaly(
@@ -212,8 +215,8 @@ class ScoreStage:
             file=block.file,
             offset=offset,
             line=line,
-            verdict=item.judge.verdict(pattern_id),
-            context=tuple(decode(text)[:_MAX_LINE_CHARS] for text in context),
+            verdict=item.judge.explained(pattern_id, line, weighed=context is not None),
+            context=tuple(decode(text)[:_MAX_LINE_CHARS] for text in context or ()),
             read_at=item.read_at,
             timestamp=timestamp_of(line, item.read_at.astimezone()),
             vector=item.judge.vector(pattern_id),

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from logwatchd.alerting.explain import alert_of
 from logwatchd.config import Config, Secrets, Settings
 from logwatchd.records import Alert, Anomaly, FileId, Level, Nearest, SourceSpec, Verdict
+from logwatchd.scoring.difference import MAX_WORDS, lacking
 from logwatchd.vectors import Vectors
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -47,9 +48,11 @@ def anomaly(
     read_at: datetime = NOON,
     context: tuple[str, ...] = ("GET /cart 200", "GET /pay 200"),
     examples: tuple[str, ...] = EXAMPLES,
+    differs: tuple[str, ...] | None = None,
 ) -> Anomaly:
-    """at: the line's own time; None for a line without one."""
+    """at: the line's own time; None for a line without one. differs: None for what the examples lack."""
     pattern = line if pattern is None else pattern
+    differs = lacking(pattern, line, examples)[:MAX_WORDS] if differs is None else differs
     nearest = Nearest(3, 0.71, 0.1, examples)
     return Anomaly(
         source=SourceSpec(paths=(path,)),
@@ -58,7 +61,7 @@ def anomaly(
         file=file,
         offset=offset,
         line=line,
-        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest),
+        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, differs=differs),
         context=context,
         read_at=read_at,
         timestamp=at,

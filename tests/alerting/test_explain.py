@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from logwatchd.alerting.explain import (
     MAX_LINE_CHARS,
-    MAX_TOKENS,
     alert_of,
-    differing_tokens,
     explanation,
     line_key,
     severity_of,
@@ -19,29 +17,6 @@ from logwatchd.alerting.explain import (
 )
 from logwatchd.records import Analysis, FileId, Level, Severity
 from tests.alerting.builders import alert, anomaly
-
-
-@pytest.mark.parametrize(
-    ("pattern", "examples", "differs"),
-    [
-        ("database is locked", ["database is open"], ("locked",)),
-        ("GET <PATH> 503 upstream timed out", ["GET <PATH> 200"], ("503", "upstream", "timed", "out")),
-        ("Locked locked LOCKED", ["nothing"], ("Locked", "locked", "LOCKED")),
-        ("database LOCKED", ["Database locked"], ()),
-        ("from <IP> <N>", ["from somewhere"], ("<IP>", "<N>")),
-        ("disk full on <PATH>", ["disk on <N>"], ("full",)),
-        ("anything", [], ("anything",)),
-    ],
-)
-def test_words_that_the_examples_lack(pattern: str, examples: list[str], differs: tuple[str, ...]) -> None:
-    assert differing_tokens(pattern, examples) == differs
-
-
-@given(st.text(), st.lists(st.text(), max_size=3))
-def test_words_that_differ_are_few_and_not_known(pattern: str, examples: list[str]) -> None:
-    found = differing_tokens(pattern, examples)
-    assert len(found) <= MAX_TOKENS
-    assert differing_tokens(pattern, [*examples, pattern]) == ()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +85,7 @@ def test_texts_in_an_alert_are_bounded() -> None:
     huge = "x" * 1_000_000
     made = alert(huge, context=(huge,) * 50, examples=(huge,) * 3)
     assert len(made.line) == MAX_LINE_CHARS
-    assert sum(map(len, (*made.context, *made.nearest_examples, *made.differs))) < 10_000
+    assert sum(map(len, (*made.context, *made.nearest_examples))) < 10_000
 
 
 def test_an_alert_explains_itself() -> None:

@@ -1,0 +1,133 @@
+"""Which words made a text far from all that is known, the most telling first.
+
+A word's share is measured by leaving it out: how much nearer does the text come to its nearest centroid without it?
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from logwatchd.parsing.normalise import normalise
+from logwatchd.records import Verdict
+from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.embedder import unit_rows
+from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.vectors import Vectors
+
+MAX_WORDS = 8
+MAX_WORD_CHARS = 60
+MAX_TRIED = 64
+MAX_TRIED_CHARS = 1 << 16  # of all texts that are embedded for one difference: some milliseconds
+_TELLING = 0.25  # of the most telling word's share; what lies below it keeps the others company
+
+_PLACEHOLDER = r"<[A-Z_]+>"
+_WORD = re.compile(rf"(?:\w|{_PLACEHOLDER})+(?:[.'\-](?:\w|{_PLACEHOLDER})+)*")
+_PLACEHOLDERS = re.compile(rf"(?:{_PLACEHOLDER}[.'\-]?)+")
+# What a runtime writes around every exception, whichever it is.
+_TRACE_LINE = re.compile(
+    r"[ \t]|\s*$|Traceback \(most recent call last\):|During handling of the above exception|"
+    r"The above exception was the direct cause|exit status \d+$|\[signal |[}\])]+$"
+)
+_GO_FRAMES = re.compile(r"goroutine \d+ \[")
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a pattern that its nearest known-good examples lack.
+
+    nearer: by how much the cosine distance to the nearest centroid falls when the word is left out; below 0 where the
+    word is like one that is known.
+    """
+
+    text: str
+    nearer: float
+
+
+def differs(verdict: Verdict, event: str, baseline: Baseline, *, weighed: bool) -> tuple[str, ...]:
+    """The words that tell an anomaly from what is known, without any call to a service.
+
+    Args:
+        event: the raw line, or lines.
+        baseline: that the verdict was given by. Where its vectors come from a service, the local embedder measures
+            against the examples in its place.
+        weighed: the most telling words first, in a third of a millisecond; else in the order of the text.
+    """
+    nearest = verdict.nearest
+    if nearest is None:
+        return ()
+    words = lacking(verdict.pattern, event, nearest.examples)
+    if not weighed:
+        return tuple(_clipped(word) for word in words[:MAX_WORDS])
+    embedder = LocalEmbedder()
+    if baseline.manifest.embedder == embedder.name:
+        towards = baseline.centroids[nearest.centroid]
+    else:
+        towards = unit_rows(embedder.embed(nearest.examples).sum(axis=0, keepdims=True))[0]
+    return telling(weigh(verdict.pattern, words, towards, embedder.embed))
+
+
+def lacking(pattern: str, event: str, examples: Iterable[str]) -> tuple[str, ...]:
+    """Words of the pattern that no example has, in order, each once.
+
+    Args:
+        event: the raw line, or lines; of a stack trace only what is no frame counts.
+
+    Returns:
+        Placeholders such as <N> only where no word differs.
+    """
+    known = {word.casefold() for example in examples for word in _WORD.findall(example)}
+    found = [word for word in dict.fromkeys(_WORD.findall(pattern)) if word.casefold() not in known]
+    if "\n" in event:
+        said = {word for line in _message(event) for word in _WORD.findall(normalise(line))}
+        found = [word for word in found if word in said] or found
+    return tuple([word for word in found if not _PLACEHOLDERS.fullmatch(word)] or found)
+
+
+def weigh(pattern: str, words: Sequence[str], towards: Vectors, embed: Embed) -> tuple[Word, ...]:
+    """Leave out each of these words in turn.
+
+    Args:
+        words: of the pattern; those beyond MAX_TRIED or MAX_TRIED_CHARS are not tried.
+        towards: (D,) unit vector to be near to, such as a centroid.
+        embed: is called once, with the pattern itself and one text a word.
+
+    Returns:
+        The words tried, the most telling first.
+    """
+    tried = words[: max(1, min(MAX_TRIED, MAX_TRIED_CHARS // max(1, len(pattern))))]
+    if not tried:
+        return ()
+    texts = [_without(pattern, word) for word in tried]
+    near = embed([pattern, *(text or pattern for text in texts)]) @ towards
+    nearer = near[1:] - near[0]
+    return tuple(Word(tried[i], float(nearer[i])) for i in np.argsort(-nearer, kind="stable").tolist())
+
+
+def telling(words: Sequence[Word]) -> tuple[str, ...]:
+    """Of weighed words those that matter, at most MAX_WORDS; last those that only resemble known ones."""
+    least = max((word.nearer for word in words), default=0.0) * _TELLING
+    least_like = max((-word.nearer for word in words), default=0.0) * _TELLING
+    chosen = [word for word in words if (word.nearer >= least if word.nearer > 0 else -word.nearer >= least_like)]
+    return tuple(_clipped(word.text) for word in chosen[:MAX_WORDS])
+
+
+def _without(pattern: str, word: str) -> str:
+    """The pattern with every occurrence of a word left out."""
+    return " ".join(_WORD.sub(lambda match: "" if match[0] == word else match[0], pattern).split())
+
+
+def _clipped(word: str) -> str:
+    return word if len(word) <= MAX_WORD_CHARS else word[: MAX_WORD_CHARS - 3] + "..."
+
+
+def _message(event: str) -> list[str]:
+    """The lines of an event that say something themselves: no stack frames, and not what every trace says."""
+    lines = event.splitlines()
+    frames = next((index for index, line in enumerate(lines) if _GO_FRAMES.match(line)), len(lines))
+    return [line for line in lines[:frames] if not _TRACE_LINE.match(line)]
