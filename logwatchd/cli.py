@@ -62,11 +62,7 @@ def _run(args: argparse.Namespace) -> int:
 
             return reload.run(args.config)
         case "baseline":
-            from logwatchd.commands import baseline
-
-            if args.action == "build":
-                return baseline.build(args.output, args.config, args.files)
-            return baseline.show(args.baseline, as_json=args.json)
+            return _baseline(args)
         case "scan":
             from logwatchd.commands import scan
 
@@ -80,6 +76,22 @@ def _run(args: argparse.Namespace) -> int:
             from logwatchd.commands import tail
 
             return tail.run(args.config, args.output)
+
+
+def _baseline(args: argparse.Namespace) -> int:
+    match args.action:
+        case "build":
+            from logwatchd.commands import baseline
+
+            return baseline.build(args.output, args.config, args.files)
+        case "diff":
+            from logwatchd.commands import baseline_diff
+
+            return baseline_diff.run(args.old, args.new, args.logs, args.config, as_json=args.json, every=args.all)
+        case _:
+            from logwatchd.commands import baseline
+
+            return baseline.show(args.baseline, as_json=args.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     reload = verbs.add_parser("reload", help="make the running daemon reload, and wait for the outcome", epilog=_EPILOG)
     _config_option(reload)
 
-    baseline = verbs.add_parser("baseline", help="learn what is normal, or show what was learned", epilog=_EPILOG)
+    baseline = verbs.add_parser("baseline", help="learn what is normal, show it, compare it", epilog=_EPILOG)
     actions = baseline.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="learn from known-good logs", epilog=_EPILOG)
     build.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
@@ -107,6 +119,15 @@ def _parser() -> argparse.ArgumentParser:
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
     show.add_argument("baseline", type=Path, metavar="B")
     show.add_argument("--json", action="store_true", help="one JSON object")
+    diff = actions.add_parser(
+        "diff", help="what NEW knows that OLD did not, and which lines' verdict changes (then: exit 1)", epilog=_EPILOG
+    )
+    diff.add_argument("old", type=Path, metavar="OLD")
+    diff.add_argument("new", type=Path, metavar="NEW")
+    diff.add_argument("--logs", nargs="+", default=[], metavar="FILE|GLOB", help="judge these logs' lines by both")
+    diff.add_argument("--config", type=Path, metavar="FILE", help="read the logs as its sources say, by its threshold")
+    diff.add_argument("--json", action="store_true", help="one JSON object, with all of it")
+    diff.add_argument("--all", action="store_true", help="not only the most frequent patterns")
 
     scan = verbs.add_parser("scan", help="score a file offline, in order", epilog=_EPILOG)
     scan.add_argument("--baseline", type=Path, required=True, metavar="B")

@@ -38,7 +38,7 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
     sources = found.sources if found else ()
     more: list[Lesson] = []
     if patterns:
-        files = [(file, _source_of(file, sources)) for file in expand([p for p in patterns if p != STDIN])]
+        files = [(file, source_of(file, sources)) for file in expand([p for p in patterns if p != STDIN])]
         if STDIN in patterns:
             more.append(Lesson("standard input", SourceSpec((STDIN,)), lambda spec: read_events(None, spec)))
     else:
@@ -62,7 +62,7 @@ def build(output: Path, config_path: Path | None, patterns: list[str]) -> Exit:
     return Exit.OK
 
 
-def _source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
+def source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
     """The configured source that a file belongs to, for its encoding and its events; else the defaults."""
     full = str(file.absolute())
     named = (source for source in sources if any(fnmatch(full, pattern) for pattern in source.paths))
