@@ -129,7 +129,8 @@ class Verdict:
     """What the scorer says of a pattern; every line with that pattern shares it.
 
     score: 0 (normal) to 1. skipped: its level is one the source never embeds, so it was not scored. differs: of an
-    anomaly, the words that made it far from its nearest known-good examples, the most telling first.
+    anomaly, the words that made it far from its nearest known-good examples, the most telling first. novelty: the score
+    before its level and its words of failure weighed on it.
     """
 
     pattern: str
@@ -140,6 +141,7 @@ class Verdict:
     nearest: Nearest | None
     skipped: bool = False
     differs: tuple[str, ...] = ()
+    novelty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _CLOCK = r"00[:.]00[:.]00(?:[.,:]0{1,9})?"
 _ZONE = r"(?: ?Z\b| ?[+-]00:?00\b| (?:UTC|GMT)\b)?"
+# Those that are no file's ending as well: 'py', 'sh' and 'pl' are countries, too.
+_TOP_DOMAIN = (
+    r"(?:com|net|org|edu|gov|mil|int|info|biz|co|io|dev|cloud|uk|de|fr|nl|eu|us|ca|au|jp|cn|ru|br|in|it|es|se|no|fi|dk"
+    r"|ch|at|be|ie|nz|kr|za|mx|cz|hu|pt|gr|tr|il|sg|hk|tw|ua|ro|local|internal|lan|localdomain)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +120,31 @@ RULES: tuple[Rule, ...] = (
         "mail to <EMAIL> bounced",
     ),
     _rule(
+        "host",
+        rf"(?<![\w.@<>-])(?<![^/]/)(?!(?:com|org|net|edu|gov|io|java|javax)\.)(?:[a-z0][a-z0-]{{0,62}}\.){{2,8}}{_TOP_DOMAIN}"
+        r"(?![\w(-]|\.\w)",
+        "<HOST>",
+        "as ipv4: three parts or more that end in a top-level domain, but no reversed one, which names a package",
+        "mirror.san.fastserv.com answered ip-10-0-0-1.ec2.internal, not org.apache.commons.io",
+        "<HOST> answered <HOST>, not org.apache.commons.io",
+    ),
+    _rule(
+        "slot",
+        r"\b[A-Z]0{1,4}-[A-Z]0{0,4}(?:[-:][A-Z][A-Za-z]?0{0,4}){0,8}\b",
+        "<SLOT>",
+        "names a card in a slot of a rack; beyond nine they count in letters",
+        "R04-M1-NB-C:J16-U01 failed",
+        "<SLOT> failed",
+    ),
+    _rule(
         "hex",
         r"\b0x[0a-fA-F]+\b|(?<![\w<])(?=0{0,64}[a-fA-F])"
-        r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![\w>])",
+        r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![\w>])"
+        r"|(?<==)(?=[a-f]{0,8}0)(?=0{0,8}[a-f])[0a-f]{2,8}(?=[\s,;)\]}\"']|$)",
         "<N>",
         "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter)",
-        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e",
-        "at <N> tenant <N>",
+        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0",
+        "at <N> tenant <N> a<N>=<N>",
     ),
     _rule(
         "prefixed-id",

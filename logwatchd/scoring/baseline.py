@@ -15,18 +15,24 @@ from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError
 from logwatchd.parsing.normalise import NORMALISER_VERSION
+from logwatchd.records import Level
+from logwatchd.scoring.calibration import HeldOut
 from logwatchd.vectors import Vectors
 
-FORMAT = 1
-_ARRAYS = ("centroids", "radii", "weights")
+FORMAT = 2
+_ARRAYS = ("centroids", "radii", "weights", "concerns", "levels")
+_HELD_OUT = ("patterns", "novelties", "evidence", "per_day")  # arrays with one entry a text that was new there
+_PREFIX = "held_out_"
 _MAX_TEXT_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a baseline was made of and by what. threshold: the one that applies; calibrated or given.
+    """What a baseline was made of and by what.
 
-    sources: the files it was learned from. built_at: ISO 8601, UTC.
+    threshold: that applies unless the configuration says otherwise. threshold_mode: "auto" (calibrated), "fixed"
+    (given) or "tuned". coverage: see `calibration.HeldOut`. sources: the files it was learned from. built_at: ISO
+    8601, UTC.
     """
 
     format: int
@@ -40,6 +46,7 @@ class Manifest:
     threshold_mode: str
     held_out_lines: int
     held_out_new_texts: int
+    coverage: float
     built_at: str
     sources: tuple[str, ...]
     logwatchd: str
@@ -49,15 +56,25 @@ class Manifest:
 class Baseline:
     """centroids: float32 (K, D), unit rows. radii: float32 (K,). weights: int64 (K,), lines each.
 
-    examples: up to three patterns a centroid, nearest first. patterns: every known-good pattern and its line count.
+    concerns: float32 (K,), log-odds; of the most worrying pattern of each centroid, see `concern`. examples: up to
+    three patterns a centroid, nearest first. patterns: every known-good pattern and its line count. levels: of each
+    pattern, in the same order, a byte each. held_out: what the threshold rests on.
     """
 
     manifest: Manifest
     centroids: Vectors
     radii: NDArray[np.float32]
     weights: NDArray[np.int64]
+    concerns: NDArray[np.float32]
     examples: tuple[tuple[str, ...], ...]
     patterns: dict[str, int]
+    levels: bytes
+    held_out: HeldOut
+
+    def held_out_counts(self) -> NDArray[np.int64]:
+        """How many lines each text stands for that was new in the held-out part, (k,)."""
+        counts = np.fromiter(self.patterns.values(), dtype=np.int64, count=len(self.patterns))
+        return counts[self.held_out.patterns]
 
 
 def save(baseline: Baseline, path: Path) -> None:
@@ -78,6 +95,9 @@ def save(baseline: Baseline, path: Path) -> None:
                 centroids=baseline.centroids,
                 radii=baseline.radii,
                 weights=baseline.weights,
+                concerns=baseline.concerns,
+                levels=np.frombuffer(baseline.levels, dtype=np.uint8),
+                **{_PREFIX + name: getattr(baseline.held_out, name) for name in _HELD_OUT},
             )
             file.flush()
             os.fchmod(file.fileno(), 0o644)
@@ -104,16 +124,27 @@ def load(path: Path) -> Baseline:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            parts: dict[str, NDArray[Any]] = {name: archive[name] for name in (*_ARRAYS, "manifest", "texts")}
-        manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
+            parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}
+            manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
+            parts.update({name: archive[name] for name in (*_ARRAYS, *(_PREFIX + name for name in _HELD_OUT))})
         texts = json.loads(parts["texts"].tobytes())
         baseline = Baseline(
             manifest=manifest,
             centroids=np.ascontiguousarray(parts["centroids"], dtype=np.float32),
             radii=np.asarray(parts["radii"], dtype=np.float32),
             weights=np.asarray(parts["weights"], dtype=np.int64),
+            concerns=np.asarray(parts["concerns"], dtype=np.float32),
             examples=tuple(tuple(str(text) for text in group) for group in texts["examples"]),
             patterns={str(text): int(count) for text, count in texts["patterns"].items()},
+            levels=parts["levels"].astype(np.uint8).tobytes(),
+            held_out=HeldOut(
+                lines=manifest.held_out_lines,
+                coverage=manifest.coverage,
+                patterns=np.asarray(parts[_PREFIX + "patterns"], dtype=np.int32),
+                novelties=np.asarray(parts[_PREFIX + "novelties"], dtype=np.float32),
+                evidence=np.asarray(parts[_PREFIX + "evidence"], dtype=np.float32),
+                per_day=np.asarray(parts[_PREFIX + "per_day"], dtype=np.float32),
+            ),
         )
     except BaselineError:
         raise
@@ -169,14 +200,23 @@ def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
 
 
 def _check_arrays(baseline: Baseline, path: Path) -> None:
-    rows, manifest = len(baseline.centroids), baseline.manifest
+    rows, manifest, held_out = len(baseline.centroids), baseline.manifest, baseline.held_out
+    new = len(held_out.patterns)
     good = (
         baseline.centroids.ndim == 2
         and rows > 0
         and baseline.centroids.shape == (manifest.centroids, manifest.dimensions)
-        and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == rows
+        and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == len(baseline.concerns) == rows
         and bool(np.isfinite(baseline.centroids).all())
         and bool(np.isfinite(baseline.radii).all())
+        and bool(np.isfinite(baseline.concerns).all())
+        and len(baseline.levels) == len(baseline.patterns)
+        and max(baseline.levels, default=0) <= max(Level)
+        and new == manifest.held_out_new_texts == len(held_out.novelties)
+        and new == len(held_out.evidence) == len(held_out.per_day)
+        and (new == 0 or 0 <= held_out.patterns.min() <= held_out.patterns.max() < len(baseline.patterns))
+        and bool(np.isfinite(held_out.novelties).all() and np.isfinite(held_out.evidence).all())
+        and 0 <= manifest.coverage <= 1
         and 0 < manifest.threshold < 1
     )
     if not good:

@@ -7,33 +7,51 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from logwatchd import __version__
+from logwatchd import __version__, clock
 from logwatchd.errors import BaselineError
-from logwatchd.parsing.normalise import NORMALISER_VERSION
+from logwatchd.parsing.normalise import NORMALISER_VERSION, decode
+from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
-from logwatchd.scoring.calibration import HELD_OUT, Calibration, calibrate
-from logwatchd.scoring.clustering import cluster
+from logwatchd.scoring.calibration import HELD_OUT, HeldOut, calibrate
+from logwatchd.scoring.clustering import Clusters, cluster
+from logwatchd.scoring.concern import concern_of, evidence_of
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.vectors import Vectors
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
 _ROWS_AT_ONCE = 1024
+_STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
+_DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
 class _Log:
-    """One log's lines so far, and the number of the line that had a pattern first."""
+    """One log's lines so far, and the number of the line that had a pattern first.
+
+    stamps: numbers of lines and when they were written, in seconds since 1970.
+    """
 
     lines: int = 0
     first_seen: dict[str, int] = field(default_factory=dict)
+    stamps: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def held_out(self) -> int:
         """How many lines at its end the calibration keeps apart."""
         return int(self.lines * HELD_OUT)
+
+    @property
+    def held_out_days(self) -> float:
+        """How long it took to write them; NaN where nothing says so."""
+        if len(self.stamps) < 2:
+            return float("nan")
+        numbers, seconds = zip(*self.stamps, strict=True)
+        took_s = seconds[-1] - float(np.interp(self.lines - self.held_out, numbers, seconds))
+        return took_s / _DAY_S if took_s > 0 else float("nan")
 
 
 class BaselineBuilder:
@@ -46,6 +64,7 @@ class BaselineBuilder:
         self._lexicon = Lexicon()
         self._logs: dict[str, _Log] = {}
         self._counts: dict[str, int] = {}
+        self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
         self.lines = 0
 
     @property
@@ -68,6 +87,9 @@ class BaselineBuilder:
             if pattern and self._lexicon.levels[pattern_id] not in skip_levels:
                 source.first_seen.setdefault(pattern, source.lines + index)
                 self._counts[pattern] = self._counts.get(pattern, 0) + count
+                level = self._lexicon.levels[pattern_id]
+                self._levels[pattern] = max(level, self._levels.get(pattern, level))
+        self._note_time(source, data, len(ids))
         source.lines += len(ids)
         self.lines += len(ids)
 
@@ -96,12 +118,17 @@ class BaselineBuilder:
                 "name files with known-good log lines"
             )
         chosen = sorted(self._counts, key=lambda text: -self._counts[text])[:MAX_PATTERNS]
-        old = self._old_patterns()
-        chosen.sort(key=lambda text: text not in old)  # the old ones first
+        days_of_new = self._new_patterns()
+        chosen.sort(key=lambda text: text in days_of_new)  # the old ones first
         counts = np.array([self._counts[text] for text in chosen], dtype=np.int64)
+        levels = [self._levels[text] for text in chosen]
+        concerns = np.array(
+            [concern_of(level, text) for level, text in zip(levels, chosen, strict=True)], dtype=np.float32
+        )
         vectors = embed(chosen)
         groups = cluster(vectors, counts, clusters)
-        calibration = self._calibrate(sum(text in old for text in chosen), vectors)
+        days = np.array([days_of_new[text] for text in chosen if text in days_of_new], dtype=np.float32)
+        held_out = self._held_out(days, vectors, concerns, int((counts == 1).sum()))
         return Baseline(
             manifest=Manifest(
                 format=FORMAT,
@@ -111,10 +138,11 @@ class BaselineBuilder:
                 lines=self.lines,
                 patterns=len(chosen),
                 centroids=len(groups.centroids),
-                threshold=calibration.threshold if threshold is None else threshold,
+                threshold=calibrate(held_out, counts[held_out.patterns]) if threshold is None else threshold,
                 threshold_mode="auto" if threshold is None else "fixed",
-                held_out_lines=calibration.lines,
-                held_out_new_texts=calibration.new_texts,
+                held_out_lines=held_out.lines,
+                held_out_new_texts=len(held_out.patterns),
+                coverage=held_out.coverage,
                 built_at=built_at.isoformat(timespec="seconds"),
                 sources=tuple(sources),
                 logwatchd=__version__,
@@ -122,27 +150,70 @@ class BaselineBuilder:
             centroids=groups.centroids,
             radii=groups.radii,
             weights=groups.weights,
+            concerns=_highest(concerns, groups),
             examples=tuple(tuple(chosen[i] for i in members) for members in groups.members),
             patterns=dict(zip(chosen, counts.tolist(), strict=True)),
+            levels=bytes(levels),
+            held_out=held_out,
         )
 
-    def _old_patterns(self) -> set[str]:
-        """Those that some log has before its held-out part."""
-        return {
-            pattern
-            for log in self._logs.values()
-            for pattern, line in log.first_seen.items()
-            if line < log.lines - log.held_out
-        }
+    @staticmethod
+    def _note_time(log: _Log, data: bytes, lines: int) -> None:
+        """Remember when a run of lines was begun and ended, as far as its first and last lines tell."""
+        now = clock.utc_now().astimezone()
+        first, last = data[:_STAMP_BYTES].split(b"\n"), data[-_STAMP_BYTES - 1 : -1].split(b"\n")
+        for number, texts in ((log.lines, first), (log.lines + lines - 1, reversed(last))):
+            stamps = (timestamp_of(decode(text), now) for text in texts)
+            found = next((stamp for stamp in stamps if stamp is not None), None)
+            if found is not None:
+                log.stamps.append((number, found.timestamp()))
 
-    def _calibrate(self, old: int, vectors: Vectors) -> Calibration:
-        """The first `old` vectors are those of old patterns, the others stand only in held-out parts."""
-        distances = np.empty(len(vectors) - old, dtype=np.float32)
-        if old:
-            for start in range(old, len(vectors), _ROWS_AT_ONCE):
-                rows = slice(start, start + _ROWS_AT_ONCE)
-                nearest = (vectors[rows] @ vectors[:old].T).max(axis=1)
-                distances[start - old : start - old + len(nearest)] = np.maximum(0.0, 1.0 - nearest)
-        else:
-            distances = distances[:0]
-        return calibrate(distances, sum(log.held_out for log in self._logs.values()))
+    def _new_patterns(self) -> dict[str, float]:
+        """Those that no log has before its held-out part, and the days that the part took in which one was met."""
+        days: dict[str, float] = {}
+        old: set[str] = set()
+        for log in self._logs.values():
+            took = log.held_out_days
+            for pattern, line in log.first_seen.items():
+                if line < log.lines - log.held_out:
+                    old.add(pattern)
+                else:
+                    days.setdefault(pattern, took)
+        return {pattern: took for pattern, took in days.items() if pattern not in old}
+
+    def _held_out(
+        self, days: NDArray[np.float32], vectors: Vectors, concerns: NDArray[np.float32], single: int
+    ) -> HeldOut:
+        """What was new in the held-out parts, as the detector would have scored it.
+
+        Args:
+            days: of the new patterns' logs, (k,). vectors, concerns: of all patterns, the new ones last.
+            single: how many patterns were met once.
+        """
+        old = len(vectors) - len(days)
+        index = np.arange(old, len(vectors)) if old else np.arange(0)
+        novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
+        for start in range(0, len(index), _ROWS_AT_ONCE):
+            rows = index[start : start + _ROWS_AT_ONCE]
+            similarities = vectors[rows] @ vectors[:old].T
+            nearest = similarities.argmax(axis=1)
+            novelties[start : start + len(rows)] = np.maximum(0.0, 1.0 - similarities.max(axis=1))
+            evidence[start : start + len(rows)] = [
+                evidence_of(float(concerns[row]), float(concerns[near]))
+                for row, near in zip(rows.tolist(), nearest.tolist(), strict=True)
+            ]
+        return HeldOut(
+            lines=sum(log.held_out for log in self._logs.values()),
+            coverage=max(0.0, 1.0 - single / self.lines),
+            patterns=index.astype(np.int32),
+            novelties=novelties,
+            evidence=evidence,
+            per_day=(1.0 / days[: len(index)]).astype(np.float32),
+        )
+
+
+def _highest(concerns: NDArray[np.float32], groups: Clusters) -> NDArray[np.float32]:
+    """Of each centroid the concern of its most worrying member, (K,)."""
+    highest = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
+    np.maximum.at(highest, groups.labels, concerns)
+    return highest

@@ -1,57 +1,103 @@
-"""The threshold, from the baseline alone: how far apart are lines that are normal and yet new?
+"""The threshold, from the baseline alone: how do lines score that are normal and yet new?
 
 The last part of each log is scored against the first part of all. What is new there is normal by definition, and its
-distances say how far a new normal line lies from the old ones. Few samples are shrunk towards a prior; a held-out part
-without any new text means that the log is closed, and that every new text is news.
+scores say how a new normal line looks. Three things temper what they say:
+
+- Coverage. If most texts were met only once, another day may bring as many again: the baseline is no sample that could
+  tell what is usual (a build's log is such a one). Good and Turing's estimate of the covered share (I. J. Good, The
+  population frequencies of species, Biometrika 1953) says how far to trust it.
+- Few new texts are shrunk towards a prior, on the scale of log-odds. A text that came once is one witness, and one that
+  came a hundred times is several.
+- A held-out part without any new text means that the log is closed, and that every new text is news.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logwatchd.scoring.concern import scores_of
+
 HELD_OUT = 0.3
-PRIOR = 0.25  # what suits the local embedder on logs of ten systems when nothing else is known
-PRIOR_WEIGHT = 20.0  # how many new texts weigh as much as the prior
+PRIOR = 0.3  # what suits the local embedder on logs of ten systems when nothing else is known
+PRIOR_WEIGHT = 3.0  # witnesses
+QUANTILE = 0.95  # of the new normal texts that shall pass
 CLOSED_LINES = 200.0  # so many held-out lines without a new text begin to say something
-FENCE = 3.0  # interquartile ranges above the upper quartile: what lies beyond is no sample of the same kind
-FLOOR, CEILING = 0.02, 0.35
+# At CEILING an ERROR among lines of INFO still alerts when it is 45% new, however noisy the baseline.
+FLOOR, CEILING = 0.05, 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A threshold and what it rests on. lines, new_texts: of the held-out part. fence: of the new texts' distances."""
+class HeldOut:
+    """What the last part of the baseline's logs showed; arrays have one entry a text that was new there.
 
-    threshold: float
+    lines: of that part. coverage: the share of all lines whose text was met more than once, 0 to 1.
+    patterns: int32, indices into the baseline's patterns. novelties: 0 to 1. evidence: log-odds, see `concern`.
+    per_day: how often a day one text in this text's log comes about: 1 / days of its held-out part; NaN where its lines
+    have no timestamps.
+    """
+
     lines: int
-    new_texts: int
-    fence: float | None
+    coverage: float
+    patterns: NDArray[np.int32]
+    novelties: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    per_day: NDArray[np.float32]
+
+    def scores(self, *, levels: bool) -> NDArray[np.float64]:
+        """The new texts' scores, with or without the weight of their levels."""
+        return scores_of(self.novelties, self.evidence if levels else np.zeros_like(self.evidence))
 
 
-def calibrate(new_distances: NDArray[np.float32], held_out_lines: int) -> Calibration:
-    """Choose a threshold.
+def calibrate(held_out: HeldOut, counts: NDArray[np.int64], *, levels: bool = True) -> float:
+    """Choose a threshold, between FLOOR and CEILING.
 
     Args:
-        new_distances: (K,) distance to the nearest older text of each distinct new text in the held-out part.
-        held_out_lines: how many lines that part has.
+        counts: how many lines each new text stands for, in the order of `held_out.patterns`.
+        levels: whether scores are weighed by level.
+    """
+    scores = held_out.scores(levels=levels)
+    if len(scores):
+        witnesses = 1.0 + np.log(counts)
+        usual = min(0.95, max(0.02, _quantile(scores, witnesses)))
+        weight = float(witnesses.sum())
+        own = _sigmoid((weight * _logit(usual) + PRIOR_WEIGHT * _logit(PRIOR)) / (weight + PRIOR_WEIGHT))
+    else:
+        own = PRIOR * min(1.0, CLOSED_LINES / max(1, held_out.lines))
+    # The share that is known to be covered, less the share that is known not to be.
+    trust = max(0.0, 2.0 * held_out.coverage - 1.0)
+    return min(CEILING, max(FLOOR, trust * own + (1.0 - trust) * PRIOR))
+
+
+def for_target(held_out: HeldOut, alerts_per_day: float, *, levels: bool = True) -> float | None:
+    """The lowest threshold at which the held-out part would have given no more than so many new texts a day.
 
     Returns:
-        The threshold, between FLOOR and CEILING. The outer fence (Tukey, Exploratory Data Analysis, 1977) covers the
-        usual new texts with a margin, and no rare event moves it, as it would a high quantile. A log that has phases
-        has fences beyond any fault: beyond CEILING a text has little in common with anything that is known.
+        None where the lines have no timestamps, so that nobody knows what a day brings.
     """
-    count = len(new_distances)
-    # Rule of three, roughly: with k new texts in n lines, hardly more than (k + 1) in n of further lines are new, so
-    # the more lines and the fewer new texts, the more telling a new one is.
-    prior = PRIOR * min(1.0, CLOSED_LINES * (count + 1) / max(1, held_out_lines))
-    fence = _fence(new_distances) if count else None
-    usual = min(CEILING, fence or 0.0)
-    threshold = (count * usual + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT)
-    return Calibration(float(np.clip(threshold, FLOOR, CEILING)), held_out_lines, count, fence)
+    if len(held_out.per_day) and not np.isfinite(held_out.per_day).all():
+        return None
+    scores = held_out.scores(levels=levels)
+    order = np.argsort(-scores, kind="stable")
+    above = np.cumsum(held_out.per_day[order])
+    within = int(np.searchsorted(above, alerts_per_day, side="right"))
+    if within == len(scores):
+        return FLOOR
+    return min(0.99, max(FLOOR, float(scores[order[within]])))
 
 
-def _fence(distances: NDArray[np.float32]) -> float:
-    lower, upper = np.quantile(distances, (0.25, 0.75))
-    return float(upper + FENCE * (upper - lower))
+def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(reached, QUANTILE * reached[-1])]])
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1.0 - share))
+
+
+def _sigmoid(odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-odds))

@@ -21,12 +21,14 @@ _PROJECTED = 128  # dimensions
 class Clusters:
     """centroids: float32 (K, D), rows unit length. radii: float32 (K,), cosine distance of the farthest member.
 
-    weights: int64 (K,), lines. members: for each centroid the indices of its EXAMPLES nearest members, nearest first.
+    weights: int64 (K,), lines. labels: (N,), the centroid of each text. members: for each centroid the indices of its
+    EXAMPLES nearest members, nearest first.
     """
 
     centroids: Vectors
     radii: NDArray[np.float32]
     weights: NDArray[np.int64]
+    labels: NDArray[np.int64]
     members: list[list[int]]
 
 
@@ -80,4 +82,4 @@ def _describe(vectors: Vectors, counts: NDArray[np.int64], labels: NDArray[np.in
         nearest = members[labels[index]]
         if len(nearest) < EXAMPLES:
             nearest.append(int(index))
-    return Clusters(centroids, radii, weights, members)
+    return Clusters(centroids, radii, weights, labels, members)

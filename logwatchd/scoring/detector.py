@@ -8,6 +8,8 @@ import numpy as np
 
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.concern import concern_of, evidence_of, score_of
+from logwatchd.scoring.thresholds import own_threshold
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
@@ -16,14 +18,16 @@ _ROWS_AT_ONCE = 512
 class Detector:
     """Judges patterns against one baseline. Immutable: a reload makes a new one.
 
-    A pattern that the baseline holds is normal, whatever its vector. Any other one is scored by how far it lies
-    outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1.
+    A pattern that the baseline holds is normal, whatever its vector. The novelty of any other one is how far it lies
+    outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Its level and its
+    words of failure weigh on it, see `concern`; what comes of that is the score.
     """
 
-    def __init__(self, baseline: Baseline, threshold: float | None = None) -> None:
-        """threshold: None for the baseline's own."""
+    def __init__(self, baseline: Baseline, threshold: float | None = None, *, levels: bool = True) -> None:
+        """threshold: None for the baseline's own. levels: whether they weigh on the score."""
         self._baseline = baseline
-        self.threshold = baseline.manifest.threshold if threshold is None else threshold
+        self._levels = levels
+        self.threshold = own_threshold(baseline, levels=levels) if threshold is None else threshold
 
     @property
     def baseline(self) -> Baseline:
@@ -51,7 +55,11 @@ class Detector:
 
     def _verdict(self, pattern: str, level: Level, centroid: int, distance: float) -> Verdict:
         radius = float(self._baseline.radii[centroid])
-        score = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
+        novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
+        evidence = 0.0
+        if self._levels:
+            evidence = evidence_of(concern_of(level, pattern), float(self._baseline.concerns[centroid]))
+        score = score_of(novelty, evidence)
         return Verdict(
             pattern=pattern,
             level=level,
@@ -59,4 +67,5 @@ class Detector:
             threshold=self.threshold,
             anomaly=score > self.threshold,
             nearest=Nearest(centroid, distance, radius, self._baseline.examples[centroid]),
+            novelty=novelty,
         )

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from logwatchd.errors import BaselineError
 from logwatchd.scoring.baseline import check_fits, load, save
 from logwatchd.scoring.builder import BaselineBuilder
-from logwatchd.scoring.calibration import CEILING, FLOOR, PRIOR, calibrate
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.local import LocalEmbedder
@@ -80,39 +79,6 @@ def test_every_member_lies_within_the_radius_of_its_nearest_or_own_centroid(n: i
     distances = 1 - vectors @ groups.centroids.T
     assert np.all((distances <= groups.radii + 1e-5).any(axis=1))
     assert np.all([1 <= len(members) <= 3 for members in groups.members])
-
-
-def test_a_closed_log_makes_every_new_text_news() -> None:
-    none = np.zeros(0, np.float32)
-    assert calibrate(none, 100).threshold == PRIOR
-    assert calibrate(none, 1_000_000).threshold == FLOOR
-
-
-@given(st.lists(st.floats(0, 1, width=32), max_size=200), st.integers(0, 10**7))
-def test_a_threshold_is_always_usable(distances: list[float], lines: int) -> None:
-    found = calibrate(np.array(distances, np.float32), lines)
-    assert FLOOR <= found.threshold <= CEILING
-    assert found.new_texts == len(distances)
-
-
-def test_one_new_text_does_not_turn_a_closed_log_into_an_open_one() -> None:
-    closed = calibrate(np.zeros(0, np.float32), 10_000).threshold
-    one = calibrate(np.full(1, 0.9, np.float32), 10_000).threshold
-    assert closed < one < 0.1
-
-
-def test_few_new_texts_are_shrunk_towards_the_prior() -> None:
-    few = calibrate(np.full(2, 0.9, np.float32), 500).threshold
-    many = calibrate(np.full(500, 0.5, np.float32), 1000).threshold
-    assert PRIOR < few < 0.27
-    assert many == pytest.approx(CEILING, abs=0.01)
-
-
-def test_rare_events_do_not_move_the_threshold_and_usual_ones_stay_below_it() -> None:
-    usual = np.linspace(0.05, 0.15, 300, dtype=np.float32)
-    with_rare = np.append(usual, np.full(6, 0.9, np.float32))
-    assert calibrate(usual, 5000).threshold > 0.2
-    assert calibrate(with_rare, 5000).threshold == pytest.approx(calibrate(usual, 5000).threshold, abs=0.01)
 
 
 def test_each_log_is_split_by_its_own_time() -> None:

@@ -81,8 +81,9 @@ def test_what_lies_within_a_centroids_own_radius_scores_nothing() -> None:
 
 
 def test_the_configured_threshold_wins() -> None:
-    assert not judged(Judge(Detector(BASELINE, 0.99)), [FAULT])[0].anomaly
-    assert judged(Judge(Detector(BASELINE, 0.99)), [FAULT])[0].threshold == 0.99
+    verdict = judged(Judge(Detector(BASELINE, 0.999)), [FAULT])[0]
+    assert not verdict.anomaly
+    assert verdict.threshold == 0.999
 
 
 def test_skipped_levels_need_no_vector_and_are_no_anomaly() -> None:

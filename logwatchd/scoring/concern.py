@@ -1,0 +1,62 @@
+"""How worrying a text is by its writer's own words, and how that weighs on its novelty.
+
+Novelty alone says that a text is unlike what is known; most new texts are harmless. The level that its writer gave it
+and the words of failure in it are further evidence, added to the novelty as weights of evidence are (I. J. Good,
+Probability and the Weighing of Evidence, 1950): on the scale of log-odds. So a known text stays at 0 whatever its
+level, nothing leaves the range of 0 to 1, and the score grows with the novelty and with the concern. With levels
+switched off, the score is the novelty.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logwatchd.parsing.alarm import is_alarming
+from logwatchd.records import Level
+
+_BY_LEVEL = {
+    Level.FATAL: 1.5,
+    Level.CRITICAL: 1.5,
+    Level.ERROR: 1.0,
+    Level.WARNING: 0.25,
+    Level.UNKNOWN: 0.0,
+    Level.NOTICE: -0.5,
+    Level.INFO: -1.0,
+    Level.DEBUG: -1.5,
+    Level.TRACE: -1.5,
+}
+_ALARM = 1.0  # words of failure in a text whose level is below ERROR
+_RAISED = 0.5  # for each unit by which it is more worrying than what is known around it
+_TINY = 1e-6
+
+
+def concern_of(level: Level, pattern: str) -> float:
+    """Log-odds, natural: above 0 for what is written when something is wrong, below 0 for what is written when not."""
+    return _BY_LEVEL[level] + (_ALARM if level < Level.ERROR and is_alarming(pattern) else 0.0)
+
+
+def evidence_of(concern: float, known: float) -> float:
+    """Log-odds by which a text's novelty is raised or lowered.
+
+    Args:
+        concern: the text's. known: that of the known texts nearest to it: an ERROR where so far only INFO was written
+            is more telling than one more among other ERRORs.
+    """
+    return concern + _RAISED * max(0.0, concern - known)
+
+
+def score_of(novelty: float, evidence: float) -> float:
+    """The score, 0 to 1, of one text."""
+    if novelty <= 0.0 or novelty >= 1.0:
+        return min(1.0, max(0.0, novelty))
+    return 1.0 / (1.0 + (1.0 - novelty) / novelty * math.exp(-evidence))
+
+
+def scores_of(novelties: NDArray[np.float32], evidence: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The same for many texts, (N,)."""
+    novelties = np.clip(novelties.astype(np.float64), 0.0, 1.0 - _TINY)
+    odds = novelties / (1.0 - novelties) * np.exp(evidence.astype(np.float64))
+    return odds / (1.0 + odds)
