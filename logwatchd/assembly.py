@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from logwatchd.config import Config
+from pathlib import Path
+
+from logwatchd.config import BaselineSettings, Config
 from logwatchd.pipeline import Scoring
-from logwatchd.scoring.baseline import check_fits, load
+from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedders import make_embedder
+from logwatchd.scoring.thresholds import threshold_for
+
+
+def detector_of(baseline: Baseline, settings: BaselineSettings, path: Path) -> Detector:
+    """The detector that judges by this baseline as `[baseline]` says.
+
+    Args:
+        path: of the baseline, for messages.
+
+    Raises:
+        BaselineError: it cannot tell how many alerts a day a threshold would give.
+    """
+    threshold = None if settings.threshold == "auto" else settings.threshold
+    if settings.alerts_per_day is not None:
+        threshold = threshold_for(baseline, settings.alerts_per_day, path, levels=settings.weigh_levels)
+    return Detector(baseline, threshold, levels=settings.weigh_levels)
 
 
 def scoring_of(config: Config) -> Scoring:
@@ -20,9 +38,8 @@ def scoring_of(config: Config) -> Scoring:
     embedder = make_embedder(settings.embedder, config.secrets.openai_api_key)
     baseline = load(settings.baseline.path)
     check_fits(baseline, embedder.name, embedder.dimensions, settings.baseline.path)
-    threshold = settings.baseline.threshold
     return Scoring(
-        detector=Detector(baseline, None if threshold == "auto" else threshold),
+        detector=detector_of(baseline, settings.baseline, settings.baseline.path),
         embedder=embedder,
         batch_size=settings.embedder.batch_size,
         max_wait_ms=settings.embedder.max_wait_ms,

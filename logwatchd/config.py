@@ -190,7 +190,15 @@ class BaselineSettings(_Table):
 
     path: Annotated[AbsolutePath, Field(default_factory=lambda: _default_state_dir() / "baseline")]
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = "auto"
+    alerts_per_day: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    weigh_levels: bool = True
     clusters: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = "auto"
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> BaselineSettings:
+        if self.threshold != "auto" and self.alerts_per_day is not None:
+            raise ValueError("threshold and alerts_per_day exclude each other: keep one of them")
+        return self
 
 
 class AnalysisSettings(_Table):

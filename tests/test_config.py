@@ -121,6 +121,10 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
             SOURCE + "[baseline]\nthreshold = 1.5",
             "FILE: baseline.threshold = 1.5: input should be less than 1, or 'auto'",
         ),
+        (
+            SOURCE + "[baseline]\nthreshold = 0.4\nalerts_per_day = 5",
+            "FILE: baseline: threshold and alerts_per_day exclude each other: keep one of them",
+        ),
         (SOURCE + '[baseline]\npath = "b"', "FILE: baseline.path = 'b': give an absolute path"),
         ('state_dir = "x"\n' + SOURCE, "FILE: state_dir = 'x': give an absolute path"),
         (SOURCE + '[slack]\nenabled = "perhaps"', "FILE: slack.enabled = 'perhaps': "),

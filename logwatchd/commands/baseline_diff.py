@@ -10,6 +10,7 @@ from typing import Any
 
 from logwatchd import config
 from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.assembly import detector_of
 from logwatchd.commands.baseline import source_of
 from logwatchd.commands.scan import embedder_for
 from logwatchd.config import Config
@@ -54,7 +55,7 @@ def run(
         "lost": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)],
     }
     if logs:
-        report["verdicts"] = _verdicts(old, new, expand(logs), found)
+        report["verdicts"] = _verdicts((old_path, old), (new_path, new), expand(logs), found)
     if as_json:
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
@@ -69,14 +70,16 @@ def _baseline(path: Path, baseline: Baseline) -> Report:
     return {"path": str(path), "built_at": manifest.built_at, "lines": manifest.lines, "patterns": manifest.patterns}
 
 
-def _verdicts(old: Baseline, new: Baseline, files: Sequence[Path], found: Config | None) -> Report:
+def _verdicts(
+    old: tuple[Path, Baseline], new: tuple[Path, Baseline], files: Sequence[Path], found: Config | None
+) -> Report:
     """What the lines of these files are to both, in the form of the report."""
     seen = Sightings()
     for file in files:
         _read(seen, file, found.sources if found else ())
-    threshold = found.settings.baseline.threshold if found else "auto"
     before, after = (
-        (Detector(one, None if threshold == "auto" else threshold), _embed(one, found)) for one in (old, new)
+        (detector_of(one, found.settings.baseline, path) if found else Detector(one), _embed(one, found))
+        for path, one in (old, new)
     )
     try:
         turned = verdict_changes(before, after, seen.texts)

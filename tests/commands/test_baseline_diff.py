@@ -98,7 +98,7 @@ def test_the_configuration_says_how_logs_are_read_and_which_threshold_applies(fo
     config.write_text(start)
     verdicts = json.loads(logwatchd(*command).stdout)["verdicts"]
     assert [row["first"]["line"] for row in (*verdicts["to_normal"], *verdicts["to_anomaly"])] == [6, 4]
-    config.write_text(start + "[baseline]\nthreshold = 0.99\n")
+    config.write_text(start + "[baseline]\nthreshold = 0.999\n")
     assert logwatchd(*command).returncode == 0
 
 

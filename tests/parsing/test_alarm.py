@@ -1,0 +1,71 @@
+"""Texts that sound the alarm by themselves, and those that only look like it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd.parsing.alarm import is_alarming
+from logwatchd.parsing.normalise import normalise
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cp: cannot stat '/tmp/fail': No such file or directory",
+        "java.io.IOException: Broken pipe",
+        "sqlite3.OperationalError: database is locked",
+        "connect() failed (111: Connection refused) while connecting to upstream",
+        "Out of memory: Killed process 4211 (java)",
+        "upstream timed out (110: Connection timed out)",
+        "Traceback (most recent call last):",
+        "[Zuul] Job complete, result: FAILURE",
+        '10.0.0.7 - - [21/Jan/2022:05:55:22 +0000] "GET /checkout HTTP/1.1" 503 312',
+        "request done status=500",
+        "worker exited with code 137",
+        "ERROR! the playbook could not be found",
+    ],
+)
+def test_failures_are_heard(line: str) -> None:
+    assert is_alarming(normalise(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "writing output... [ 12%] contributor/command-errors",
+        "localhost : ok=1 changed=0 unreachable=0 failed=0",
+        "scan complete, errors: 0, warnings: 3",
+        "finished without error",
+        "3 torus receiver x+ input pipe error(s) detected and corrected",
+        "loaded /usr/lib/python3/dist-packages/requests/exceptions.py",
+        '10.0.0.7 - - [21/Jan/2022:05:55:22 +0000] "GET /checkout HTTP/1.1" 200 5031',
+        "worker exited with code 0",
+        "status=200 in 512ms",
+        "timeout=30 retries=3",
+        "user died_hard logged in",
+    ],
+)
+def test_what_only_looks_like_a_failure_is_not(line: str) -> None:
+    assert not is_alarming(normalise(line))
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_an_answer(text: str) -> None:
+    assert is_alarming(text) in {True, False}
+
+
+@pytest.mark.parametrize("piece", ["no ", "error=", "time ", "a", "aError", "status: ", "exit code ", '" 5', "[=: "])
+def test_the_cost_grows_with_the_length_alone(piece: str) -> None:
+    """Ten times the text takes no more than thirty times as long, whatever it repeats."""
+
+    def took_s(text: str) -> float:
+        began = time.process_time()
+        is_alarming(text)
+        return time.process_time() - began
+
+    short, long = piece * (20_000 // len(piece)), piece * (200_000 // len(piece))
+    assert min(took_s(long) for _ in range(3)) < 30 * max(min(took_s(short) for _ in range(3)), 1e-3)

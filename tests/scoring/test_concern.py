@@ -1,0 +1,69 @@
+"""Levels and words of failure weigh on novelty: monotone, bounded, and only where they are wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd.records import Level
+from logwatchd.scoring.concern import concern_of, evidence_of, score_of, scores_of
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.local import LocalEmbedder
+from tests.scoring.making import learn
+
+SHARES = st.floats(0, 1)
+CONCERNS = st.floats(-1.5, 2)
+
+
+@given(SHARES, SHARES, CONCERNS, CONCERNS, CONCERNS)
+def test_the_score_grows_with_novelty_and_with_concern(
+    novelty: float, other: float, concern: float, worse: float, known: float
+) -> None:
+    low, high = sorted((novelty, other))
+    calm, alarmed = sorted((concern, worse))
+    assert score_of(low, evidence_of(calm, known)) <= score_of(high, evidence_of(calm, known)) + 1e-12
+    assert score_of(low, evidence_of(calm, known)) <= score_of(low, evidence_of(alarmed, known)) + 1e-12
+
+
+@given(SHARES, CONCERNS, CONCERNS)
+def test_a_score_is_a_share_and_what_is_known_stays_known(novelty: float, concern: float, known: float) -> None:
+    evidence = evidence_of(concern, known)
+    assert 0.0 <= score_of(novelty, evidence) <= 1.0
+    assert score_of(0.0, evidence) == 0.0
+    assert score_of(novelty, 0.0) == pytest.approx(novelty)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.floats(-2, 3, width=32)), min_size=1, max_size=50))
+def test_many_scores_at_once_are_the_same(pairs: list[tuple[float, float]]) -> None:
+    novelties, evidence = (np.array(column, np.float32) for column in zip(*pairs, strict=True))
+    assert scores_of(novelties, evidence) == pytest.approx([score_of(*pair) for pair in pairs], abs=1e-5)
+
+
+def test_levels_are_ordered() -> None:
+    concerns = [concern_of(level, "x") for level in sorted(set(Level) - {Level.UNKNOWN})]
+    assert concerns == sorted(concerns)
+    assert concern_of(Level.INFO, "x") < concern_of(Level.UNKNOWN, "x") < concern_of(Level.ERROR, "x")
+    assert concern_of(Level.INFO, "x") < concern_of(Level.INFO, "disk failed")
+    assert concern_of(Level.ERROR, "disk failed") == concern_of(Level.ERROR, "x")
+
+
+def test_an_error_counts_more_where_only_info_was_written() -> None:
+    embedder = LocalEmbedder()
+    text = "disk three has new bad sectors"
+    vector = embedder.embed([text])
+
+    def score(lines: list[str], level: Level, *, levels: bool = True) -> float:
+        return Detector(learn(lines), 0.5, levels=levels).judge([text], [level], vector)[0].score
+
+    calm, noisy = ["INFO disk three has new sectors"] * 9, ["ERROR disk three has new sectors"] * 9
+    assert score(calm, Level.ERROR) > score(noisy, Level.ERROR) > score(noisy, Level.UNKNOWN) > score(noisy, Level.INFO)
+    plain = {score(lines, level, levels=False) for lines in (calm,) for level in Level}
+    assert len(plain) == 1
+
+
+def test_without_levels_the_score_is_the_novelty() -> None:
+    embedder = LocalEmbedder()
+    verdict = Detector(learn(), levels=False).judge(["ERROR x is lost"], [Level.ERROR], embedder.embed(["ERROR x"]))[0]
+    assert verdict.score == pytest.approx(verdict.novelty)
