@@ -6,7 +6,7 @@ from logwatchd.parsing.fold import key_of, show_kept
 from logwatchd.parsing.rules import RULES, ruleset_version
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
-NORMALISER_VERSION = f"1-{ruleset_version()}"
+NORMALISER_VERSION = f"2-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import normalise
 from logwatchd.records import Level, Verdict
-from logwatchd.scoring import lexicon
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Lexicon
@@ -98,18 +97,6 @@ def test_an_identical_pattern_with_another_status_is_another_text() -> None:
     judge = Judge(Detector(BASELINE))
     ids = judge.ids_of(block_of(["x status=200", "x status=500", "x status=200"])).tolist()
     assert ids[0] == ids[2] != ids[1]
-
-
-def test_the_cache_is_bounded_in_count_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lexicon, "MAX_KEYS", 10)
-    many = Lexicon()
-    many.ids_of(block_of([f"word{chr(97 + i)}" for i in range(20)]))
-    assert many.full()
-    monkeypatch.setattr(lexicon, "MAX_KEYS", 1000)
-    monkeypatch.setattr(lexicon, "MAX_KEY_BYTES", 1000)
-    large = Lexicon()
-    large.ids_of(b"x" * 2000 + b"\n")
-    assert large.full()
 
 
 def test_a_very_long_line_has_a_bounded_pattern() -> None:

@@ -1,0 +1,130 @@
+"""The caches in front of the masks: that they never change an answer, and that they stay small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logwatchd.parsing.fold import key_of, show_kept
+from logwatchd.parsing.level import level_of
+from logwatchd.parsing.normalise import decode, pattern_of_key
+from logwatchd.records import Level
+from logwatchd.scoring import lexicon
+from logwatchd.scoring.lexicon import Lexicon
+from tests.conftest import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+LOGS = sorted(DATA.glob("*/*.log"))
+
+NUMBERS = st.integers(0, 10**20).map(str)
+WORDS = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "GET",
+                '"GET /a/b HTTP/1.1"',
+                "status:",
+                "status=404",
+                "exit code 1",
+                "signal 9,",
+                "[req-",
+                "ERROR",
+                "ms",
+            ),
+            *(
+                "2024-01-02",
+                "12:30:44,123",
+                "Jun  9",
+                "10.0.0.1:80",
+                "0xdeadbeef",
+                '{"level":50,"pid":7}',
+                "",
+                "-",
+                "\t",
+            ),
+        ]
+    ),
+    NUMBERS,
+    st.uuids().map(str),
+    st.binary(min_size=4, max_size=20).map(bytes.hex),
+    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=12),
+)
+LINES = st.lists(WORDS, max_size=10).map(lambda words: " ".join(words).encode()) | st.binary(max_size=80).filter(
+    lambda raw: b"\n" not in raw
+)
+
+
+def slowly(line: bytes) -> tuple[str, Level]:
+    """The definition, without any cache."""
+    key = key_of(line)
+    return pattern_of_key(key), level_of(decode(show_kept(key)))
+
+
+def quickly(known: Lexicon, lines: list[bytes]) -> list[tuple[str, Level]]:
+    ids = known.ids_of(b"".join(line + b"\n" for line in lines))
+    return [(known.patterns[i], known.levels[i]) for i in ids.tolist()]
+
+
+@settings(max_examples=300)
+@given(st.lists(LINES, max_size=10))
+def test_the_caches_give_the_answer_of_the_definition(lines: list[bytes]) -> None:
+    known = Lexicon()
+    for _ in range(2):  # the second time from the cache
+        assert quickly(known, lines) == [slowly(line) for line in lines]
+
+
+@settings(max_examples=100)
+@given(st.lists(LINES, max_size=30))
+def test_so_do_full_caches(lines: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexicon, "MAX_SHAPE_BYTES", 500)
+        patch.setattr(lexicon, "MAX_WORD_BYTES", 500)
+        known = Lexicon()
+        for _ in range(2):
+            for line in lines:
+                assert quickly(known, [line]) == [slowly(line)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LOGS, reason=f"needs the logs in {DATA}")
+@pytest.mark.parametrize("path", LOGS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_line_of_real_logs_has_the_answer_of_the_definition(path: Path) -> None:
+    known = Lexicon()
+    lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
+    answers: dict[bytes, tuple[str, Level]] = {}
+    for start in range(0, len(lines), 5000):
+        some = lines[start : start + 5000]
+        for line, answer in zip(some, quickly(known, some), strict=True):
+            key = key_of(line)
+            if key not in answers:
+                answers[key] = slowly(line)
+            assert answer == answers[key], line
+
+
+def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MAX_SHAPE_BYTES", 10_000)
+    monkeypatch.setattr(lexicon, "MAX_WORD_BYTES", 10_000)
+    known = Lexicon()
+    for number in range(2000):
+        known.ids_of(b"x" * (number % 97) + b" y" * (number % 101) + b"\n")
+    assert sum(map(len, known._by_shape)) <= 10_000
+    assert sum(map(len, known._words)) <= 10_000
+
+
+def test_a_stream_of_new_texts_ends_a_lexicon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MAX_BYTES", 10_000)
+    known = Lexicon()
+    assert not known.full()
+    known.ids_of(b"".join(b"word%c %c\n" % (97 + i % 26, 97 + i // 26) for i in range(200)))
+    assert known.full()
+
+
+def test_numbers_that_only_vary_do_not_fill_it() -> None:
+    known = Lexicon()
+    for length in range(1, 400):
+        known.ids_of(b"".join(b"pid %s of %s status: %d\n" % (b"7" * length, b"1" * i, 1000 + i) for i in range(1, 20)))
+    assert len(known.patterns) == 1
+    assert not known.full()
