@@ -32,7 +32,7 @@ class Manifest:
 
     threshold: that applies unless the configuration says otherwise. threshold_mode: "auto" (calibrated), "fixed"
     (given) or "tuned". coverage: see `calibration.HeldOut`. sources: the files it was learned from. built_at: ISO
-    8601, UTC.
+    8601, UTC. read_bytes, of_bytes: how much of the (unpacked) files was read.
     """
 
     format: int
@@ -50,6 +50,8 @@ class Manifest:
     built_at: str
     sources: tuple[str, ...]
     logwatchd: str
+    read_bytes: int = 0
+    of_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,12 +14,15 @@ from logwatchd.errors import BaselineError
 from logwatchd.parsing.normalise import NORMALISER_VERSION, decode
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
+from logwatchd.scoring.alarms import Alarms, AlarmWatch, Place
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
 from logwatchd.scoring.calibration import HELD_OUT, HeldOut, calibrate
 from logwatchd.scoring.clustering import Clusters, cluster
 from logwatchd.scoring.concern import concern_of, evidence_of
+from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.scoring.places import Places
 from logwatchd.vectors import Vectors
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
@@ -32,10 +35,12 @@ _DAY_S = 86_400.0
 class _Log:
     """One log's lines so far, and the number of the line that had a pattern first.
 
-    stamps: numbers of lines and when they were written, in seconds since 1970.
+    stamps: numbers of lines and when they were written, in seconds since 1970. share: how much of the log these lines
+    are, 0 to 1.
     """
 
     lines: int = 0
+    share: float = 1.0
     first_seen: dict[str, int] = field(default_factory=dict)
     stamps: list[tuple[int, float]] = field(default_factory=list)
 
@@ -46,12 +51,12 @@ class _Log:
 
     @property
     def held_out_days(self) -> float:
-        """How long it took to write them; NaN where nothing says so."""
+        """How long it takes to write so many lines; NaN where nothing says so."""
         if len(self.stamps) < 2:
             return float("nan")
         numbers, seconds = zip(*self.stamps, strict=True)
         took_s = seconds[-1] - float(np.interp(self.lines - self.held_out, numbers, seconds))
-        return took_s / _DAY_S if took_s > 0 else float("nan")
+        return took_s * self.share / _DAY_S if took_s > 0 else float("nan")
 
 
 class BaselineBuilder:
@@ -65,22 +70,59 @@ class BaselineBuilder:
         self._logs: dict[str, _Log] = {}
         self._counts: dict[str, int] = {}
         self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
+        self._alarms = AlarmWatch()
         self.lines = 0
 
     @property
     def patterns(self) -> int:
         return len(self._counts)
 
-    def add(self, data: bytes, skip_levels: frozenset[Level] = frozenset({Level.DEBUG}), log: str = "") -> None:
-        """Learn a run of whole lines, each ended by a newline.
+    @property
+    def alarms(self) -> Mapping[str, Alarms]:
+        """Of each log where its lines of alarm stand."""
+        return self._alarms.logs
+
+    def growth(self) -> list[Growth]:
+        """Of each log how its patterns came about."""
+        return [growth_of(name, log.lines, log.first_seen.values()) for name, log in self._logs.items()]
+
+    def unseen(self) -> float:
+        """The share of further lines whose text is likely to be new: that of the lines whose text came once."""
+        return sum(count == 1 for count in self._counts.values()) / max(1, self.lines)
+
+    def sampled(self, log: str, share: float) -> None:
+        """Say that the lines of a log are only this share of it, from 0 to 1."""
+        self._logs[log].share = share
+
+    def forget(self, patterns: Iterable[str]) -> None:
+        """Unlearn patterns; the lines that had them stay counted as read."""
+        for pattern in patterns:
+            self._counts.pop(pattern, None)
+            self._levels.pop(pattern, None)
+            for log in self._logs.values():
+                log.first_seen.pop(pattern, None)
+
+    def add(
+        self,
+        data: bytes,
+        skip_levels: frozenset[Level] = frozenset({Level.DEBUG}),
+        log: str = "",
+        inner: tuple[int, ...] = (),
+        begins: Place | None = None,
+    ) -> None:
+        """Learn a run of whole events, each ended by a newline.
 
         Args:
-            skip_levels: lines of these are only counted. log: whose next lines these are; each log's are in order.
+            skip_levels: events of these are only counted. log: whose next events these are; each log's are in order.
+            inner: where newlines stand inside of an event, see `Block`. begins: where in its file the run does.
         """
         source = self._logs.setdefault(log, _Log())
         if self._lexicon.full():
             self._lexicon = Lexicon()
+        places = Places(data, inner)
+        data = places.flat
         ids = self._lexicon.ids_of(data)
+        self._alarms.add(log, ids, self._lexicon, places, begins or Place(0, log, None, 0), skip_levels)
         unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
         for pattern_id, index, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
             pattern = self._lexicon.patterns[pattern_id]
@@ -102,12 +144,15 @@ class BaselineBuilder:
         threshold: float | None,
         sources: Iterable[str],
         built_at: datetime,
+        read_bytes: int = 0,
+        of_bytes: int = 0,
     ) -> Baseline:
         """Embed, cluster and calibrate.
 
         Args:
             embed: vectors of all patterns at once, float32 (N, D), in whatever batches it likes.
             clusters: how many centroids; None to follow the data. threshold: None to calibrate.
+            read_bytes, of_bytes: how much of the files was read.
 
         Raises:
             BaselineError: there was nothing to learn from.
@@ -146,6 +191,8 @@ class BaselineBuilder:
                 built_at=built_at.isoformat(timespec="seconds"),
                 sources=tuple(sources),
                 logwatchd=__version__,
+                read_bytes=read_bytes,
+                of_bytes=of_bytes,
             ),
             centroids=groups.centroids,
             radii=groups.radii,

@@ -1,0 +1,139 @@
+"""Where in each log lines of alarm stand: errors and worse, and what names a failure.
+
+A log is cut into at most SEGMENTS parts of equally many lines; how long one is follows the log as it is read. Kept are
+counts a text and segment, so that memory does not grow with lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logwatchd.parsing.alarm import is_alarming
+from logwatchd.records import Level
+from logwatchd.scoring.lexicon import Ids, Lexicon
+from logwatchd.scoring.places import Places
+
+SEGMENTS = 64
+_FIRST_WIDTH = 16  # lines a segment, to begin with
+_MAX_TEXTS = 20_000  # a log: where there are more, no few of them stand out
+_EXAMPLE_BYTES = 500
+
+
+class Place(NamedTuple):
+    """An event. number: in its log, from 0. line: in its file, from 1, or None where unknown. at: its first byte."""
+
+    number: int
+    path: str
+    line: int | None
+    at: int
+
+
+@dataclass(slots=True)
+class Spot:
+    """A text's lines within a segment: how many, the first and the last."""
+
+    lines: int
+    first: Place
+    last: Place
+
+
+@dataclass(slots=True)
+class Alarms:
+    """The lines of alarm of one log.
+
+    width: lines a segment. spots: text -> segment -> spot. examples: text -> one of its lines.
+    """
+
+    lines: int = 0
+    width: int = _FIRST_WIDTH
+    spots: dict[str, dict[int, Spot]] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def segments(self) -> int:
+        return -(-self.lines // self.width)
+
+    def widen(self, lines: int) -> None:
+        """Make room for so many lines."""
+        while lines > self.width * SEGMENTS:
+            self.width *= 2
+            for text, spots in self.spots.items():
+                merged: dict[int, Spot] = {}
+                for segment, spot in sorted(spots.items()):
+                    _put(merged, segment // 2, spot)
+                self.spots[text] = merged
+
+
+class AlarmWatch:
+    """Notes the lines of alarm in runs of lines. Owned by one thread."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, Alarms] = {}
+        self._lexicon: Lexicon | None = None
+        self._alarming = np.zeros(0, dtype=np.bool_)
+
+    def add(
+        self, log: str, ids: Ids, lexicon: Lexicon, places: Places, begins: Place, skip_levels: frozenset[Level]
+    ) -> None:
+        """Take the next lines of a log.
+
+        Args:
+            ids: the lines' patterns in the lexicon. places: theirs in the run. begins: where the run does; its number
+                does not matter. skip_levels: lines of these are left out.
+        """
+        alarms = self.logs.setdefault(log, Alarms())
+        before = alarms.lines
+        alarms.lines += len(ids)
+        alarms.widen(alarms.lines)
+        hits = np.flatnonzero(self._flags(lexicon)[ids])
+        if not len(hits):
+            return
+        segments = (before + hits) // alarms.width
+        keys = ids[hits] * (SEGMENTS + 1) + segments
+        order = np.argsort(keys, kind="stable")
+        firsts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+        for begin, end in zip(firsts.tolist(), [*firsts[1:].tolist(), len(order)], strict=True):
+            group = hits[order[begin:end]]
+            pattern_id = int(ids[group[0]])
+            text = lexicon.patterns[pattern_id]
+            if lexicon.levels[pattern_id] in skip_levels:
+                continue
+            if text not in alarms.spots:
+                if len(alarms.spots) >= _MAX_TEXTS:
+                    continue
+                alarms.spots[text] = {}
+                alarms.examples[text] = places.text(int(group[0]), _EXAMPLE_BYTES)
+            first, last = (_place(begins, before, places, int(index)) for index in (group[0], group[-1]))
+            _put(alarms.spots[text], int(segments[order[begin]]), Spot(len(group), first, last))
+
+    def _flags(self, lexicon: Lexicon) -> NDArray[np.bool_]:
+        """For each pattern of the lexicon whether it is one of alarm."""
+        if lexicon is not self._lexicon:
+            self._lexicon, self._alarming = lexicon, np.zeros(0, dtype=np.bool_)
+        known = len(self._alarming)
+        if known < len(lexicon.patterns):
+            new = [
+                level >= Level.ERROR or is_alarming(text)
+                for text, level in zip(lexicon.patterns[known:], lexicon.levels[known:], strict=True)
+            ]
+            self._alarming = np.concatenate([self._alarming, np.array(new, dtype=np.bool_)])
+        return self._alarming
+
+
+def _place(begins: Place, before: int, places: Places, index: int) -> Place:
+    line = None if begins.line is None else begins.line + places.line(index)
+    return Place(before + index, begins.path, line, begins.at + places.byte(index))
+
+
+def _put(spots: dict[int, Spot], segment: int, spot: Spot) -> None:
+    """Add a spot behind those that are there."""
+    known = spots.get(segment)
+    if known is None:
+        spots[segment] = spot
+    else:
+        known.lines += spot.lines
+        known.last = spot.last
