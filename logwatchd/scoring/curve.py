@@ -80,7 +80,8 @@ def curve_of(scores: Sequence[float], normal: Sequence[int], anomalies: Sequence
         scores: one a text, 0 to 1; a line is flagged when its score is over the threshold.
         normal, anomalies: how many lines of each label have the text.
     """
-    levels, at = np.unique(np.round(np.asarray(scores, dtype=np.float64), _SCORE_DIGITS), return_inverse=True)
+    rounded: NDArray[np.float64] = np.array([round(score, _SCORE_DIGITS) for score in scores])
+    levels, at = np.unique(rounded, return_inverse=True)
     normal_at = np.bincount(at, weights=normal, minlength=len(levels)).astype(np.int64)
     anomalies_at = np.bincount(at, weights=anomalies, minlength=len(levels)).astype(np.int64)
     return Curve(

@@ -1,6 +1,8 @@
 """Which words made a text far from all that is known, the most telling first.
 
-A word's share is measured by leaving it out: how much nearer does the text come to its nearest centroid without it?
+A word's share is measured by leaving it out. How far the text then moves says how much of it the word is; of that
+counts what does not point to the nearest centroid, for a word may be new and yet resemble a known one. Whether the
+text comes nearer without the word says less: far from everything, that is left to chance resemblances.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ MAX_WORDS = 8
 MAX_WORD_CHARS = 60
 MAX_TRIED = 64
 MAX_TRIED_CHARS = 1 << 16  # of all texts that are embedded for one difference: some milliseconds
-_TELLING = 0.25  # of the most telling word's share; what lies below it keeps the others company
+_TELLING = 0.1  # of the most telling word's share; what lies below it keeps the others company
+_TINY = 1e-9
 
 _PLACEHOLDER = r"<[A-Z_]+>"
 _WORD = re.compile(rf"(?:\w|{_PLACEHOLDER})+(?:[.'\-](?:\w|{_PLACEHOLDER})+)*")
@@ -41,11 +44,13 @@ Embed = Callable[[Sequence[str]], Vectors]
 class Word:
     """A word of a pattern that its nearest known-good examples lack.
 
-    nearer: by how much the cosine distance to the nearest centroid falls when the word is left out; below 0 where the
-    word is like one that is known.
+    share: 0 to 1, of the text's squared length what the word alone brings and the nearest centroid does not explain.
+    nearer: by how much the cosine distance to that centroid falls without the word; below 0 where the word resembles a
+    known one.
     """
 
     text: str
+    share: float
     nearer: float
 
 
@@ -104,17 +109,21 @@ def weigh(pattern: str, words: Sequence[str], towards: Vectors, embed: Embed) ->
     if not tried:
         return ()
     texts = [_without(pattern, word) for word in tried]
-    near = embed([pattern, *(text or pattern for text in texts)]) @ towards
-    nearer = near[1:] - near[0]
-    return tuple(Word(tried[i], float(nearer[i])) for i in np.argsort(-nearer, kind="stable").tolist())
+    vectors = embed([pattern, *(text for text in texts if text)])
+    whole, rest = vectors[0], np.zeros((len(tried), len(towards)), dtype=np.float32)
+    rest[[bool(text) for text in texts]] = vectors[1:]
+    along, near = rest @ whole, rest @ towards
+    own = np.sqrt(np.maximum(_TINY, 1.0 - along**2))  # of the whole's length what the word alone brings
+    explained = np.clip((whole @ towards - along * near) / own, 0.0, 1.0)
+    shares, nearer = own**2 * (1.0 - explained), near - whole @ towards
+    order = np.argsort(-shares, kind="stable").tolist()
+    return tuple(Word(tried[i], float(shares[i]), float(nearer[i]) if texts[i] else 0.0) for i in order)
 
 
 def telling(words: Sequence[Word]) -> tuple[str, ...]:
-    """Of weighed words those that matter, at most MAX_WORDS; last those that only resemble known ones."""
-    least = max((word.nearer for word in words), default=0.0) * _TELLING
-    least_like = max((-word.nearer for word in words), default=0.0) * _TELLING
-    chosen = [word for word in words if (word.nearer >= least if word.nearer > 0 else -word.nearer >= least_like)]
-    return tuple(_clipped(word.text) for word in chosen[:MAX_WORDS])
+    """Of weighed words those that matter, at most MAX_WORDS."""
+    least = words[0].share * _TELLING if words else 0.0
+    return tuple(_clipped(word.text) for word in words[:MAX_WORDS] if word.share >= least)
 
 
 def _without(pattern: str, word: str) -> str:
@@ -130,4 +139,4 @@ def _message(event: str) -> list[str]:
     """The lines of an event that say something themselves: no stack frames, and not what every trace says."""
     lines = event.splitlines()
     frames = next((index for index, line in enumerate(lines) if _GO_FRAMES.match(line)), len(lines))
-    return [line for line in lines[:frames] if not _TRACE_LINE.match(line)]
+    return [line.removeprefix("Caused by: ") for line in lines[:frames] if not _TRACE_LINE.match(line)]
