@@ -10,7 +10,9 @@ from pathlib import Path
 
 from logwatchd import __version__
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
+from logwatchd.ingest.sampling import SAMPLE_BYTES
 
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _CONFIG = "/etc/logwatchd.toml"
 _EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 a stage died, 78 configuration or baseline"
 
@@ -38,6 +40,11 @@ def _one_thread_for_numpy() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def _no_plugins_for_pydantic() -> None:
+    """They would be looked for in every installed package, at each start; nothing here has any use for them."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 def _complain(text: str) -> None:
     # Under systemd a line on stderr is 'info' unless it begins with a priority (sd-daemon(3)): this one is an error.
     from logwatchd.journald import is_journal
@@ -47,6 +54,7 @@ def _complain(text: str) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    _no_plugins_for_pydantic()
     match args.verb:
         case "run":
             _one_thread_for_numpy()
@@ -67,6 +75,15 @@ def _run(args: argparse.Namespace) -> int:
             from logwatchd.commands import scan
 
             return scan.run(args.baseline, args.file, jsonl=args.format == "jsonl", every=args.all)
+        case "explain":
+            from logwatchd.commands import explain
+
+            return explain.run(args.baseline, args.config, args.line, as_json=args.json)
+        case "tune":
+            from logwatchd.commands import tune
+
+            wanted = tune.Wanted(plot=args.plot, write=args.write, as_json=args.json)
+            return tune.run(args.baseline, args.config, args.labelled, args.normal, args.anomaly, wanted)
         case "watch":
             _one_thread_for_numpy()
             from logwatchd.commands import watch
@@ -83,7 +100,14 @@ def _baseline(args: argparse.Namespace) -> int:
         case "build":
             from logwatchd.commands import baseline
 
-            return baseline.build(args.output, args.config, args.files)
+            return baseline.build(
+                args.output,
+                args.config,
+                args.files,
+                sample_bytes=args.sample,
+                drop_suspicious=args.drop_suspicious,
+                as_json=args.json,
+            )
         case "diff":
             from logwatchd.commands import baseline_diff
 
@@ -115,6 +139,15 @@ def _parser() -> argparse.ArgumentParser:
     build = actions.add_parser("build", help="learn from known-good logs", epilog=_EPILOG)
     build.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
     build.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and sources from it")
+    build.add_argument(
+        "--sample",
+        type=_size,
+        default=SAMPLE_BYTES,
+        metavar="SIZE|all",
+        help="read so much of huge files, in stretches spread over them (default: 4G)",
+    )
+    build.add_argument("--drop-suspicious", action="store_true", help="leave out bursts of errors")
+    build.add_argument("--json", action="store_true", help="a report on stdout")
     build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or compressed, or -")
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
     show.add_argument("baseline", type=Path, metavar="B")
@@ -135,6 +168,19 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
     scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
 
+    _explain_options(verbs.add_parser("explain", help="why a line is normal or not, word by word", epilog=_EPILOG))
+    _tune_options(
+        verbs.add_parser(
+            "tune",
+            help="what each threshold finds and costs on lines that you have labelled",
+            description="Score labelled lines and print precision, recall and F1 by threshold, the best one, and what "
+            "it would flag and miss. The form of LABELED shows in its content: a JSON list of "
+            '{"log": "...", "label": "normal" or "anomaly"}, one such object a line, or CSV with the header log,label. '
+            "Levels that are never judged, DEBUG by default, count as not flagged, as in the daemon.",
+            epilog=_EPILOG,
+        )
+    )
+
     watch = verbs.add_parser(
         "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
     )
@@ -144,6 +190,34 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(tail)
     tail.add_argument("--output", type=Path, required=True, metavar="OUT")
     return parser
+
+
+def _size(text: str) -> int | None:
+    """Bytes, such as 500M or 4G; None for 'all'."""
+    if text == "all":
+        return None
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
+    if not number.isdecimal() or unit not in _UNITS or not int(number):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size: write 500M, 4G or all")
+    return int(number) * _UNITS[unit]
+
+
+def _explain_options(explain: argparse.ArgumentParser) -> None:
+    explain.add_argument("--baseline", type=Path, required=True, metavar="B")
+    explain.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
+    explain.add_argument("--json", action="store_true", help="one JSON object a line")
+    explain.add_argument("line", nargs="?", default="-", metavar="LINE|-", help="default: each line of standard input")
+
+
+def _tune_options(tune: argparse.ArgumentParser) -> None:
+    tune.add_argument("--baseline", type=Path, required=True, metavar="B")
+    tune.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
+    tune.add_argument("--normal", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all of it normal")
+    tune.add_argument("--anomaly", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all anomalies")
+    tune.add_argument("--plot", type=Path, metavar="FILE.png|svg", help="draw curve and scores (needs logwatchd[plot])")
+    tune.add_argument("--write", action="store_true", help="put the best threshold into the baseline")
+    tune.add_argument("--json", action="store_true", help="one JSON object, with every threshold's figures")
+    tune.add_argument("labelled", nargs="*", metavar="LABELED", help="labelled lines, or - for standard input")
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,11 @@ import traceback
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum, StrEnum
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from logwatchd import clock
 from logwatchd.journal_output import Entry, JournaldSink, Plain, Sink, StreamSink, as_json, as_text
 from logwatchd.journald import JournalSocket, is_journal
-
-if TYPE_CHECKING:
-    import structlog
 
 Output = Literal["auto", "journal", "terminal", "json"]
 
@@ -97,28 +94,32 @@ class Logger:
         self._part = part
 
     def debug(self, event: str, **details: Any) -> None:
-        self._bound().debug(event, **details)
+        self._say("debug", event, details)
 
     def info(self, event: str, **details: Any) -> None:
-        self._bound().info(event, **details)
+        self._say("info", event, details)
 
     def warning(self, event: str, **details: Any) -> None:
-        self._bound().warning(event, **details)
+        self._say("warning", event, details)
 
     def error(self, event: str, **details: Any) -> None:
-        self._bound().error(event, **details)
+        self._say("error", event, details)
 
     def critical(self, event: str, **details: Any) -> None:
-        self._bound().critical(event, **details)
+        self._say("critical", event, details)
 
     def exception(self, event: str, **details: Any) -> None:
-        self._bound().exception(event, **details)
+        self._say("exception", event, {"exc_info": True, **details})
 
-    def _bound(self) -> structlog.stdlib.BoundLogger:
-        prepare()
-        import structlog
+    def _say(self, method: str, event: str, details: dict[str, Any]) -> None:
+        if prepare():
+            import structlog
 
-        return structlog.stdlib.get_logger(part=self._part)
+            getattr(structlog.stdlib.get_logger(part=self._part), method)(event, **details)
+        elif method != "debug":  # without structlog: that no handle is left to import with may be what is to be said
+            told = _wanted or _Wanted(_Entries(()), _sink("auto"), logging.INFO)
+            level = "error" if method == "exception" else method
+            _Mouth(told.sink).debug(told.entries.entry(level, {"event": event, "part": self._part, **details}))
 
 
 def logger(part: str) -> Logger:
@@ -153,26 +154,28 @@ def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Sec
     _listen_to_libraries(entries, sink)
 
 
-def prepare() -> None:
-    """Import structlog and tell it what `configure` was told, unless that is done.
+def prepare() -> bool:
+    """Import structlog, unless that is done, and tell it what `configure` was told; False if that fails now.
 
-    That takes as long as all that a short command does, so it is left until something is said. A program that may have
-    to say something when there is no handle left to import with calls it while it has nothing else to do.
+    It takes as long as all that a short command does, so it is left until something is said. A program that may have
+    something to say when there is no handle left to import with calls it while it has nothing else to do.
     """
     global _wanted
+    try:
+        import structlog
+    except (ImportError, OSError):
+        return False
     wanted = _wanted
-    if wanted is None:
-        return
-    import structlog
-
-    structlog.configure(
-        processors=[wanted.entries],
-        wrapper_class=structlog.make_filtering_bound_logger(wanted.level),
-        logger_factory=lambda *_: _Mouth(wanted.sink),
-        cache_logger_on_first_use=False,
-    )
-    if _wanted is wanted:
-        _wanted = None
+    if wanted is not None:
+        structlog.configure(
+            processors=[wanted.entries],
+            wrapper_class=structlog.make_filtering_bound_logger(wanted.level),
+            logger_factory=lambda *_: _Mouth(wanted.sink),
+            cache_logger_on_first_use=False,
+        )
+        if _wanted is wanted:
+            _wanted = None
+    return True
 
 
 def _sink(output: Output) -> Sink:

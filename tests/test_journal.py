@@ -300,6 +300,17 @@ class TestConfigured:
         )
         journal.logger("main").error("said into the void")
 
+    def test_without_structlog_it_is_said_all_the_same(self) -> None:
+        code = (
+            "import sys; sys.modules['structlog'] = None\n"  # as when no handle is left to import it with
+            "from logwatchd import journal; journal.configure('json'); log = journal.logger('tail')\n"
+            "log.debug('no'); log.error('too many open files', path='/x', message='that is it')"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        said = json.loads(done.stdout)
+        assert (said["level"], said["part"], said["path"]) == ("error", "tail", "/x")
+        assert said["message"] == "too many open files: that is it"
+
     def test_json_without_stdout_raises_nothing(self) -> None:
         code = "from logwatchd import journal; journal.configure('json'); journal.logger('x').info('y'); print('z')"
         done = subprocess.run(

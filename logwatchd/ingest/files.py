@@ -66,7 +66,7 @@ class FileSource:
         self._active_until = 0.0
         self._after = ""  # the lineage that was read last: the next turn begins behind it
         self._status = IngestStatus()
-        self._lines = self._bytes = 0
+        self._bytes = 0
         self._surveyed = self._drained = False
 
     @property
@@ -109,7 +109,6 @@ class FileSource:
     def status(self) -> IngestStatus:
         return replace(
             self._status,
-            lines=self._lines,
             bytes=self._bytes,
             inotify_overflows=self._wakeup.overflows,
             dead_emitters=self._wakeup.deaths,
@@ -217,7 +216,6 @@ class FileSource:
             _log.warning(
                 Event.LINE_CUT, path=file.reader.path, message=f"{file.reader.path}: a line of over 1 MiB is cut"
             )
-        self._lines += chunk.data.count(b"\n")
         self._bytes += len(chunk.data)
         self._ledger.emit(position)
         self._queue.put(

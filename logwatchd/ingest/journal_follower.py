@@ -56,7 +56,7 @@ class Follower:
         oneself: Oneself,
     ) -> None:
         self.spec = spec
-        self.lines = self.bytes = self.own_lines = self.garbled = 0
+        self.bytes = self.own_lines = self.garbled = 0
         self._part = part
         self._queue = queue
         self._cursors = cursors
@@ -206,7 +206,6 @@ class Follower:
             elif not self._in_flight:
                 self._cursors.record(self._part, self._place)
         if data:
-            self.lines += data.count(b"\n")
             self.bytes += len(data)
             self._queue.put(Block(self.spec, PATH, self.file, start, data, start + len(data), inner))
 

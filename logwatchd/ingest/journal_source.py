@@ -86,7 +86,6 @@ class JournalSource:
         followers = list(self._followers.values())
         return IngestStatus(
             streams=len(followers),
-            lines=sum(follower.lines for follower in followers),
             bytes=sum(follower.bytes for follower in followers),
             own_lines=sum(follower.own_lines for follower in followers),
         )

@@ -16,7 +16,6 @@ class IngestStatus:
     files: int = 0
     streams: int = 0
     open_handles: int = 0
-    lines: int = 0
     bytes: int = 0
     unread_bytes: int = 0
     rotations: int = 0

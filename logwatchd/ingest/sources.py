@@ -9,10 +9,12 @@ from pathlib import Path
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.files import FileSource
-from logwatchd.ingest.journal_source import JournalSource
+from logwatchd.ingest.memory import keep_freed
 from logwatchd.ingest.source import IngestStatus, Source
 from logwatchd.ingest.streams import STDIN, StreamSource
 from logwatchd.records import Block, SourceSpec
+
+_WITHOUT_JOURNALS = 2
 
 
 class Sources:
@@ -24,10 +26,16 @@ class Sources:
         Raises:
             StateError: the folder cannot be used.
         """
+        keep_freed()
         self._specs = tuple(specs)
         self._streams = StreamSource(specs, queue)
-        files = FileSource(_with_files(specs), queue, Checkpoints(state_dir))
-        self._members: tuple[Source, ...] = (files, self._streams, JournalSource(specs, queue, state_dir))
+        self._queue = queue
+        self._state_dir = state_dir
+        self._members: tuple[Source, ...] = (
+            FileSource(_with_files(specs), queue, Checkpoints(state_dir)),
+            self._streams,
+            *self._journals(),
+        )
         self._first = 0
 
     @property
@@ -49,6 +57,14 @@ class Sources:
         turns = (*self._members[self._first :], *self._members[: self._first])
         return min([member.run_once(now) for member in turns])
 
+    def _journals(self) -> tuple[Source, ...]:
+        """The source of journals, if one is configured: few need it, and it takes time to import."""
+        if not any(spec.journal for spec in self._specs):
+            return ()
+        from logwatchd.ingest.journal_source import JournalSource
+
+        return (JournalSource(self._specs, self._queue, self._state_dir),)
+
     def commit(self, block: Block) -> None:
         """Each knows its own: device and inode are another's in no other source."""
         for member in self._members:
@@ -59,6 +75,12 @@ class Sources:
         self._members[0].reconfigure(_with_files(specs))
         for member in self._members[1:]:
             member.reconfigure(specs)
+        if len(self._members) == _WITHOUT_JOURNALS:
+            added = self._journals()
+            for member in added:
+                member.on_wake = self.on_wake
+            self._members += added
+            self.on_wake()
 
     def ready(self) -> bool:
         return all(member.ready() for member in self._members)

@@ -78,7 +78,7 @@ class StreamSource:
         self._stdin_ended = False
         self._look_at = 0.0
         self._looked = self._drained = False
-        self._lines = self._bytes = 0
+        self._bytes = 0
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class StreamSource:
 
     def status(self) -> IngestStatus:
         count = len(self._streams)
-        return IngestStatus(streams=count, open_handles=count, lines=self._lines, bytes=self._bytes)
+        return IngestStatus(streams=count, open_handles=count, bytes=self._bytes)
 
     def flush(self) -> None:
         for stream in self._streams.values():
@@ -263,7 +263,6 @@ class StreamSource:
     def _deliver(self, stream: _Stream, runs: Iterator[Run]) -> None:
         cut_before = stream.lines.cut
         for run in runs:
-            self._lines += run.data.count(b"\n")
             self._bytes += len(run.data)
             end = run.offset + len(run.data)
             self._queue.put(Block(stream.spec, _label(stream.path), stream.file, run.offset, run.data, end, run.inner))

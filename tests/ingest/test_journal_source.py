@@ -107,7 +107,7 @@ def test_the_first_start_begins_at_the_end_and_the_next_behind_what_was_committe
     bench.start()
     bench.until(b"three")
     assert bench.source.status().streams == 1
-    assert bench.source.status().lines == 1
+    assert bench.source.status().bytes > len(b"three\n")
 
 
 def test_the_beginning_can_be_asked_for_and_an_empty_journal_has_none(bench: Bench) -> None:

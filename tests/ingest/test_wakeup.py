@@ -111,7 +111,9 @@ def test_without_inotify_it_says_so_once_and_tries_again_later() -> None:  # [39
     code = """
 import ctypes, os
 import watchdog.observers.inotify_c
+from logwatchd import journal
 from logwatchd.ingest.wakeup import RETRY_S, Wakeup
+journal.prepare()
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 libc = ctypes.CDLL(None)
 held = []

@@ -1,0 +1,21 @@
+"""Keeps the memory of blocks that are done with for the next ones."""
+
+from __future__ import annotations
+
+import ctypes
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
+_KEPT_BYTES = 16 << 20
+_LARGE_BYTES = 4 << 20
+
+
+def keep_freed() -> None:
+    """Tell glibc to give less back to the kernel, process-wide; another C library is left as it is.
+
+    By default it returns a block of 1 MiB as soon as that is freed, and gets the next one page by page, zeroed: that
+    is half of what reading a file that is in the page cache costs.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
