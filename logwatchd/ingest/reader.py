@@ -16,7 +16,6 @@ from logwatchd.records import FileId
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _TRAIL_READS = 16  # as many as there may be between the end of logrotate's copying and its truncation
-_READ_BYTES = 1024 << 10  # at once; what is this small stays in the processor's cache until it is dealt with
 _SLACK_BYTES = 4096  # read past the size that a stat told, to meet the end of a growing file
 
 
@@ -203,23 +202,16 @@ class Reader:
         )
 
     def read(self, size: int) -> Chunk | Stop:
-        """The next whole lines, up to 256 KiB, or 1 MiB where one of them is longer.
+        """The next whole lines, up to 1 MiB.
 
         size: the file's size as far as it is known, only to read no more than there is.
 
         Raises:
             OSError: it cannot be read.
         """
-        known = MAX_LINE_BYTES if self._more else max(size - self.offset, len(self.partial)) + _SLACK_BYTES
-        want = min(known, max(_READ_BYTES, len(self.partial) + _SLACK_BYTES), MAX_LINE_BYTES)
-        result = self._read(want)
-        if result is Stop.AT_END and self._more and want < MAX_LINE_BYTES:  # a long line, or a long event
-            return self._read(MAX_LINE_BYTES)
-        return result
-
-    def _read(self, want: int) -> Chunk | Stop:
-        """The next whole lines in so many bytes."""
         marked = len(self._mark)
+        known = MAX_LINE_BYTES if self._more else max(size - self.offset, len(self.partial)) + _SLACK_BYTES
+        want = min(MAX_LINE_BYTES, known)
         raw = os.pread(self._open_handle(), marked + want, self.offset - marked)
         if raw[:marked] != self._mark or not raw.startswith(self.partial, marked):
             return Stop.REPLACED
