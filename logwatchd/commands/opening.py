@@ -1,0 +1,59 @@
+"""What the commands that judge single lines judge with: a baseline, its embedder, and what a configuration changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+from logwatchd import config
+from logwatchd.assembly import detector_of
+from logwatchd.commands.scan import embedder_for
+from logwatchd.config import Config
+from logwatchd.records import Level
+from logwatchd.scoring.baseline import check_fits, load
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.vectors import Vectors
+
+_SKIP = frozenset({Level.DEBUG})
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """skip_levels: never judged. found: the configuration, if one was named."""
+
+    path: Path
+    detector: Detector
+    embedder: Embedder
+    skip_levels: frozenset[Level]
+    found: Config | None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """All of them, in as few calls as the embedder takes; float32 (len(texts), D)."""
+        return embed_all(self.embedder, texts, self.found.settings.embedder.batch_size if self.found else _BATCH)
+
+
+def open_baseline(path: Path, config_path: Path | None) -> Opened:
+    """Load a baseline and make its embedder.
+
+    Args:
+        config_path: its embedder, threshold and levels to skip apply; of several sources only levels that all skip,
+            since a single line does not say which one it is of.
+
+    Raises:
+        BaselineError, ConfigError: the baseline or the configuration cannot be used.
+    """
+    found = config.load(config_path) if config_path else None
+    baseline = load(path)
+    if found:
+        embedder = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
+        skip_levels = reduce(frozenset.intersection, (source.skip_levels for source in found.sources))
+    else:
+        embedder, skip_levels = embedder_for(baseline), _SKIP
+    check_fits(baseline, embedder.name, embedder.dimensions, path)
+    detector = detector_of(baseline, found.settings.baseline, path) if found else Detector(baseline)
+    return Opened(path, detector, embedder, skip_levels, found)
