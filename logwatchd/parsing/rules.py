@@ -87,6 +87,14 @@ RULES: tuple[Rule, ...] = (
         "cannot stat <PATH>/cache.db",
     ),
     _rule(
+        "mktemp",
+        r"(?<=<PATH>/)([\w-]{1,64}\.)(?=[A-Za-z0][a-z0]{0,11}[A-Z])(?=[A-Z0]{0,11}[a-z])[A-Za-z0]{6,12}(?![\w.-])",
+        r"\1<ID>",
+        "a temporary file's random ending, by the capitals inside of it",
+        "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
+        "building in <PATH>/build.<ID> from <PATH>/README.Debian",
+    ),
+    _rule(
         "mac",
         r"\b[0a-fA-F]{2}(?:[:-][0a-fA-F]{2}){5}\b",
         "<MAC>",
@@ -138,13 +146,13 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "hex",
-        r"\b0x[0a-fA-F]+\b|(?<![\w<])(?=0{0,64}[a-fA-F])"
-        r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![\w>])"
+        r"\b0x[0a-fA-F]+\b|(?<![0A-Za-z<])(?=0{0,64}[a-fA-F])"
+        r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![0A-Za-z>])"
         r"|(?<==)(?=[a-f]{0,8}0)(?=0{0,8}[a-f])[0a-f]{2,8}(?=[\s,;)\]}\"']|$)",
         "<N>",
         "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter)",
-        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0",
-        "at <N> tenant <N> a<N>=<N>",
+        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0 in c0719c36_e330b73e",
+        "at <N> tenant <N> a<N>=<N> in <N>_<N>",
     ),
     _rule(
         "prefixed-id",

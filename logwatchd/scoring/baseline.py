@@ -20,7 +20,7 @@ from logwatchd.scoring.calibration import HeldOut
 from logwatchd.vectors import Vectors
 
 FORMAT = 2
-_ARRAYS = ("centroids", "radii", "weights", "concerns", "levels")
+_ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "levels", "variables")
 _HELD_OUT = ("patterns", "novelties", "evidence", "per_day")  # arrays with one entry a text that was new there
 _PREFIX = "held_out_"
 _MAX_TEXT_BYTES = 1 << 30
@@ -58,9 +58,10 @@ class Manifest:
 class Baseline:
     """centroids: float32 (K, D), unit rows. radii: float32 (K,). weights: int64 (K,), lines each.
 
-    concerns: float32 (K,), log-odds; of the most worrying pattern of each centroid, see `concern`. examples: up to
-    three patterns a centroid, nearest first. patterns: every known-good pattern and its line count. levels: of each
-    pattern, in the same order, a byte each. held_out: what the threshold rests on.
+    concerns: float32 (K,), log-odds, by the worst level of each centroid; alarms: bool (K,), whether words of failure
+    are among its patterns; see `concern`. examples: up to three patterns a centroid, nearest first. patterns: every
+    known-good pattern and its line count. levels: of each pattern, in the same order, a byte each. variables: uint64
+    (T,), see `variables`. held_out: what the threshold rests on.
     """
 
     manifest: Manifest
@@ -68,9 +69,11 @@ class Baseline:
     radii: NDArray[np.float32]
     weights: NDArray[np.int64]
     concerns: NDArray[np.float32]
+    alarms: NDArray[np.bool_]
     examples: tuple[tuple[str, ...], ...]
     patterns: dict[str, int]
     levels: bytes
+    variables: NDArray[np.uint64]
     held_out: HeldOut
 
     def held_out_counts(self) -> NDArray[np.int64]:
@@ -98,6 +101,8 @@ def save(baseline: Baseline, path: Path) -> None:
                 radii=baseline.radii,
                 weights=baseline.weights,
                 concerns=baseline.concerns,
+                alarms=baseline.alarms,
+                variables=baseline.variables,
                 levels=np.frombuffer(baseline.levels, dtype=np.uint8),
                 **{_PREFIX + name: getattr(baseline.held_out, name) for name in _HELD_OUT},
             )
@@ -136,6 +141,8 @@ def load(path: Path) -> Baseline:
             radii=np.asarray(parts["radii"], dtype=np.float32),
             weights=np.asarray(parts["weights"], dtype=np.int64),
             concerns=np.asarray(parts["concerns"], dtype=np.float32),
+            alarms=np.asarray(parts["alarms"], dtype=np.bool_),
+            variables=np.asarray(parts["variables"], dtype=np.uint64),
             examples=tuple(tuple(str(text) for text in group) for group in texts["examples"]),
             patterns={str(text): int(count) for text, count in texts["patterns"].items()},
             levels=parts["levels"].astype(np.uint8).tobytes(),
@@ -208,7 +215,8 @@ def _check_arrays(baseline: Baseline, path: Path) -> None:
         baseline.centroids.ndim == 2
         and rows > 0
         and baseline.centroids.shape == (manifest.centroids, manifest.dimensions)
-        and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == len(baseline.concerns) == rows
+        and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == rows
+        and len(baseline.concerns) == len(baseline.alarms) == rows
         and bool(np.isfinite(baseline.centroids).all())
         and bool(np.isfinite(baseline.radii).all())
         and bool(np.isfinite(baseline.concerns).all())

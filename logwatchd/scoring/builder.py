@@ -7,26 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
-from logwatchd import __version__, clock
+from logwatchd import clock
 from logwatchd.errors import BaselineError
-from logwatchd.parsing.normalise import NORMALISER_VERSION, decode
+from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
 from logwatchd.scoring.alarms import Alarms, AlarmWatch, Place
-from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
-from logwatchd.scoring.calibration import HELD_OUT, HeldOut, calibrate
-from logwatchd.scoring.clustering import Clusters, cluster
-from logwatchd.scoring.concern import concern_of, evidence_of
+from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.calibration import HELD_OUT
+from logwatchd.scoring.construction import construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.held_out import held_out_of
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
 from logwatchd.vectors import Vectors
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
-_ROWS_AT_ONCE = 1024
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
 _DAY_S = 86_400.0
 
@@ -167,41 +165,29 @@ class BaselineBuilder:
         chosen.sort(key=lambda text: text in days_of_new)  # the old ones first
         counts = np.array([self._counts[text] for text in chosen], dtype=np.int64)
         levels = [self._levels[text] for text in chosen]
-        concerns = np.array(
-            [concern_of(level, text) for level, text in zip(levels, chosen, strict=True)], dtype=np.float32
-        )
         vectors = embed(chosen)
-        groups = cluster(vectors, counts, clusters)
-        days = np.array([days_of_new[text] for text in chosen if text in days_of_new], dtype=np.float32)
-        held_out = self._held_out(days, vectors, concerns, int((counts == 1).sum()))
-        return Baseline(
-            manifest=Manifest(
-                format=FORMAT,
-                embedder=embedder.name,
-                dimensions=int(vectors.shape[1]),
-                normaliser=NORMALISER_VERSION,
-                lines=self.lines,
-                patterns=len(chosen),
-                centroids=len(groups.centroids),
-                threshold=calibrate(held_out, counts[held_out.patterns]) if threshold is None else threshold,
-                threshold_mode="auto" if threshold is None else "fixed",
-                held_out_lines=held_out.lines,
-                held_out_new_texts=len(held_out.patterns),
-                coverage=held_out.coverage,
-                built_at=built_at.isoformat(timespec="seconds"),
-                sources=tuple(sources),
-                logwatchd=__version__,
-                read_bytes=read_bytes,
-                of_bytes=of_bytes,
-            ),
-            centroids=groups.centroids,
-            radii=groups.radii,
-            weights=groups.weights,
-            concerns=_highest(concerns, groups),
-            examples=tuple(tuple(chosen[i] for i in members) for members in groups.members),
-            patterns=dict(zip(chosen, counts.tolist(), strict=True)),
-            levels=bytes(levels),
-            held_out=held_out,
+        held_out = held_out_of(
+            chosen,
+            levels,
+            vectors,
+            np.array([days_of_new[text] for text in chosen if text in days_of_new], dtype=np.float32),
+            sum(log.held_out for log in self._logs.values()),
+            max(0.0, 1.0 - int((counts == 1).sum()) / self.lines),
+        )
+        return construct(
+            chosen,
+            counts,
+            levels,
+            vectors,
+            held_out,
+            embedder=embedder.name,
+            lines=self.lines,
+            sources=sources,
+            built_at=built_at,
+            clusters=clusters,
+            threshold=threshold,
+            read_bytes=read_bytes,
+            of_bytes=of_bytes,
         )
 
     @staticmethod
@@ -227,40 +213,3 @@ class BaselineBuilder:
                 else:
                     days.setdefault(pattern, took)
         return {pattern: took for pattern, took in days.items() if pattern not in old}
-
-    def _held_out(
-        self, days: NDArray[np.float32], vectors: Vectors, concerns: NDArray[np.float32], single: int
-    ) -> HeldOut:
-        """What was new in the held-out parts, as the detector would have scored it.
-
-        Args:
-            days: of the new patterns' logs, (k,). vectors, concerns: of all patterns, the new ones last.
-            single: how many patterns were met once.
-        """
-        old = len(vectors) - len(days)
-        index = np.arange(old, len(vectors)) if old else np.arange(0)
-        novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
-        for start in range(0, len(index), _ROWS_AT_ONCE):
-            rows = index[start : start + _ROWS_AT_ONCE]
-            similarities = vectors[rows] @ vectors[:old].T
-            nearest = similarities.argmax(axis=1)
-            novelties[start : start + len(rows)] = np.maximum(0.0, 1.0 - similarities.max(axis=1))
-            evidence[start : start + len(rows)] = [
-                evidence_of(float(concerns[row]), float(concerns[near]))
-                for row, near in zip(rows.tolist(), nearest.tolist(), strict=True)
-            ]
-        return HeldOut(
-            lines=sum(log.held_out for log in self._logs.values()),
-            coverage=max(0.0, 1.0 - single / self.lines),
-            patterns=index.astype(np.int32),
-            novelties=novelties,
-            evidence=evidence,
-            per_day=(1.0 / days[: len(index)]).astype(np.float32),
-        )
-
-
-def _highest(concerns: NDArray[np.float32], groups: Clusters) -> NDArray[np.float32]:
-    """Of each centroid the concern of its most worrying member, (K,)."""
-    highest = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
-    np.maximum.at(highest, groups.labels, concerns)
-    return highest

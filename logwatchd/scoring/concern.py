@@ -10,6 +10,7 @@ switched off, the score is the novelty.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +34,34 @@ _RAISED = 0.5  # for each unit by which it is more worrying than what is known a
 _TINY = 1e-6
 
 
-def concern_of(level: Level, pattern: str) -> float:
-    """Log-odds, natural: above 0 for what is written when something is wrong, below 0 for what is written when not."""
-    return _BY_LEVEL[level] + (_ALARM if level < Level.ERROR and is_alarming(pattern) else 0.0)
+class Concern(NamedTuple):
+    """level: log-odds, natural, by the writer's level; above 0 for what is written when something is wrong.
+
+    alarming: words of failure in a text whose level does not say so already.
+    """
+
+    level: float
+    alarming: bool
+
+    @property
+    def total(self) -> float:
+        return self.level + (_ALARM if self.alarming else 0.0)
 
 
-def evidence_of(concern: float, known: float) -> float:
+def concern_of(level: Level, pattern: str) -> Concern:
+    """How worrying a text is by its own words."""
+    return Concern(_BY_LEVEL[level], level < Level.ERROR and is_alarming(pattern))
+
+
+def evidence_of(concern: Concern, known: Concern) -> float:
     """Log-odds by which a text's novelty is raised or lowered.
 
     Args:
         concern: the text's. known: that of the known texts nearest to it: an ERROR where so far only INFO was written
-            is more telling than one more among other ERRORs.
+            is more telling than one more among other ERRORs, and words of failure that they have as well tell nothing.
     """
-    return concern + _RAISED * max(0.0, concern - known)
+    words = _ALARM if concern.alarming and not known.alarming else 0.0
+    return concern.level + words + _RAISED * max(0.0, concern.total - known.total)
 
 
 def score_of(novelty: float, evidence: float) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
-from logwatchd.scoring.concern import concern_of, evidence_of, score_of
+from logwatchd.scoring.concern import Concern, concern_of, evidence_of, score_of
 from logwatchd.scoring.thresholds import own_threshold
+from logwatchd.scoring.variables import SHARE, fits
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
@@ -19,14 +20,16 @@ class Detector:
     """Judges patterns against one baseline. Immutable: a reload makes a new one.
 
     A pattern that the baseline holds is normal, whatever its vector. The novelty of any other one is how far it lies
-    outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Its level and its
-    words of failure weigh on it, see `concern`; what comes of that is the score.
+    outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Where it only has a
+    new value of a learned variable, most of that is taken off, see `variables`. Its level and its words of failure weigh
+    on it, see `concern`; what comes of that is the score.
     """
 
     def __init__(self, baseline: Baseline, threshold: float | None = None, *, levels: bool = True) -> None:
         """threshold: None for the baseline's own. levels: whether they weigh on the score."""
         self._baseline = baseline
         self._levels = levels
+        self._variables = frozenset(baseline.variables.tolist())
         self.threshold = own_threshold(baseline, levels=levels) if threshold is None else threshold
 
     @property
@@ -56,10 +59,11 @@ class Detector:
     def _verdict(self, pattern: str, level: Level, centroid: int, distance: float) -> Verdict:
         radius = float(self._baseline.radii[centroid])
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
-        evidence = 0.0
-        if self._levels:
-            evidence = evidence_of(concern_of(level, pattern), float(self._baseline.concerns[centroid]))
-        score = score_of(novelty, evidence)
+        concern = concern_of(level, pattern)
+        known = Concern(float(self._baseline.concerns[centroid]), bool(self._baseline.alarms[centroid]))
+        if concern.total <= known.total and fits(pattern, self._variables):
+            novelty *= SHARE
+        score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)
         return Verdict(
             pattern=pattern,
             level=level,

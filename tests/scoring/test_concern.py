@@ -8,27 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logwatchd.records import Level
-from logwatchd.scoring.concern import concern_of, evidence_of, score_of, scores_of
+from logwatchd.scoring.concern import Concern, concern_of, evidence_of, score_of, scores_of
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 from tests.scoring.making import learn
 
 SHARES = st.floats(0, 1)
-CONCERNS = st.floats(-1.5, 2)
+LEVELS = st.floats(-1.5, 1.5)
+CONCERNS = st.builds(Concern, LEVELS, st.booleans())
 
 
-@given(SHARES, SHARES, CONCERNS, CONCERNS, CONCERNS)
+@given(SHARES, SHARES, CONCERNS, st.floats(0, 2), st.booleans(), CONCERNS)
 def test_the_score_grows_with_novelty_and_with_concern(
-    novelty: float, other: float, concern: float, worse: float, known: float
+    novelty: float, other: float, calm: Concern, worse: float, alarming: bool, known: Concern
 ) -> None:
     low, high = sorted((novelty, other))
-    calm, alarmed = sorted((concern, worse))
+    alarmed = Concern(calm.level + worse, calm.alarming or alarming)
     assert score_of(low, evidence_of(calm, known)) <= score_of(high, evidence_of(calm, known)) + 1e-12
     assert score_of(low, evidence_of(calm, known)) <= score_of(low, evidence_of(alarmed, known)) + 1e-12
 
 
 @given(SHARES, CONCERNS, CONCERNS)
-def test_a_score_is_a_share_and_what_is_known_stays_known(novelty: float, concern: float, known: float) -> None:
+def test_a_score_is_a_share_and_what_is_known_stays_known(novelty: float, concern: Concern, known: Concern) -> None:
     evidence = evidence_of(concern, known)
     assert 0.0 <= score_of(novelty, evidence) <= 1.0
     assert score_of(0.0, evidence) == 0.0
@@ -42,11 +43,20 @@ def test_many_scores_at_once_are_the_same(pairs: list[tuple[float, float]]) -> N
 
 
 def test_levels_are_ordered() -> None:
-    concerns = [concern_of(level, "x") for level in sorted(set(Level) - {Level.UNKNOWN})]
+    def total(level: Level, text: str = "x") -> float:
+        return concern_of(level, text).total
+
+    concerns = [total(level) for level in sorted(set(Level) - {Level.UNKNOWN})]
     assert concerns == sorted(concerns)
-    assert concern_of(Level.INFO, "x") < concern_of(Level.UNKNOWN, "x") < concern_of(Level.ERROR, "x")
-    assert concern_of(Level.INFO, "x") < concern_of(Level.INFO, "disk failed")
-    assert concern_of(Level.ERROR, "disk failed") == concern_of(Level.ERROR, "x")
+    assert total(Level.INFO) < total(Level.UNKNOWN) < total(Level.ERROR)
+    assert total(Level.INFO) < total(Level.INFO, "disk failed")
+    assert total(Level.ERROR, "disk failed") == total(Level.ERROR)
+
+
+def test_words_of_failure_that_are_known_there_tell_nothing() -> None:
+    refused = concern_of(Level.WARNING, "sign-in of zoltan refused")
+    accepted = concern_of(Level.WARNING, "sign-in of zoltan accepted")
+    assert evidence_of(refused, accepted) > evidence_of(refused, refused) == evidence_of(accepted, accepted)
 
 
 def test_an_error_counts_more_where_only_info_was_written() -> None:

@@ -1,0 +1,58 @@
+"""The last part of the baseline's logs, judged by the first: what a new normal text looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logwatchd.records import Level
+from logwatchd.scoring.calibration import HeldOut
+from logwatchd.scoring.concern import concern_of, evidence_of
+from logwatchd.scoring.variables import SHARE, fits, learn
+from logwatchd.vectors import Vectors
+
+_ROWS_AT_ONCE = 1024
+
+
+def held_out_of(
+    texts: Sequence[str],
+    levels: Sequence[Level],
+    vectors: Vectors,
+    days: NDArray[np.float32],
+    lines: int,
+    coverage: float,
+) -> HeldOut:
+    """Score the new texts against the old ones as the detector would.
+
+    Args:
+        texts, levels, vectors: of all texts, the old ones first; float32 (N, D).
+        days: how long the held-out part took in which each new text stands, (k,), k <= N.
+        lines: of the held-out parts. coverage: see `HeldOut`.
+
+    Returns:
+        No new texts where there are no old ones to compare them with.
+    """
+    old = len(texts) - len(days)
+    index = np.arange(old, len(texts)) if old else np.arange(0)
+    novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
+    concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
+    variables = frozenset(learn(texts[:old]).tolist())
+    for start in range(0, len(index), _ROWS_AT_ONCE):
+        rows = index[start : start + _ROWS_AT_ONCE]
+        similarities = vectors[rows] @ vectors[:old].T
+        nearest = similarities.argmax(axis=1)
+        far = np.maximum(0.0, 1.0 - similarities.max(axis=1))
+        for at, (row, near) in enumerate(zip(rows.tolist(), nearest.tolist(), strict=True)):
+            usual = concerns[row].total <= concerns[near].total and fits(texts[row], variables)
+            novelties[start + at] = far[at] * SHARE if usual else far[at]
+            evidence[start + at] = evidence_of(concerns[row], concerns[near])
+    return HeldOut(
+        lines=lines,
+        coverage=coverage,
+        patterns=index.astype(np.int32),
+        novelties=novelties,
+        evidence=evidence,
+        per_day=(1.0 / days[: len(index)]).astype(np.float32),
+    )
