@@ -55,7 +55,9 @@ def run(
         "lost": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)],
     }
     if logs:
-        report["verdicts"] = _verdicts((old_path, old), (new_path, new), expand(logs), found)
+        pairs = ((old, old_path), (new, new_path))
+        judges = [(_detector(baseline, found, path), _embed(baseline, found)) for baseline, path in pairs]
+        report["verdicts"] = _verdicts(judges, expand(logs), found)
     if as_json:
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
@@ -70,17 +72,16 @@ def _baseline(path: Path, baseline: Baseline) -> Report:
     return {"path": str(path), "built_at": manifest.built_at, "lines": manifest.lines, "patterns": manifest.patterns}
 
 
-def _verdicts(
-    old: tuple[Path, Baseline], new: tuple[Path, Baseline], files: Sequence[Path], found: Config | None
-) -> Report:
-    """What the lines of these files are to both, in the form of the report."""
+def _detector(baseline: Baseline, found: Config | None, path: Path) -> Detector:
+    return detector_of(baseline, found.settings.baseline, path) if found else Detector(baseline)
+
+
+def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], found: Config | None) -> Report:
+    """What the lines of these files are to the old judge and the new one, in the form of the report."""
     seen = Sightings()
     for file in files:
         _read(seen, file, found.sources if found else ())
-    before, after = (
-        (detector_of(one, found.settings.baseline, path) if found else Detector(one), _embed(one, found))
-        for path, one in (old, new)
-    )
+    before, after = judges
     try:
         turned = verdict_changes(before, after, seen.texts)
     except (PermanentError, RetryableError) as error:

@@ -14,7 +14,7 @@ from logwatchd import clock, journal
 from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
-from logwatchd.commands.baseline import FEW_LINES, Lesson, learn
+from logwatchd.commands.learning import FEW_LINES, Lesson, learn
 from logwatchd.config import Config, Secrets, Settings
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.flow import BlockQueue

@@ -8,9 +8,11 @@ import gzip
 import lzma
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import IO, cast
+from zlib import error as ZlibError  # noqa: N812
 
 from logwatchd.errors import UsageError
 from logwatchd.ingest.encoding import coding_of
@@ -87,23 +89,20 @@ def _decoded(runs: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _read_lines(path: Path | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
     """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none."""
-    try:
-        with _open(path) as file:
-            rest: list[bytes] = []
-            while chunk := file.read(CHUNK_BYTES):
-                end = chunk.rfind(b"\n") + 1
-                if end:
-                    rest.append(chunk[:end])
-                    run = b"".join(rest)
-                    rest = [chunk[end:]] if end < len(chunk) else []
-                    yield _told(run, on_bytes)
-                else:
-                    rest.append(chunk)
-            if rest:
-                yield _told(b"".join(rest) + b"\n", on_bytes)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
+    with opened(path) as raw:
+        file = raw if path is None else unpacked(path, raw)
+        rest: list[bytes] = []
+        while chunk := file.read(CHUNK_BYTES):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                rest.append(chunk[:end])
+                run = b"".join(rest)
+                rest = [chunk[end:]] if end < len(chunk) else []
+                yield _told(run, on_bytes)
+            else:
+                rest.append(chunk)
+        if rest:
+            yield _told(b"".join(rest) + b"\n", on_bytes)
 
 
 def _told(run: bytes, on_bytes: Callable[[int], None] | None) -> bytes:
@@ -112,15 +111,37 @@ def _told(run: bytes, on_bytes: Callable[[int], None] | None) -> bytes:
     return run
 
 
-def _open(path: Path | None) -> IO[bytes]:
-    if path is None:
-        return sys.stdin.buffer
-    match path.suffix:
-        case ".gz":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        case ".xz":
-            return cast(IO[bytes], lzma.open(path, "rb"))
-        case ".bz2":
-            return cast(IO[bytes], bz2.open(path, "rb"))
-        case _:
-            return path.open("rb")
+@contextmanager
+def opened(path: Path | None) -> Iterator[IO[bytes]]:
+    """A file's bytes as they are on the disk; None: standard input.
+
+    Raises:
+        UsageError: what is done with them meets a file that cannot be read, or whose compression is damaged.
+    """
+    try:
+        if path is None:
+            yield sys.stdin.buffer
+        else:
+            with path.open("rb") as file:
+                yield file
+    except (OSError, EOFError, ZlibError, lzma.LZMAError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether this is the name of a file that `unpacked` unpacks."""
+    return path.suffix in _UNPACKERS
+
+
+def unpacked(path: Path, raw: IO[bytes]) -> IO[bytes]:
+    """The content of an open file, unpacked if its name says that it is compressed."""
+    unpack = _UNPACKERS.get(path.suffix)
+    return unpack(raw) if unpack else raw
+
+
+_UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+    ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
+    ".bz2": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
+    ".xz": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file below it
+}

@@ -1,0 +1,39 @@
+"""Which configured sources a baseline was not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from logwatchd.ingest.names import base_of, uncompressed
+from logwatchd.ingest.streams import STDIN
+from logwatchd.records import SourceSpec
+
+JOURNAL = "journal"  # what a baseline calls what it was taught by the journal
+
+
+def unlearned(sources: Sequence[SourceSpec], learned: Iterable[str]) -> list[str]:
+    """The paths and globs, and the journal, of which nothing was learned; in the order of the configuration.
+
+    Args:
+        learned: what the baseline was learned from, as its manifest has it. A file teaches what its rotated copies do.
+
+    Returns:
+        Nothing of standard input and FIFOs: what they said was learned from elsewhere, under another name.
+    """
+    names = {name for path in learned for name in (path, uncompressed(path), base_of(path))}
+    missing: dict[str, None] = {}
+    for source in sources:
+        for pattern in source.paths:
+            if pattern != STDIN and not Path(pattern).is_fifo() and not _any_matches(pattern, names):
+                missing[pattern] = None
+        if source.journal and JOURNAL not in names:
+            missing[f"the {JOURNAL}"] = None
+    return list(missing)
+
+
+def _any_matches(pattern: str, names: Iterable[str]) -> bool:
+    # `**/` also stands for no folder at all, which fnmatch does not know.
+    forms = {pattern, pattern.replace("**/", "")}
+    return any(fnmatchcase(name, form) for name in names for form in forms)
