@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from _bench import BenchError
+
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 # One worker, for with two of them lines change places. The rest is as rsyslog has it by default.
 _RSYSLOG = """
@@ -37,7 +39,6 @@ class Tailer:
         self.folder = folder
         self.source = source
         self.output = folder / "output"
-        self.usage: resource.struct_rusage | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._files = ExitStack()
 
@@ -73,21 +74,44 @@ class Tailer:
         command = self.command()
         errors = self._files.enter_context((self.folder / "stderr").open("wb"))
         stdout = self._files.enter_context(self._stdout())
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=errors)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=errors, env=self._environment()
+        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process = self._process
-        if process is not None and process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            _, _, self.usage = os.wait4(process.pid, 0)
-            process.returncode = 0
+        if self._process is not None and self._process.returncode is None:
+            self.stop()
         self._files.close()
+
+    def stop(self) -> resource.struct_rusage:
+        """End it; returns what it used of the machine.
+
+        Raises:
+            BenchError: it has ended of itself.
+        """
+        process = self._process
+        if process is None or process.returncode is not None:
+            raise BenchError(f"{self.name} ended: {self.words() or 'it said nothing'}")
+        process.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(process.pid, 0)
+        process.returncode = 0
+        return usage
+
+    @property
+    def pid(self) -> int:
+        """Raises BenchError if it is not running."""
+        if self._process is None:
+            raise BenchError(f"{self.name} is not running")
+        return self._process.pid
 
     def _stdout(self) -> BinaryIO:
         return Path(os.devnull).open("wb")
+
+    def _environment(self) -> dict[str, str]:
+        return dict(os.environ)
 
 
 class Logwatchd(Tailer):
@@ -102,6 +126,11 @@ class Logwatchd(Tailer):
             f'paths = [{json.dumps(str(self.source))}]\nstart_at = "beginning"\n'
         )
         return [self.program, "tail", "--config", str(config), "--output", str(self.output)]
+
+    def _environment(self) -> dict[str, str]:
+        """With its bytecode at hand, as where it is installed, whatever this shell wants; the first run writes it."""
+        given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**given, "PYTHONPYCACHEPREFIX": str(self.folder.parent / "bytecode")}
 
 
 class Imfile(Tailer):
