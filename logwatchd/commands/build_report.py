@@ -97,7 +97,7 @@ def _burst_warnings(doubted: Sequence[Burst], dropped: bool) -> list[str]:
     outcome = "they are left out" if dropped else "they were learned as normal; --drop-suspicious leaves them out"
     return _first(
         [
-            f"{_range(burst)}: {burst.lines:,} lines of alarm that stand nowhere else look like an incident, such as "
+            f"{_range(burst)}: {burst.lines:,} lines of failure that stand nowhere else look like an incident, such as "
             f"'{clip(gist(burst.doubts[0].example), _MOST_CHARS)}': {outcome}"
             for burst in doubted
         ]

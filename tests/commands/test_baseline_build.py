@@ -1,0 +1,112 @@
+"""What `logwatchd baseline build` says of what it read, as a process on real files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_scan import logwatchd
+from tests.scoring.making import FAULT, NORMAL, block_of
+
+LINES = NORMAL * 2000
+INCIDENT = ["ERROR db: connection lost, giving up", "FATAL web: no backend left"] * 30
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A good log but for an incident in lines 5,001 to 5,060."""
+    file = tmp_path / "app.log"
+    file.write_bytes(block_of([*LINES[:5000], *INCIDENT, *LINES[5000:]]))
+    return file
+
+
+def test_an_incident_in_the_good_log_is_told_and_kept_unless_asked(log: Path, tmp_path: Path) -> None:
+    kept = logwatchd("baseline", "build", "--output", tmp_path / "b", log)
+    assert kept.returncode == 0
+    assert (
+        f"{log}:5001-5060: 60 lines of failure that stand nowhere else look like an incident, such as 'ERROR db: "
+        "connection lost, giving up': they were learned as normal; --drop-suspicious leaves them out"
+    ) in kept.stderr.decode()
+    assert kept.stdout == b""
+    assert logwatchd("scan", "--baseline", tmp_path / "b", log).returncode == 0
+    dropped = logwatchd("baseline", "build", "--output", tmp_path / "b", "--drop-suspicious", log)
+    assert "they are left out" in dropped.stderr.decode()
+    scanned = logwatchd("scan", "--baseline", tmp_path / "b", "--format", "jsonl", log)
+    assert [json.loads(row)["line"] for row in scanned.stdout.splitlines()] == list(range(5001, 5061))
+
+
+def test_the_report_has_all_of_it(log: Path, tmp_path: Path) -> None:
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--json", log)
+    report = json.loads(done.stdout)
+    assert report["manifest"] == json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)
+    assert report["manifest"]["read_bytes"] == report["manifest"]["of_bytes"] == log.stat().st_size
+    assert report["read"] == [{"path": str(log), "read_bytes": log.stat().st_size, "of_bytes": log.stat().st_size}]
+    (burst,) = report["doubted"]
+    assert (burst["log"], burst["lines"], report["dropped"]) == (str(log), 60, False)
+    assert [(one["pattern"], one["lines"], one["first"]["line"]) for one in burst["patterns"]] == [
+        (INCIDENT[0], 30, 5001),
+        (INCIDENT[1], 30, 5002),
+    ]
+    assert [(one["log"], one["lines"], one["growing"]) for one in report["growth"]] == [(str(log), 10_060, False)]
+    assert len(report["warnings"]) == 1
+
+
+def test_a_log_that_still_brings_new_patterns_is_told(tmp_path: Path) -> None:
+    words = [f"INFO {chr(97 + i % 26)}{chr(97 + i // 26)}x started" for i in range(200)]
+    (tmp_path / "young.log").write_bytes(block_of([line for word in words for line in (word, *NORMAL)]))
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", tmp_path / "young.log")
+    text = done.stderr.decode()
+    assert "young.log: 20 of its 205 patterns came in the last 10% of its lines: more of it teaches more" in text
+    assert "about one further line in 6 will have a pattern that is new" in text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_huge_files_are_sampled_beside_small_ones_and_it_is_said(tmp_path: Path, packed: bool) -> None:
+    huge = tmp_path / ("huge.log.gz" if packed else "huge.log")
+    content = block_of([f"INFO step {number} of the import" for number in range(300_000)] + ["INFO import done"])
+    huge.write_bytes(gzip.compress(content, 1) if packed else content)
+    (tmp_path / "small.log").write_bytes(block_of(NORMAL))
+    done = logwatchd(
+        "baseline", "build", "--output", tmp_path / "b", "--sample", "1M", "--json", str(tmp_path / "*.log*")
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    read = {Path(one["path"]).name: one for one in report["read"]}
+    assert read["small.log"]["read_bytes"] == read["small.log"]["of_bytes"]
+    assert read[huge.name]["of_bytes"] == len(content)
+    assert 0.8e6 < read[huge.name]["read_bytes"] < 1.3e6
+    manifest = report["manifest"]
+    assert manifest["read_bytes"] == sum(one["read_bytes"] for one in report["read"])
+    assert manifest["of_bytes"] == sum(one["of_bytes"] for one in report["read"])
+    assert manifest["patterns"] == len(NORMAL) + 2  # the end is always read
+    assert b"in stretches spread over 1 of 2 files; --sample all reads everything" in done.stderr
+    every = logwatchd("baseline", "build", "--output", tmp_path / "b", "--sample", "all", "--json", huge)
+    assert json.loads(every.stdout)["manifest"]["lines"] == 300_001
+    assert b"stretches" not in every.stderr
+
+
+def test_sources_that_taught_nothing_are_named(log: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/*.log"]\n[[source]]\npaths = ["/srv/x/y.log"]\n'
+    )
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, log)
+    warned = [line for line in done.stderr.decode().splitlines() if "configured source" in line]
+    assert warned == ["nothing was learned from /srv/x/y.log, which is a configured source"]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "4X", "G", "1.5G", ""])
+def test_a_size_that_is_none_is_one_clear_line(size: str, log: Path, tmp_path: Path) -> None:
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", f"--sample={size}", log)
+    assert done.returncode == 2
+    assert b"is no size: write 500M, 4G or all" in done.stderr
+
+
+def test_dropping_all_there_is_leaves_nothing_to_learn(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(block_of(["DEBUG tick"] * 1000 + [FAULT] * 20 + ["DEBUG tick"] * 1000))
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--drop-suspicious", tmp_path / "x.log")
+    assert done.returncode == 78
+    assert not (tmp_path / "b").exists()

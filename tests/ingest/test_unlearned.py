@@ -1,0 +1,49 @@
+"""Which configured sources a baseline was not learned from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from logwatchd.ingest.unlearned import unlearned
+from logwatchd.records import SourceSpec
+
+
+@pytest.mark.parametrize(
+    ("pattern", "learned", "known"),
+    [
+        ("/var/log/app.log", ["/var/log/app.log"], True),
+        ("/var/log/app.log", ["/var/log/app.log.1"], True),
+        ("/var/log/app.log", ["/var/log/app.log.2.gz"], True),
+        ("/var/log/app.log", ["/var/log/app.log-20261122.xz"], True),
+        ("/var/log/app.log", ["/var/log/other.log", "journal"], False),
+        ("/var/log/*.log", ["/var/log/other.log"], True),
+        ("/var/log/**/*.log", ["/var/log/other.log"], True),
+        ("/var/log/**/*.log", ["/var/log/a/b/other.log"], True),
+        ("/var/log/*.log", ["/srv/log/other.log"], False),
+        ("/var/log/App.log", ["/var/log/app.log"], False),
+        ("-", [], True),
+    ],
+)
+def test_a_source_is_learned_when_any_of_its_files_or_their_rotated_copies_was(
+    pattern: str, learned: list[str], known: bool
+) -> None:
+    assert unlearned([SourceSpec((pattern,))], learned) == ([] if known else [pattern])
+
+
+def test_the_journal_and_each_path_once() -> None:
+    sources = [
+        SourceSpec(("/a", "/b")),
+        SourceSpec((), journal=True, units=("x",)),
+        SourceSpec(("/b",), journal=True),
+    ]
+    assert unlearned(sources, ["/a"]) == ["/b", "the journal"]
+    assert unlearned(sources, ["/b", "journal"]) == ["/a"]
+    assert unlearned([], ["/b"]) == []
+
+
+def test_a_pipe_holds_nothing_to_learn_from(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert unlearned([SourceSpec((str(tmp_path / "pipe"),))], []) == []
