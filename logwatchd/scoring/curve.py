@@ -103,9 +103,9 @@ def _points(levels: NDArray[np.float64], normal: NDArray[np.int64], anomalies: N
                 threshold=_middle(lower, upper),
                 lower=lower,
                 upper=upper,
-                found=int(missed_by[-1]) - missed,
+                found=int(anomalies.sum()) - missed,
                 missed=missed,
-                flagged=int(passed_by[-1]) - passed,
+                flagged=int(normal.sum()) - passed,
                 passed=passed,
             )
         )

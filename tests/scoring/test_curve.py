@@ -94,6 +94,7 @@ def test_a_clean_cut_is_the_middle_between_the_classes() -> None:
 
 
 def test_without_one_of_the_classes_nothing_is_best() -> None:
+    assert curve_of([], [], []).best() is None
     assert curve_of([0.0, 0.5], [3, 1], [0, 0]).best() is None
     assert curve_of([0.0, 0.5], [0, 0], [3, 1]).best() is None
 
