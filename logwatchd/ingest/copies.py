@@ -15,7 +15,7 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import Role, holds, same_prefix
-from logwatchd.ingest.names import base_of, name_of
+from logwatchd.ingest.names import base_of, is_temporary, name_of
 from logwatchd.ingest.reader import Lapse, Reader
 
 PutAside = Callable[[Reader, Role, int], None]
@@ -94,9 +94,13 @@ def originals(register: Register, base: str) -> list[Followed]:
         for file in register
         if name_of(file.lineage) == name
         and file.role is Role.FOLLOWED
-        and (file.place is Place.NOWHERE or base != file.reader.path == base_of(file.reader.path))
+        and (file.place is Place.NOWHERE or _is_displaced(file.reader.path, base))
     ]
     return displaced if live is None else [live, *displaced]
+
+
+def _is_displaced(path: str, base: str) -> bool:
+    return path != base and (path == base_of(path) or is_temporary(path))
 
 
 def inherit(heir: Followed, original: Followed) -> None:

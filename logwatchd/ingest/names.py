@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# app.log.1, app.log-20260101, app.log.2026-11-22T10:00, app.log.old
-_SUFFIXED = re.compile(r"(?P<base>.+?)[.-](?P<number>\d[\dT:._-]*|old)")
+# app.log.1, app.log-20260101, app.log.2026-11-22T10:00, app.log.old; app.log.tmp is what renamecopy copies
+_SUFFIXED = re.compile(r"(?P<base>.+?)[.-](?P<number>\d[\dT:._-]*|old|tmp)")
 # logrotate's `extension` and others: app-20260101.log. Only dates, for app-1.log is a log of its own.
 _INFIXED = re.compile(r"(?P<stem>.+?)[.-](?P<number>\d{4}-?\d\d[\dT:._-]*)(?P<extension>\.[A-Za-z]\w*)")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzo", ".Z", ".zip")
@@ -36,6 +36,8 @@ def rotated(name: str) -> Rotated | None:
     number = parts["number"]
     if number == "old":
         return Rotated(base, (1, -1, ""))
+    if number == "tmp":
+        return Rotated(base, (1, 1, ""))
     if number.isdigit() and len(number) <= _COUNTED_DIGITS:
         return Rotated(base, (1, -int(number), ""))
     return Rotated(base, (1, 0, number))
@@ -45,6 +47,11 @@ def base_of(path: str) -> str:
     """The name that a file was written under, as far as its present one tells."""
     found = rotated(uncompressed(path))
     return found.base if found else path
+
+
+def is_temporary(path: str) -> bool:
+    """Whether it is the name that a file has only while it is rotated."""
+    return path.endswith(".tmp")
 
 
 def name_of(path: str) -> str:

@@ -289,12 +289,9 @@ class Roster:
         if isinstance(file.reader, CompressedReader):
             return not file.behind and not file.suspect and not file.reader.partial and self._ledger.is_idle(file.key)
         original = file.original
-        return (
-            original is not None
-            and original.place is Place.NOWHERE
-            and not original.behind
-            and self._ledger.is_idle(original.key)
-        )
+        if original is None or original.place is not Place.NOWHERE or original.behind or original.suspect:
+            return False
+        return 0 < file.verified == original.size and self._ledger.is_idle(original.key)
 
     def _let_go(self, file: Followed) -> None:
         """Close a file that no name leads to; if that was the last of it, its inode will be another file's."""

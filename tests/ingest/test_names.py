@@ -17,6 +17,7 @@ from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, o
         ("/l/app.log.2026-11-22", "/l/app.log"),
         ("/l/app.log.2026-11-22T10:00:00", "/l/app.log"),
         ("/l/app.log.old", "/l/app.log"),
+        ("/l/app.log.tmp", "/l/app.log"),
         ("/l/app-20260101.log", "/l/app.log"),
         ("/l/app-2026-11-22T10-00-00.000.log", "/l/app.log"),
         ("/l/messages-20260101", "/l/messages"),
@@ -38,7 +39,7 @@ def test_names_that_are_no_rotated_ones(name: str) -> None:
 
 
 def test_older_ones_sort_first() -> None:
-    counted = ["/l/a.log.10", "/l/a.log.2", "/l/a.log.1", "/l/a.log.0", "/l/a.log"]
+    counted = ["/l/a.log.10", "/l/a.log.2", "/l/a.log.1", "/l/a.log.0", "/l/a.log.tmp", "/l/a.log"]
     dated = ["/l/a.log-20251231", "/l/a.log-20260101", "/l/a.log"]
     assert sorted([*counted[2:], *counted[:2]], key=order_of) == counted
     assert sorted([*dated[1:], dated[0]], key=order_of) == dated
