@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_scan import logwatchd
+from tests.commands.process import logwatchd
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,21 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.process import logwatchd
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
-
-
-def logwatchd(
-    *args: object, env: dict[str, str] | None = None, stdin: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "logwatchd", *map(str, args)],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, "NO_COLOR": "1", **(env or {})},
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -141,6 +141,9 @@ def test_the_picture_is_one(kind: str, baseline: Path, labelled: Path, tmp_path:
     picture = (tmp_path / f"p.{kind}").read_bytes()
     assert picture.startswith(b"\x89PNG\r\n" if kind == "png" else b"<?xml")
     assert len(picture) > 10_000
+    if kind == "svg":  # its texts stand in it as comments
+        for words in ("<!-- precision -->", "<!-- recall -->", "<!-- best 0.", "<!-- present 0.", "10 found, 0 missed"):
+            assert words in picture.decode()
 
 
 def test_without_matplotlib_the_mend_is_told_before_anything_is_judged(
