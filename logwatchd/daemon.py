@@ -16,6 +16,7 @@ from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.unlearned import unlearned
 from logwatchd.journal import Event
 from logwatchd.pipeline import Pipeline
 from logwatchd.stage import StageThread
@@ -128,6 +129,7 @@ class Daemon:
         self._tell("ready")
         self._supervisor.ready()
         _log.info(Event.READY, files=counters["files"], threshold=round(self._scoring.detector.threshold, 4))
+        self._warn_of_unlearned()
 
     def _threads(self) -> tuple[StageThread, ...]:
         return (*self._pipeline.threads, *self._alerting.threads)
@@ -157,9 +159,14 @@ class Daemon:
             journal.configure(secrets=found.secrets.all())
             self._reloads = Reloads(count, last_ok=True)
             _log.info(Event.RELOADED, threshold=round(scoring.detector.threshold, 4))
+            self._warn_of_unlearned()
         self._tell(before)
         if before == "ready":
             self._supervisor.ready()
+
+    def _warn_of_unlearned(self) -> None:
+        for name in unlearned(self._config.sources, self._scoring.detector.baseline.manifest.sources):
+            _log.warning(Event.SOURCE_UNLEARNED, source=name)
 
     def _shut_down(self) -> None:
         deadline = clock.monotonic() + SHUTDOWN_S

@@ -60,6 +60,7 @@ class Event(StrEnum):
     OUTPUT_WRITABLE = "the output can be written again"
 
     # scoring
+    SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
     EMBEDDING_FAILED = "embedding fails; new texts wait, and so does the reading of their files"
     EMBEDDING_RECOVERED = "embedding works again"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"

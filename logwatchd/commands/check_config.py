@@ -17,6 +17,7 @@ from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.ingest.names import is_compressed_name
 from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.ingest.streams import STDIN, stream_paths
+from logwatchd.ingest.unlearned import unlearned
 from logwatchd.records import SourceSpec
 
 
@@ -43,13 +44,13 @@ def run(config_path: Path) -> Exit:
     try:
         loaded = config.load(config_path)
         _check_state_dir(loaded)
-        scoring = _scoring(loaded)
+        scoring, doubts = _scoring(loaded)
     except ConfigError as error:
         return _refuse(error.problems)
     except BaselineError as error:
         return _refuse([f"{config_path}: baseline.path = {error}"])
     matches = [look(source) for source in loaded.sources]
-    for line in warnings(matches):
+    for line in [*warnings(matches), *doubts]:
         print(f"warning: {line}", file=sys.stderr)
     if sys.stdout.isatty():
         _print_table(loaded, matches)
@@ -125,8 +126,8 @@ def _check_state_dir(loaded: Config) -> None:
         raise ConfigError([f"{loaded.path}: state_dir = '{folder}': is no folder; name one, or one to be made"])
 
 
-def _scoring(loaded: Config) -> str:
-    """Baseline and embedder in a few words.
+def _scoring(loaded: Config) -> tuple[str, list[str]]:
+    """Baseline and embedder in a few words, and what may be wrong with them.
 
     Raises:
         BaselineError: the daemon would refuse the baseline.
@@ -134,12 +135,16 @@ def _scoring(loaded: Config) -> str:
     from logwatchd.assembly import scoring_of
 
     scoring = scoring_of(loaded)
-    manifest = scoring.detector.baseline.manifest
-    return (
-        f"baseline {loaded.settings.baseline.path} ({_counted(manifest.patterns, 'pattern')}, "
-        f"{_counted(manifest.centroids, 'centroid')}, threshold {scoring.detector.threshold:.3g}); "
+    baseline, path = scoring.detector.baseline, loaded.settings.baseline.path
+    words = (
+        f"baseline {path} ({_counted(baseline.manifest.patterns, 'pattern')}, "
+        f"{_counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.threshold:.3g}); "
         f"embedder {scoring.embedder.name}"
     )
+    return words, [
+        f"{path}: was not learned from {name}, which is a configured source: its normal lines may look new"
+        for name in unlearned(loaded.sources, baseline.manifest.sources)
+    ]
 
 
 def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:

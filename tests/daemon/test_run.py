@@ -49,6 +49,20 @@ def fill(file: Path) -> None:
                 raise
 
 
+def test_sources_that_the_baseline_was_not_learned_from_are_named_at_the_start_and_after_a_reload(
+    daemon: Daemon,
+) -> None:
+    daemon.write_config(paths=[str(daemon.folder / "good.txt"), str(daemon.log)])
+    daemon.start()
+    daemon.wait(lambda: daemon.events("SOURCE_UNLEARNED"), "the warning")
+    assert [entry["source"] for entry in daemon.events("SOURCE_UNLEARNED")] == [str(daemon.log)]
+    daemon.write_config(paths=[str(daemon.folder / "good.txt"), "/nowhere/x.log"])
+    daemon.send(signal.SIGHUP)
+    daemon.wait(lambda: len(daemon.events("SOURCE_UNLEARNED")) == 2, "the other warning")
+    assert daemon.events("SOURCE_UNLEARNED")[1]["source"] == "/nowhere/x.log"
+    assert daemon.stop() == 0
+
+
 def test_a_new_line_is_alerted_once_and_normal_ones_never(daemon: Daemon) -> None:
     daemon.log.write_bytes(block_of(["CRITICAL what stood there before the start is not ours"]))
     daemon.start()
