@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logwatchd.config import BaselineSettings, Config
+from logwatchd.config import Config
+from logwatchd.errors import BaselineError
 from logwatchd.pipeline import Scoring
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
@@ -12,7 +13,7 @@ from logwatchd.scoring.embedders import make_embedder
 from logwatchd.scoring.thresholds import threshold_for
 
 
-def detector_of(baseline: Baseline, settings: BaselineSettings, path: Path) -> Detector:
+def detector_of(baseline: Baseline, config: Config, path: Path) -> Detector:
     """The detector that judges by this baseline as `[baseline]` says.
 
     Args:
@@ -21,10 +22,21 @@ def detector_of(baseline: Baseline, settings: BaselineSettings, path: Path) -> D
     Raises:
         BaselineError: it cannot tell how many alerts a day a threshold would give.
     """
+    settings = config.settings.baseline
     threshold = None if settings.threshold == "auto" else settings.threshold
     if settings.alerts_per_day is not None:
         threshold = threshold_for(baseline, settings.alerts_per_day, path, levels=settings.weigh_levels)
     return Detector(baseline, threshold, levels=settings.weigh_levels)
+
+
+def check_masks(baseline: Baseline, config: Config, path: Path) -> None:
+    """Refuse a baseline whose texts were made with other masks than lines would go through now.
+
+    Raises:
+        BaselineError: it was.
+    """
+    if baseline.manifest.masks != config.masks:
+        raise BaselineError(f"{path}: made with other masks than the configuration's [[mask]] tables; build it again")
 
 
 def scoring_of(config: Config) -> Scoring:
@@ -38,8 +50,9 @@ def scoring_of(config: Config) -> Scoring:
     embedder = make_embedder(settings.embedder, config.secrets.openai_api_key)
     baseline = load(settings.baseline.path)
     check_fits(baseline, embedder.name, embedder.dimensions, settings.baseline.path)
+    check_masks(baseline, config, settings.baseline.path)
     return Scoring(
-        detector=detector_of(baseline, settings.baseline, settings.baseline.path),
+        detector=detector_of(baseline, config, settings.baseline.path),
         embedder=embedder,
         batch_size=settings.embedder.batch_size,
         max_wait_ms=settings.embedder.max_wait_ms,

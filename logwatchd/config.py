@@ -36,7 +36,7 @@ from logwatchd.config_errors import (
 )
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
-from logwatchd.records import Level, SourceSpec, StartAt
+from logwatchd.records import Level, Mask, SourceSpec, StartAt
 
 DEFAULT_PATH = Path("/etc/logwatchd.toml")
 
@@ -78,6 +78,14 @@ def _line_pattern(pattern: str) -> str:
         re.compile(pattern.encode())
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+def _no_empty_match(pattern: str) -> str:
+    if re.compile(pattern.encode()).match(b"") is not None:
+        raise ValueError(
+            "matches where there is nothing, and so everywhere: write '+' for '*', or what has to be there"
+        )
     return pattern
 
 
@@ -217,6 +225,14 @@ class SlackSettings(_Table):
     enabled: Switch = "auto"
 
 
+class MaskSettings(_Table):
+    """One `[[mask]]`: what varies in lines of the user's and no rule of ours knows."""
+
+    name: Annotated[str, Field(min_length=1)]
+    pattern: Annotated[LinePattern, AfterValidator(_no_empty_match)]
+    token: Annotated[str, Field(pattern=r"^<[A-Z]{1,30}>$")] = "<MASKED>"
+
+
 class WorkersSettings(_Table):
     """`[workers]`: threads that analyse and deliver."""
 
@@ -235,6 +251,7 @@ class Settings(BaseModel):
     analysis: AnalysisSettings = AnalysisSettings()
     slack: SlackSettings = SlackSettings()
     workers: WorkersSettings = WorkersSettings()
+    mask: list[MaskSettings] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +278,10 @@ class Config:
     @property
     def sources(self) -> tuple[SourceSpec, ...]:
         return tuple(source.spec() for source in self.settings.source)
+
+    @property
+    def masks(self) -> tuple[Mask, ...]:
+        return tuple(Mask(mask.name, mask.pattern, mask.token) for mask in self.settings.mask)
 
     @property
     def analysis_enabled(self) -> bool:

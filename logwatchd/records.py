@@ -65,6 +65,18 @@ class SourceSpec:
     priority: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A `[[mask]]` of the user's.
+
+    pattern: a regular expression over a raw line, matching no empty text. token: what takes its place, as <ORDER>.
+    """
+
+    name: str
+    pattern: str
+    token: str
+
+
 class FileId(NamedTuple):
     """A file's identity. `generation` counts how often the same inode started anew (truncation)."""
 

@@ -122,6 +122,15 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
             "FILE: baseline.threshold = 1.5: input should be less than 1, or 'auto'",
         ),
         (
+            SOURCE + "[[mask]]\nname = 'x'\npattern = 'a*'",
+            "FILE: mask[1].pattern = 'a*': matches where there is nothing, and so everywhere: write '+' for '*'",
+        ),
+        (SOURCE + "[[mask]]\nname = 'x'\npattern = '('", "FILE: mask[1].pattern = '(': not a regular expression: "),
+        (
+            SOURCE + "[[mask]]\nname = 'x'\npattern = 'a'\ntoken = 'secret'",
+            "FILE: mask[1].token = 'secret': ",
+        ),
+        (
             SOURCE + "[baseline]\nthreshold = 0.4\nalerts_per_day = 5",
             "FILE: baseline: threshold and alerts_per_day exclude each other: keep one of them",
         ),

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from logwatchd import config, daemon
 from logwatchd.cli import main
 from logwatchd.commands import reload
-from logwatchd.config import Settings, SourceSettings
+from logwatchd.config import MaskSettings, Settings, SourceSettings
 from logwatchd.errors import Exit
 from tests.conftest import ROOT
 
@@ -31,10 +31,13 @@ VERBS = ("run", "check-config", "reload", "baseline", "scan", "tune", "explain",
 _COMMENTED_OUT = re.compile(r"^#(?! |$)", re.MULTILINE)
 
 
+LISTS: dict[str, type[BaseModel]] = {"source": SourceSettings, "mask": MaskSettings}  # tables that come several times
+
+
 def keys(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]]:
     """Every key as (table, name)."""
     for name, field in model.model_fields.items():
-        inner = SourceSettings if name == "source" else field.annotation
+        inner = LISTS.get(name, field.annotation)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from keys(inner, name)
         else:
@@ -53,12 +56,12 @@ def example() -> dict[str, Any]:
 @pytest.mark.parametrize(("table", "key"), ALL_KEYS)
 def test_the_example_has_the_key_and_its_default(table: str, key: str, example: dict[str, Any]) -> None:
     inside = example[table] if table else example
-    if table == "source":
+    if table in LISTS:
         inside = {
             name: value for source in reversed(inside) for name, value in source.items()
         }  # the first one's, if it has it
     assert key in inside
-    model = SourceSettings if table == "source" else Settings.model_fields[table].annotation if table else Settings
+    model = LISTS[table] if table in LISTS else Settings.model_fields[table].annotation if table else Settings
     assert isinstance(model, type)
     default = model.model_fields[key].get_default(call_default_factory=True)
     if not model.model_fields[key].is_required() and default is not None:

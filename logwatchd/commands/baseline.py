@@ -50,7 +50,7 @@ def build(
         )
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
-    taught = read(files, more, sample_bytes)
+    taught = read(files, more, sample_bytes, found.masks if found else ())
     doubted = bursts(taught.builder.alarms)
     if drop_suspicious:
         taught.builder.forget(doubt.pattern for burst in doubted for doubt in burst.doubts)

@@ -73,12 +73,15 @@ def _baseline(path: Path, baseline: Baseline) -> Report:
 
 
 def _detector(baseline: Baseline, found: Config | None, path: Path) -> Detector:
-    return detector_of(baseline, found.settings.baseline, path) if found else Detector(baseline)
+    return detector_of(baseline, found, path) if found else Detector(baseline)
 
 
 def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], found: Config | None) -> Report:
     """What the lines of these files are to the old judge and the new one, in the form of the report."""
-    seen = Sightings()
+    masks = [detector.baseline.manifest.masks for detector, _ in judges]
+    if masks[0] != masks[1]:
+        raise BaselineError("the two were made with different [[mask]] tables: verdicts on logs cannot be compared")
+    seen = Sightings(masks[0])
     for file in files:
         _read(seen, file, found.sources if found else ())
     before, after = judges

@@ -13,6 +13,7 @@ from logwatchd.errors import BaselineError, PermanentError, RetryableError
 from logwatchd.ingest.names import base_of
 from logwatchd.ingest.sampling import SAMPLE_BYTES, shares
 from logwatchd.ingest.stretches import Extent, read_share, size_of
+from logwatchd.parsing.masks import Masks
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline
@@ -54,17 +55,21 @@ class Taught:
 
 
 def read(
-    files: Sequence[tuple[Path, SourceSpec]], more: Sequence[Lesson] = (), sample_bytes: int | None = SAMPLE_BYTES
+    files: Sequence[tuple[Path, SourceSpec]],
+    more: Sequence[Lesson] = (),
+    sample_bytes: int | None = SAMPLE_BYTES,
+    masks: Masks = (),
 ) -> Taught:
     """Read the files, and then what is more, with a progress bar on a terminal.
 
     Args:
         sample_bytes: of the files, unpacked; of more than that stretches are read (see `ingest.sampling`); None: all.
+        masks: the user's.
 
     Raises:
         UsageError: something cannot be read.
     """
-    builder = BaselineBuilder()
+    builder = BaselineBuilder(masks)
     extents = tuple(Extent(file) for file, _ in files)
     sizes = [size_of(file) for file, _ in files]
     parts = sizes if sample_bytes is None else shares(sizes, sample_bytes)
@@ -114,4 +119,4 @@ def finish(taught: Taught, found: Config | None) -> Baseline:
 
 def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None, more: Sequence[Lesson] = ()) -> Baseline:
     """Read and build in one go; see `read` and `finish`."""
-    return finish(read(files, more), found)
+    return finish(read(files, more, masks=found.masks if found else ()), found)

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from logwatchd import config
-from logwatchd.assembly import detector_of
+from logwatchd.assembly import check_masks, detector_of
 from logwatchd.commands.scan import embedder_for
 from logwatchd.config import Config
 from logwatchd.records import Level
@@ -55,5 +55,7 @@ def open_baseline(path: Path, config_path: Path | None) -> Opened:
     else:
         embedder, skip_levels = embedder_for(baseline), _SKIP
     check_fits(baseline, embedder.name, embedder.dimensions, path)
-    detector = detector_of(baseline, found.settings.baseline, path) if found else Detector(baseline)
+    if found:
+        check_masks(baseline, found, path)
+    detector = detector_of(baseline, found, path) if found else Detector(baseline)
     return Opened(path, detector, embedder, skip_levels, found)

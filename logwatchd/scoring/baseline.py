@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError
+from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
-from logwatchd.records import Level
+from logwatchd.records import Level, Mask
 from logwatchd.scoring.calibration import HeldOut
 from logwatchd.vectors import Vectors
 
@@ -32,7 +33,8 @@ class Manifest:
 
     threshold: that applies unless the configuration says otherwise. threshold_mode: "auto" (calibrated), "fixed"
     (given) or "tuned". coverage: see `calibration.HeldOut`. sources: the files it was learned from. built_at: ISO
-    8601, UTC. read_bytes, of_bytes: how much of the (unpacked) files was read.
+    8601, UTC. read_bytes, of_bytes: how much of the (unpacked) files was read. masks: the user's, which lines
+    have to go through before they are compared with this baseline.
     """
 
     format: int
@@ -52,6 +54,7 @@ class Manifest:
     logwatchd: str
     read_bytes: int = 0
     of_bytes: int = 0
+    masks: Masks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,8 @@ def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
             f"{path}: made with normaliser {fields.get('normaliser')}, this logwatchd has {NORMALISER_VERSION}; "
             "build it again"
         )
-    return Manifest(**{**fields, "sources": tuple(fields["sources"])})
+    masks = tuple(Mask(**mask) for mask in fields.get("masks", ()))
+    return Manifest(**{**fields, "sources": tuple(fields["sources"]), "masks": masks})
 
 
 def _check_arrays(baseline: Baseline, path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from logwatchd import clock
 from logwatchd.errors import BaselineError
+from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
@@ -63,8 +64,9 @@ class BaselineBuilder:
     Memory grows with distinct texts, not with lines.
     """
 
-    def __init__(self) -> None:
-        self._lexicon = Lexicon()
+    def __init__(self, masks: Masks = ()) -> None:
+        self._masks = masks
+        self._lexicon = Lexicon(masks)
         self._logs: dict[str, _Log] = {}
         self._counts: dict[str, int] = {}
         self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
@@ -116,7 +118,7 @@ class BaselineBuilder:
         """
         source = self._logs.setdefault(log, _Log())
         if self._lexicon.full():
-            self._lexicon = Lexicon()
+            self._lexicon = Lexicon(self._masks)
         places = Places(data, inner)
         data = places.flat
         ids = self._lexicon.ids_of(data)
@@ -186,6 +188,7 @@ class BaselineBuilder:
             built_at=built_at,
             clusters=clusters,
             threshold=threshold,
+            masks=self._masks,
             read_bytes=read_bytes,
             of_bytes=of_bytes,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logwatchd import __version__
+from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
@@ -32,6 +33,7 @@ def construct(
     built_at: datetime,
     clusters: int | None,
     threshold: float | None,
+    masks: Masks = (),
     read_bytes: int = 0,
     of_bytes: int = 0,
 ) -> Baseline:
@@ -40,6 +42,7 @@ def construct(
     Args:
         texts: distinct, at least one. counts: (N,), lines each. levels: the most serious of each. vectors: (N, D).
         embedder: its name. clusters: how many centroids; None to follow the data. threshold: None to calibrate.
+        masks: the user's, which the texts were made with.
     """
     groups = cluster(vectors, counts, clusters)
     concerns = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
@@ -67,6 +70,7 @@ def construct(
             logwatchd=__version__,
             read_bytes=read_bytes,
             of_bytes=of_bytes,
+            masks=masks,
         ),
         centroids=groups.centroids,
         radii=groups.radii,

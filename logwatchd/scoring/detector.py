@@ -21,8 +21,8 @@ class Detector:
 
     A pattern that the baseline holds is normal, whatever its vector. The novelty of any other one is how far it lies
     outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Where it only has a
-    new value of a learned variable, most of that is taken off, see `variables`. Its level and its words of failure weigh
-    on it, see `concern`; what comes of that is the score.
+    new value of a learned variable, most of that is taken off, see `variables`. Its level and its words of failure
+    weigh on it, see `concern`; what comes of that is the score.
     """
 
     def __init__(self, baseline: Baseline, threshold: float | None = None, *, levels: bool = True) -> None:

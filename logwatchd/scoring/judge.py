@@ -17,7 +17,7 @@ class Judge:
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
-        self._lexicon = Lexicon()
+        self._lexicon = Lexicon(detector.baseline.manifest.masks)
         self._verdicts: dict[PatternId, Verdict] = {}
         self._vectors: dict[PatternId, Vectors] = {}
         self._anomalous: set[PatternId] = set()

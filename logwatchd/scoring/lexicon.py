@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from logwatchd.parsing.fold import MAX_LINE_BYTES, Slots, kept, key, meaningful, places, shapes, show_kept, word
 from logwatchd.parsing.level import level_of
+from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import decode, pattern_of_key
 from logwatchd.records import Level
 
@@ -28,7 +29,8 @@ Ids = NDArray[np.int64]
 class Lexicon:
     """Numbers patterns in the order of their first appearance. Owned by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, masks: Masks = ()) -> None:
+        self._masks = masks
         self.patterns: list[str] = []
         self.levels: list[Level] = []
         self._ids: dict[tuple[str, Level], PatternId] = {}
@@ -51,6 +53,8 @@ class Lexicon:
         Returns:
             int64 (lines,), indices into `patterns` and `levels`.
         """
+        if self._masks:
+            data = masked(data, self._masks)
         if self._by_shape.size > MAX_SHAPE_BYTES:
             self._by_shape, self._places = _Shapes(self), []
         lines = shapes(data).split(b"\n")

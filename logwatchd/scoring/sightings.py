@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logwatchd.parsing.masks import Masks
 from logwatchd.records import Level
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
@@ -31,10 +32,11 @@ class Sighting:
 class Sightings:
     """Counts the events of logs by text. Memory grows with distinct texts, not with lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, masks: Masks = ()) -> None:
+        self._masks = masks
         self.texts: dict[Text, Sighting] = {}
         self.lines = 0
-        self._lexicon = Lexicon()
+        self._lexicon = Lexicon(self._masks)
 
     def add(self, data: bytes, inner: tuple[int, ...], skip_levels: frozenset[Level], path: str, line: int) -> None:
         """Count a run of whole events.
@@ -44,7 +46,7 @@ class Sightings:
                 the run's first line.
         """
         if self._lexicon.full():
-            self._lexicon = Lexicon()
+            self._lexicon = Lexicon(self._masks)
         places = Places(data, inner)
         ids = self._lexicon.ids_of(places.flat)
         self.lines += len(ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from logwatchd.parsing.masks import Masks
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.embedder import Embedder
@@ -30,10 +31,11 @@ def learn(
     embedder: Embedder | None = None,
     clusters: int | None = None,
     threshold: float | None = None,
+    masks: Masks = (),
 ) -> Baseline:
     """A baseline of these lines."""
     embedder = embedder or LocalEmbedder()
-    builder = BaselineBuilder()
+    builder = BaselineBuilder(masks)
     builder.add(block_of(lines))
     return builder.build(
         lambda texts: embed_all(embedder, texts, 50),
