@@ -102,7 +102,7 @@ class _Scores:
         over = [(score, lines) for score, lines in texts if lines and score > decided.threshold]
         under = [(score, lines) for score, lines in texts if lines and score <= decided.threshold]
         self.well, self.badly = (over, under) if anomaly else (under, over)
-        self.edges = np.linspace(0.0, right, _BARS + 1)
+        self.edges = _edges(decided.threshold, right)
 
     def title(self, does: str, wrong: str) -> str:
         well, badly = (sum(lines for _, lines in part) for part in (self.well, self.badly))
@@ -124,9 +124,16 @@ def _draw_curve(axes: Axes, report: Report) -> None:
     axes.set_axisbelow(True)
 
 
+def _edges(threshold: float, right: float) -> NDArray[np.float64]:
+    """Of about _BARS bars, one of which ends at the threshold: no bar is on both sides."""
+    below = max(1, round(_BARS * threshold / right))
+    above = max(1, _BARS - below)
+    return np.concatenate([np.linspace(0.0, threshold, below + 1), np.linspace(threshold, right, above + 1)[1:]])
+
+
 def _draw_scores(axes: Axes, scores: _Scores, title: str, colour: str) -> None:
     """A histogram of lines, on a scale that shows one line beside a million. What is on the wrong side is hatched."""
-    width = scores.edges[1] - scores.edges[0]
+    width = np.diff(scores.edges)
     well, badly = (_histogram(part, scores.edges) for part in (scores.well, scores.badly))
     at = scores.edges[:-1]
     axes.bar(at, well, width, align="edge", color=colour, edgecolor=colour, linewidth=0.6)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # texts of each kind of mistake
 _MOST_CHARS = 160
+_FEW_TEXTS = 5
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -117,6 +118,12 @@ def _remarks(report: Report) -> list[str]:
         remarks.append("no anomaly among them: what a threshold would miss cannot be told; label some")
     if not report.normal:
         remarks.append("no normal line among them: what a threshold would flag in vain cannot be told; label some")
+    texts = sum(1 for text in report.texts if text.anomalies)
+    if 0 < texts < _FEW_TEXTS:
+        remarks.append(
+            f"the anomalies have only {_counted(texts, 'distinct text')}: the next one may ask for another threshold; "
+            "label more"
+        )
     if report.skipped:
         levels = ", ".join(sorted({text.verdict.level.name for text in report.skipped}))
         normal, anomalies = sum(t.normal for t in report.skipped), sum(t.anomalies for t in report.skipped)
