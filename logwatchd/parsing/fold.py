@@ -48,23 +48,26 @@ _NOWHERE: Places = np.empty(0, dtype=np.int64)
 _TAIL = r"(?![0A-Za-z.:/-])"
 _MEANINGFUL = re.compile(
     rf"""
-    (?: "[ ](?=000(?:[ ]|$))  # an access log's status follows the quoted request
-      | \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=: ]{{1,3}}["']?
-      | \bHTTP/0(?:\.0)?["']?[ ](?=000\b) ) (?P<status>0{{1,4}}){_TAIL}
+    (?: "[ ](?=0+(?:[ ]|$))  # an access log's status follows the quoted request
+      | \bHTTP/0(?:\.0)?["']?[ ](?=0+\b) ) (?P<http>0+){_TAIL}
+  | \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=: ]{{1,3}}["']? (?P<status>0+){_TAIL}
   | (?: \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=: ]{{1,3}}
-      | \b(?:returned|rc|ret)["']?[=: #\[(]{{1,3}}-? ) (?P<exit>0{{1,4}}){_TAIL}
-  | \b(?:[Ss]ignal|SIG)["']?[=: #\[(]{{1,3}} (?P<signal>0{{1,4}}){_TAIL}
-  | \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=: #\[(]{{1,3}}-? (?P<code>0{{1,4}}){_TAIL}
+      | \b(?:returned|rc|ret)["']?[=: #\[(]{{1,3}}-? ) (?P<exit>0+){_TAIL}
+  | \b(?:[Ss]ignal|SIG)["']?[=: #\[(]{{1,3}} (?P<signal>0+){_TAIL}
+  | \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=: #\[(]{{1,3}}-? (?P<code>0+){_TAIL}
     """.encode(),
     re.VERBOSE,
 )
+_HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
 # Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
 _SAYS: dict[str, frozenset[int]] = {
-    "status": frozenset({*range(100), *HTTPStatus, 444, *range(494, 500), *range(520, 531)}),  # nginx's, Cloudflare's
+    "http": _HTTP,
+    "status": _HTTP | frozenset(range(100)),
     "exit": frozenset(range(256)),
     "signal": frozenset(range(65)),
     "code": frozenset(range(10_000)),
 }
+_MAX_KEPT = 4  # digits
 
 _ZERO_UUID = b"00000000-0000-0000-0000-000000000000"
 _DASHES = (8, 13, 18, 23)  # where a UUID has them
@@ -83,19 +86,21 @@ _VARYING = re.compile(
     rb"""
     (?P<uuid> 00000000-0000-0000-0000-000000000000 )
   | (?P<address> (?<![\w.])0{1,3}(?:\.0{1,3}){3}(?P<port>[:/]0+)?(?![\w.]\w) )
+  | (?P<dotted> (?<![\w.])0+(?:\.0+){3}(?![\w.]\w) )
   | (?P<time> (?:0000[-/.]00[-/.]00|00/00/00)(?!0)(?:[T_-]00[:.]00[:.]00(?!0))?  # its digits are counted by the masks
-              | 0{8}-00?:00?:00?  | 00[:.]00[:.]00(?!0) )
+              | 0{8}-00?:00?:00?  | 00[:.]00[:.]00(?!0) | (?<![^0])[+-]0000(?![0A-Za-z]|:0) )
   | (?P<based> \b0x[0a-fA-F]+\b )
   | (?P<hex> (?<![\w<])(?=0{0,64}[a-fA-F])(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})(?![\w>]) )
   | (?P<named> (?<![0A-Za-z])(?P<name>[A-Za-z]{0,32}[g-zG-Z][A-Za-z]{0,32}:?)0+(?![0A-Za-z]|:0|-0000-) )
+  | (?P<joined> (?<=_)-?0+(?![0A-Za-z:]) )
   | (?P<number> (?: (?<![0A-Za-z:]) | (?<=[^0a-fA-F:]:) ) 0+
                 (?= (?:[kKMGTP]i?[bB]?|[mnu]?s|secs?|h|m|mins?|bytes)\b | [^0A-Za-z:] | :(?:[^0a-fA-F:]|$) | $ ) )
     """,
     re.VERBOSE,
 )
-# A number that is a word of its own may be a day, a year, a status or half of a stamp: by its length.
+# A number that is a word of its own may be a year, or half of a stamp: by its length.
 _ALONE = re.compile(rb"([(\[{\"']?)(0+)([)\]}\"',;:.]?)")
-_LENGTHS = {1: b"0", 2: b"0", 3: b"000", 4: b"0000", 6: b"000000", 8: b"00000000"}
+_LENGTHS = {4: b"0000", 6: b"000000", 8: b"00000000"}
 _RUNS = re.compile(rb"0+")
 
 
@@ -197,7 +202,8 @@ def word(shape: bytes) -> bytes:
         return shape
     alone = _ALONE.fullmatch(shape)
     if alone:
-        return alone[1] + _LENGTHS.get(len(alone[2]), b"00000") + alone[3]
+        bare = len(alone[2]) == len(shape)
+        return alone[1] + (_LENGTHS.get(len(alone[2]), b"0") if bare or len(alone[2]) == 4 else b"0") + alone[3]
     return b",".join(map(part, shape.split(b",")))
 
 
@@ -211,20 +217,20 @@ def _shortened(match: re.Match[bytes]) -> bytes:
     match match.lastgroup:
         case "address":
             return b"0.0.0.0" + match["port"][:1] + b"0" if match["port"] else b"0.0.0.0"
+        case "dotted":
+            return b"0000.0.0.0"  # more digits than an address has
         case "based":
             return b"0x0"
         case "hex":
             return b"a0000000"
         case "named":
             name: bytes = match["name"]
-            return name + _count(len(found) - len(name))
+            return name + b"0"
+        case "joined":
+            return b"00"
         case "number":
-            return _count(len(found))
+            return b"0"
     return found
-
-
-def _count(digits: int) -> bytes:
-    return b"0" if digits < 4 else b"0000" if digits == 4 else b"00000"  # four digits may be a year or a zone
 
 
 def meaningful(text: bytes) -> Slots:
@@ -264,7 +270,7 @@ def key(bare: bytes, slots: Slots, digits: bytes) -> bytes:
     pieces: list[bytes] = []
     at = 0
     for slot, number in zip(slots, digits.split(b","), strict=True):
-        if number.isdigit() and int(number) in _SAYS[slot.kind]:
+        if len(number) <= _MAX_KEPT and number.isdigit() and int(number) in _SAYS[slot.kind]:
             pieces += (bare[at : slot.start], number.translate(_HIDE))
             at = slot.end
     return b"".join([*pieces, bare[at:]])

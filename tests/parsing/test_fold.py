@@ -64,7 +64,7 @@ BASED_DIGITS = re.compile(rb"(?<![0A-Za-z])(0x)([0a-fA-F]{1,16})")
         (b"killed by signal 9", b"killed by signal 9"),
         (b'{"level":50,"msg":"x"}', b'{"level":50,"msg":"x"}'),
         (b"error state 6", b"error state 0"),
-        (b"took 404 ms", b"took 000 ms"),
+        (b"took 404 ms", b"took 0 ms"),
     ],
 )
 def test_digits_that_carry_meaning_are_kept(raw: bytes, shown: bytes) -> None:
@@ -75,7 +75,7 @@ def test_digits_that_carry_meaning_are_kept(raw: bytes, shown: bytes) -> None:
     ("raw", "shown"),
     [
         (b"status: 4675 len: 7", b"status: 0000 len: 0"),
-        (b"status: 777", b"status: 000"),
+        (b"status: 777", b"status: 0"),
         (b"signal 95, code=8", b"signal 0, code=8"),
         (b"exit code 1000", b"exit code 0000"),
     ],
@@ -87,7 +87,7 @@ def test_a_number_beyond_its_kinds_range_is_a_measurement(raw: bytes, shown: byt
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (b"client 10.0.0.7:53017 sent 1000 ms", b"client 192.168.100.200:80 sent 9999 ms"),
+        (b"client 10.0.0.7:53017 sent 1 bytes", b"client 192.168.100.200:80 sent 999 bytes"),
         (b"blk_-1608999687919862906 on node7", b"blk_-160899968791986290 on node12"),
         (b"[req-54fadb41-2c4e-40cd-baed-9335e4c35a9e] x", b"[req-00000000-2c4e-40cd-baed-123456789012] x"),
         (b"tenant 54fadb412c4e40cdbaed9335e4c35a9e", b"tenant 113d3a99c3da401fbd62cc2caa5b96d2"),
