@@ -206,7 +206,13 @@ def _explain_options(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("--baseline", type=Path, required=True, metavar="B")
     explain.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
     explain.add_argument("--json", action="store_true", help="one JSON object a line")
-    explain.add_argument("line", nargs="?", default="-", metavar="LINE|-", help="default: each line of standard input")
+    explain.add_argument(
+        "line",
+        nargs="?",
+        default="-",
+        metavar="LINE|-",
+        help="default: each line of standard input; put -- before one that begins with a dash",
+    )
 
 
 def _tune_options(tune: argparse.ArgumentParser) -> None:

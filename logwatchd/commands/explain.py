@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logwatchd.alerting.text import visible
-from logwatchd.commands.opening import Opened, open_baseline
+from logwatchd.commands.opening import Opened, as_line, open_baseline
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.ingest.streams import STDIN
@@ -95,7 +95,7 @@ def explain(opened: Opened, judge: Judge, raw: bytes) -> Explanation:
         raw: the event, which may have several lines.
     """
     raw = raw.rstrip(b"\r\n")
-    (pattern_id,) = judge.ids_of(raw.replace(b"\n", b" ") + b"\n").tolist()
+    (pattern_id,) = judge.ids_of(as_line(raw)).tolist()
     pattern, baseline = judge.pattern(pattern_id), opened.detector.baseline
     vectors = opened.embed([pattern]) if pattern else None
     if vectors is not None and judge.undecided([pattern_id], opened.skip_levels):

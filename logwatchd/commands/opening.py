@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,7 +12,7 @@ from logwatchd import config
 from logwatchd.assembly import check_masks, detector_of
 from logwatchd.commands.scan import embedder_for
 from logwatchd.config import Config
-from logwatchd.records import Level
+from logwatchd.records import Level, flat
 from logwatchd.scoring.baseline import check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
@@ -35,6 +36,11 @@ class Opened:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """All of them, in as few calls as the embedder takes; float32 (len(texts), D)."""
         return embed_all(self.embedder, texts, self.found.settings.embedder.batch_size if self.found else _BATCH)
+
+
+def as_line(raw: bytes) -> bytes:
+    """An event of one or more lines, without its last newline, as the one line that the daemon would judge."""
+    return flat(raw, tuple(match.start() for match in re.finditer(b"\n", raw))) + b"\n"
 
 
 def open_baseline(path: Path, config_path: Path | None) -> Opened:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from logwatchd.commands.labelled import Labelled
-from logwatchd.commands.opening import Opened
+from logwatchd.commands.opening import Opened, as_line
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.curve import Curve, Point, curve_of
 from logwatchd.scoring.judge import Judge
@@ -130,7 +130,7 @@ def _judged(opened: Opened, lines: Iterable[Labelled]) -> tuple[Text, ...]:
     for chunk in _chunks(lines):
         if judge.full():
             judge = Judge(opened.detector)
-        ids = judge.ids_of(b"".join(line.raw.replace(b"\n", b" ") + b"\n" for line in chunk)).tolist()
+        ids = judge.ids_of(b"".join(as_line(line.raw) for line in chunk)).tolist()
         undecided = judge.undecided(set(ids), opened.skip_levels)
         if undecided:
             judge.decide(undecided, opened.embed([judge.pattern(pattern_id) for pattern_id in undecided]))
