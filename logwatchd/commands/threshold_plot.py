@@ -102,7 +102,7 @@ class _Scores:
         over = [(score, lines) for score, lines in texts if lines and score > decided.threshold]
         under = [(score, lines) for score, lines in texts if lines and score <= decided.threshold]
         self.well, self.badly = (over, under) if anomaly else (under, over)
-        self.edges = _edges(decided.threshold, right)
+        self.edges = bar_edges(decided.threshold, right)
 
     def title(self, does: str, wrong: str) -> str:
         well, badly = (sum(lines for _, lines in part) for part in (self.well, self.badly))
@@ -124,7 +124,7 @@ def _draw_curve(axes: Axes, report: Report) -> None:
     axes.set_axisbelow(True)
 
 
-def _edges(threshold: float, right: float) -> NDArray[np.float64]:
+def bar_edges(threshold: float, right: float) -> NDArray[np.float64]:
     """Of about _BARS bars, one of which ends at the threshold: no bar is on both sides."""
     below = max(1, round(_BARS * threshold / right))
     above = max(1, _BARS - below)
