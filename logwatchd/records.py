@@ -85,13 +85,16 @@ class FileId(NamedTuple):
     generation: int
 
 
+INNER = 0x0B  # a vertical tab: a blank to all that reads words, and yet still to be told from one
+
+
 def flat(data: bytes, inner: tuple[int, ...]) -> bytes:
-    """Lines with one line an event: newlines inside of events become blanks. Lengths and places stay as they are."""
+    """Lines with one line an event: newlines inside of events become INNER. Lengths and places stay as they are."""
     if not inner:
         return data
     copy = bytearray(data)
     for position in inner:
-        copy[position] = 0x20
+        copy[position] = INNER
     return bytes(copy)
 
 

@@ -20,6 +20,12 @@ _TOP_DOMAIN = (
     r"|ch|at|be|ie|nz|kr|za|mx|cz|hu|pt|gr|tr|il|sg|hk|tw|ua|ro|local|internal|lan|localdomain)"
 )
 
+_IDENTITY = (
+    r"id|uuid|guid|uid|user|username|login|account|customer|email|host|hostname|node|pod|container|instance|replica|ip"
+    r"|addr|address|client|remote|peer|session|token|url|uri|path|file|filename|query|useragent|user_agent"
+    r"|referer|referrer|sha|digest|hash"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -69,6 +75,15 @@ RULES: tuple[Rule, ...] = (
         "when, not what: HDFS's and klog's stamps, times without a date",
         "081109 203615 148 INFO, next at 20:36:15.100",
         "<TIME> <N> INFO, next at <TIME>",
+    ),
+    _rule(
+        "identity",
+        rf"""((?:^|[\s,{{;(\[])(?:"(?:[\w.-]{{0,64}}[._-])?(?:{_IDENTITY})s?"\s?:\s?"""
+        rf"""|(?:[\w.-]{{0,64}}[._-])?(?:{_IDENTITY})=))("?)(?:(?<=")[^"\n]{{1,2048}}(?=")|(?<!")[^\s"',;)\]}}]{{1,512}})""",
+        r"\1\2<V>",
+        "in JSON and logfmt the field says that its value names one object or person",
+        '{"user": "anna", "msg": "paid"} request_id=k3-abz client.ip="unknown host" state=lost',
+        '{"user": "<V>", "msg": "paid"} request_id=<V> client.ip="<V>" state=lost',
     ),
     _rule(
         "request",

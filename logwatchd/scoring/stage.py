@@ -16,7 +16,7 @@ from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.own import is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
-from logwatchd.records import Anomaly, Block
+from logwatchd.records import INNER, Anomaly, Block
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Ids
@@ -33,6 +33,7 @@ _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
 _MAX_LINE_CHARS = 16_384
 _OWN_HEADER_BYTES = 1024
+_INNER = bytes([INNER])
 
 
 @dataclass(slots=True)
@@ -216,7 +217,7 @@ class ScoreStage:
             offset=offset,
             line=line,
             verdict=item.judge.explained(pattern_id, line, weighed=context is not None),
-            context=tuple(decode(text)[:_MAX_LINE_CHARS] for text in context or ()),
+            context=tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context or ()),
             read_at=item.read_at,
             timestamp=timestamp_of(line, item.read_at.astimezone()),
             vector=item.judge.vector(pattern_id),
