@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,15 +17,14 @@ from logwatchd.records import Level
 from logwatchd.scoring.alarms import Alarms, AlarmWatch, Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import HELD_OUT
-from logwatchd.scoring.construction import construct
+from logwatchd.scoring.construction import Embed, construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.held_out import held_out_of
+from logwatchd.scoring.knowledge import Knowledge
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
-from logwatchd.vectors import Vectors
 
-MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
+MOST_PATTERNS = 400_000  # that are counted; where there are more, the rarest go
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
 _DAY_S = 86_400.0
 
@@ -71,6 +70,7 @@ class BaselineBuilder:
         self._counts: dict[str, int] = {}
         self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
         self._alarms = AlarmWatch()
+        self._dropped = 0  # of patterns that were met once
         self.lines = 0
 
     @property
@@ -88,7 +88,7 @@ class BaselineBuilder:
 
     def unseen(self) -> float:
         """The share of further lines whose text is likely to be new: that of the lines whose text came once."""
-        return sum(count == 1 for count in self._counts.values()) / max(1, self.lines)
+        return self._single() / max(1, self.lines)
 
     def sampled(self, log: str, share: float) -> None:
         """Say that the lines of a log are only this share of it, from 0 to 1."""
@@ -96,11 +96,13 @@ class BaselineBuilder:
 
     def forget(self, patterns: Iterable[str]) -> None:
         """Unlearn patterns; the lines that had them stay counted as read."""
-        for pattern in patterns:
-            self._counts.pop(pattern, None)
-            self._levels.pop(pattern, None)
-            for log in self._logs.values():
-                log.first_seen.pop(pattern, None)
+        gone = set(patterns)
+        for pattern in gone & self._counts.keys():
+            del self._counts[pattern]
+            del self._levels[pattern]
+        for log in self._logs.values():
+            for pattern in gone & log.first_seen.keys():
+                del log.first_seen[pattern]
 
     def add(
         self,
@@ -134,10 +136,12 @@ class BaselineBuilder:
         self._note_time(source, data, len(ids))
         source.lines += len(ids)
         self.lines += len(ids)
+        if len(self._counts) > MOST_PATTERNS:
+            self._drop_rare()
 
     def build(
         self,
-        embed: Callable[[Sequence[str]], Vectors],
+        embed: Embed,
         embedder: Embedder,
         *,
         clusters: int | None,
@@ -157,41 +161,54 @@ class BaselineBuilder:
         Raises:
             BaselineError: there was nothing to learn from.
         """
+        return construct(
+            self.knowledge(tuple(sources), read_bytes, of_bytes),
+            embed,
+            embedder,
+            clusters=clusters,
+            threshold=threshold,
+            built_at=built_at,
+        )
+
+    def knowledge(self, sources: tuple[str, ...] = (), read_bytes: int = 0, of_bytes: int = 0) -> Knowledge:
+        """What the lines taught.
+
+        Raises:
+            BaselineError: nothing.
+        """
         if not self._counts:
             raise BaselineError(
                 f"no baseline: {self.lines} lines were read and none of them had anything to learn; "
                 "name files with known-good log lines"
             )
-        chosen = sorted(self._counts, key=lambda text: -self._counts[text])[:MAX_PATTERNS]
-        days_of_new = self._new_patterns()
-        chosen.sort(key=lambda text: text in days_of_new)  # the old ones first
-        counts = np.array([self._counts[text] for text in chosen], dtype=np.int64)
-        levels = [self._levels[text] for text in chosen]
-        vectors = embed(chosen)
-        held_out = held_out_of(
-            chosen,
-            levels,
-            vectors,
-            np.array([days_of_new[text] for text in chosen if text in days_of_new], dtype=np.float32),
-            sum(log.held_out for log in self._logs.values()),
-            max(0.0, 1.0 - int((counts == 1).sum()) / self.lines),
-        )
-        return construct(
-            chosen,
-            counts,
-            levels,
-            vectors,
-            held_out,
-            embedder=embedder.name,
+        return Knowledge(
+            counts=self._counts,
+            levels=self._levels,
             lines=self.lines,
+            held_out_lines=sum(log.held_out for log in self._logs.values()),
+            days_of_new=self._new_patterns(),
+            single=self._single(),
             sources=sources,
-            built_at=built_at,
-            clusters=clusters,
-            threshold=threshold,
             masks=self._masks,
             read_bytes=read_bytes,
             of_bytes=of_bytes,
         )
+
+    def _single(self) -> int:
+        """How many patterns were met once, also of those that were dropped."""
+        return self._dropped + sum(count == 1 for count in self._counts.values())
+
+    def _drop_rare(self) -> None:
+        """Make room: leave out the rarest patterns (as G. S. Manku and R. Motwani's lossy counting does, VLDB 2002).
+
+        What is met again begins anew. A text that is frequent is kept for good once it was met a few times.
+        """
+        least = 1
+        while len(self._counts) > MOST_PATTERNS // 2:
+            rare = [pattern for pattern, count in self._counts.items() if count <= least]
+            self._dropped += sum(self._counts[pattern] == 1 for pattern in rare)
+            self.forget(rare)
+            least *= 2
 
     @staticmethod
     def _note_time(log: _Log, data: bytes, lines: int) -> None:

@@ -67,7 +67,9 @@ def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray
 def _describe(vectors: Vectors, counts: NDArray[np.int64], labels: NDArray[np.int64]) -> Clusters:
     used, labels = np.unique(labels, return_inverse=True)
     sums = np.zeros((len(used), vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, labels, vectors * (1.0 + np.log(counts))[:, None])
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        np.add.at(sums, labels[rows], vectors[rows] * (1.0 + np.log(counts[rows]))[:, None])
     centroids = unit_rows(sums.astype(np.float32))
     distances = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):

@@ -1,49 +1,53 @@
-"""Known-good texts, their vectors and what the held-out part showed -> a baseline."""
+"""What known-good lines taught -> a baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logwatchd import __version__
-from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
-from logwatchd.records import Level
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
-from logwatchd.scoring.calibration import HeldOut, calibrate
+from logwatchd.scoring.calibration import calibrate
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.concern import concern_of
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.held_out import held_out_of
+from logwatchd.scoring.knowledge import Knowledge
 from logwatchd.scoring.variables import learn
 from logwatchd.vectors import Vectors
 
+MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
+
+Embed = Callable[[Sequence[str]], Vectors]
+
 
 def construct(
-    texts: Sequence[str],
-    counts: NDArray[np.int64],
-    levels: Sequence[Level],
-    vectors: Vectors,
-    held_out: HeldOut,
+    knowledge: Knowledge,
+    embed: Embed,
+    embedder: Embedder,
     *,
-    embedder: str,
-    lines: int,
-    sources: Iterable[str],
-    built_at: datetime,
     clusters: int | None,
     threshold: float | None,
-    masks: Masks = (),
-    read_bytes: int = 0,
-    of_bytes: int = 0,
+    built_at: datetime,
 ) -> Baseline:
-    """Cluster, learn variables, calibrate.
+    """Embed, cluster, learn variables, calibrate.
 
     Args:
-        texts: distinct, at least one. counts: (N,), lines each. levels: the most serious of each. vectors: (N, D).
-        embedder: its name. clusters: how many centroids; None to follow the data. threshold: None to calibrate.
-        masks: the user's, which the texts were made with.
+        embed: vectors of all texts at once, float32 (N, D), in whatever batches it likes.
+        clusters: how many centroids; None to follow the data. threshold: None to calibrate.
     """
+    texts = sorted(knowledge.counts, key=lambda text: -knowledge.counts[text])[:MAX_PATTERNS]
+    texts.sort(key=lambda text: text in knowledge.days_of_new)  # the old ones first
+    counts = np.array([knowledge.counts[text] for text in texts], dtype=np.int64)
+    levels = [knowledge.levels[text] for text in texts]
+    days = [knowledge.days_of_new[text] for text in texts if text in knowledge.days_of_new]
+    vectors = embed(texts)
+    held_out = held_out_of(
+        texts, levels, vectors, np.array(days, dtype=np.float32), knowledge.held_out_lines, knowledge.coverage
+    )
     groups = cluster(vectors, counts, clusters)
     concerns = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
     alarms = np.zeros(len(groups.centroids), dtype=np.bool_)
@@ -54,10 +58,10 @@ def construct(
     return Baseline(
         manifest=Manifest(
             format=FORMAT,
-            embedder=embedder,
+            embedder=embedder.name,
             dimensions=int(vectors.shape[1]),
             normaliser=NORMALISER_VERSION,
-            lines=lines,
+            lines=knowledge.lines,
             patterns=len(texts),
             centroids=len(groups.centroids),
             threshold=calibrate(held_out, counts[held_out.patterns]) if threshold is None else threshold,
@@ -66,11 +70,11 @@ def construct(
             held_out_new_texts=len(held_out.patterns),
             coverage=held_out.coverage,
             built_at=built_at.isoformat(timespec="seconds"),
-            sources=tuple(sources),
+            sources=knowledge.sources,
             logwatchd=__version__,
-            read_bytes=read_bytes,
-            of_bytes=of_bytes,
-            masks=masks,
+            read_bytes=knowledge.read_bytes,
+            of_bytes=knowledge.of_bytes,
+            masks=knowledge.masks,
         ),
         centroids=groups.centroids,
         radii=groups.radii,

@@ -40,9 +40,12 @@ def embed_all(
     embedder: Embedder, texts: Sequence[str], batch_size: int, on_progress: Callable[[int], None] | None = None
 ) -> Vectors:
     """Embed any number of texts in batches; float32 (len(texts), D). on_progress gets how many are done."""
-    parts: list[Vectors] = []
+    vectors = np.zeros((0, 1), dtype=np.float32)
     for start in range(0, len(texts), batch_size):
-        parts.append(embedder.embed(texts[start : start + batch_size]))
+        part = embedder.embed(texts[start : start + batch_size])
+        if start == 0:  # all of them in one place at once: there may be hundreds of megabytes
+            vectors = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+        vectors[start : start + len(part)] = part
         if on_progress:
             on_progress(min(len(texts), start + batch_size))
-    return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
+    return vectors

@@ -13,7 +13,7 @@ from logwatchd.scoring.concern import concern_of, evidence_of
 from logwatchd.scoring.variables import SHARE, fits, learn
 from logwatchd.vectors import Vectors
 
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 256
 
 
 def held_out_of(
