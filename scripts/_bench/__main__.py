@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from _bench import BenchError, tail
+from _bench import BenchError, backlog, idle, tail
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures logwatchd beside other programs.")
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    tail.add_to(benchmarks)
+    for benchmark in (tail, idle, backlog):
+        benchmark.add_to(benchmarks)
     given = parser.parse_args()
     try:
         return int(given.run(given))

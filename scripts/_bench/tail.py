@@ -15,13 +15,13 @@ import platform
 import random
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _bench import BenchError, corpus
+from _bench.options import count, say
 from _bench.tailers import TAILERS, Tailer
 
 POLL_S = 0.001
@@ -71,9 +71,9 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Drains a large file and delivers single lines through logwatchd tail, rsyslog's imfile and GNU "
         "tail -F, in turns. A program that is not installed is left out.",
     )
-    parser.add_argument("--lines", type=_count, default=1_000_000, help="how many lines to drain (default: 1,000,000)")
-    parser.add_argument("--rounds", type=_count, default=5, help="how often each program drains them (default: 5)")
-    parser.add_argument("--delays", type=_count, default=200, help="how many single lines to time (default: 200)")
+    parser.add_argument("--lines", type=count, default=1_000_000, help="how many lines to drain (default: 1,000,000)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often each program drains them (default: 5)")
+    parser.add_argument("--delays", type=count, default=200, help="how many single lines to time (default: 200)")
     parser.add_argument("--corpus", type=Path, help="a file to drain instead of one that is made first")
     parser.add_argument("--folder", type=Path, help="where to work; on the disk to be measured (default: $TMPDIR)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
@@ -89,14 +89,14 @@ def run(given: argparse.Namespace) -> int:
     kinds = [kind for kind in TAILERS if kind.found()]
     for kind in TAILERS:
         if kind not in kinds:
-            _say(f"{kind.name} is left out: {kind.program} is not installed (apt install {kind.package})")
+            say(f"{kind.name} is left out: {kind.program} is not installed (apt install {kind.package})")
     folder = Path(tempfile.mkdtemp(prefix="logwatchd-bench-", dir=given.folder))
     try:
         source, origin = _source(given, folder)
         size = source.stat().st_size
         with source.open("rb") as file:  # also warms the page cache
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-        _say(f"{lines:,} lines, {size / 2**20:.0f} MiB, {origin}; {platform.machine()}, {os.cpu_count()} cores")
+        say(f"{lines:,} lines, {size / 2**20:.0f} MiB, {origin}; {platform.machine()}, {os.cpu_count()} cores")
         drains = drain(kinds, source, lines, given.rounds, folder)
         drains += drain(kinds, source, lines, given.rounds, folder, running=True)
         delays = [delay(kind, given.delays, folder) for kind in kinds]
@@ -138,7 +138,7 @@ def drain(
     for turn in range(rounds + 1):
         for kind in kinds[turn % len(kinds) :] + kinds[: turn % len(kinds)]:
             how = "already running" if running else "from its start"
-            _say(f"draining {how}, round {turn} of {rounds}: {kind.name}", passing=True)
+            say(f"draining {how}, round {turn} of {rounds}: {kind.name}", passing=True)
             home = folder / "run"
             home.mkdir()
             run = _drain_running(kind, source, home) if running else _drain_from_start(kind, source, home)
@@ -178,7 +178,7 @@ def _drain_running(kind: type[Tailer], source: Path, home: Path) -> _Run:
         shutil.copyfile(source, new)
     tailer = kind(home, log)
     with tailer:
-        _wait(tailer, len(_FIRST_LINE), RUN_LIMIT_S, POLL_S)
+        wait(tailer, len(_FIRST_LINE), RUN_LIMIT_S, POLL_S)
         time.sleep(SETTLE_S)
         began = time.perf_counter()
         new.replace(log)
@@ -187,17 +187,18 @@ def _drain_running(kind: type[Tailer], source: Path, home: Path) -> _Run:
 
 def _timed(tailer: Tailer, began: float, before: int, source: Path) -> _Run:
     """Wait until the whole of `source` is behind the `before` bytes of the output, and end the program."""
-    _wait(tailer, before + 1, RUN_LIMIT_S, POLL_S)
+    wait(tailer, before + 1, RUN_LIMIT_S, POLL_S)
     first_s = time.perf_counter() - began
-    _wait(tailer, before + source.stat().st_size, RUN_LIMIT_S, POLL_S)
+    wait(tailer, before + source.stat().st_size, RUN_LIMIT_S, POLL_S)
     seconds = time.perf_counter() - began
     usage = tailer.stop()
-    if not _is_same(source, tailer.output, before):
+    if not is_same(source, tailer.output, before):
         raise BenchError(f"{tailer.name} wrote {tailer.size():,} bytes that are not those that it read")
     return _Run(seconds, first_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def _is_same(source: Path, output: Path, before: int) -> bool:
+def is_same(source: Path, output: Path, before: int) -> bool:
+    """Whether the output is the source, behind its first `before` bytes."""
     with source.open("rb") as expected, output.open("rb") as found:
         found.seek(before)
         while block := expected.read(1 << 20):
@@ -220,16 +221,16 @@ def delay(kind: type[Tailer], count: int, folder: Path) -> Delay:
     tailer = kind(home, source)
     delays_ms = []
     with tailer, source.open("ab", buffering=0) as log:
-        _wait(tailer, 1, RUN_LIMIT_S, POLL_S)
+        wait(tailer, 1, RUN_LIMIT_S, POLL_S)
         time.sleep(SETTLE_S)
         for number in range(count):
             if number % 20 == 0:
-                _say(f"single lines: {kind.name}, {number} of {count}", passing=True)
+                say(f"single lines: {kind.name}, {number} of {count}", passing=True)
             time.sleep(rng.uniform(*GAPS_S))
             wanted = source.stat().st_size + len(line := b"single line %d\n" % number)
             began = time.perf_counter()
             log.write(line)
-            _wait(tailer, wanted, LINE_LIMIT_S, 0.0001)
+            wait(tailer, wanted, LINE_LIMIT_S, 0.0001)
             delays_ms.append((time.perf_counter() - began) * 1000)
     shutil.rmtree(home)
     delays_ms.sort()
@@ -247,13 +248,17 @@ def _source(given: argparse.Namespace, folder: Path) -> tuple[Path, str]:
         if not given.corpus.is_file():
             raise BenchError(f"--corpus {given.corpus}: no such file")
         return given.corpus.resolve(), str(given.corpus)
-    _say(f"making {given.lines:,} lines", passing=True)
+    say(f"making {given.lines:,} lines", passing=True)
     source = folder / "corpus.log"
     return source, corpus.make(given.lines, source)
 
 
-def _wait(tailer: Tailer, size: int, limit_s: float, poll_s: float) -> None:
-    """Wait until so many bytes are delivered."""
+def wait(tailer: Tailer, size: int, limit_s: float, poll_s: float) -> None:
+    """Wait until so many bytes are delivered.
+
+    Raises:
+        BenchError: the program ended, or nothing came for `limit_s`.
+    """
     deadline = time.monotonic() + limit_s
     while tailer.size() < size:
         if not tailer.is_alive():
@@ -264,7 +269,7 @@ def _wait(tailer: Tailer, size: int, limit_s: float, poll_s: float) -> None:
 
 
 def _print(drains: list[Drain], delays: list[Delay]) -> None:
-    _say("", passing=True)
+    say("", passing=True)
     heads = ("drained in", "first byte", "lines/s", "MiB/s", "CPU", "peak RSS", "its time")
     for running in (False, True):
         rows = [one for one in drains if one.running is running]
@@ -290,18 +295,3 @@ def _print(drains: list[Drain], delays: list[Delay]) -> None:
 
 def _row(name: str, *cells: str) -> None:
     print(f"{name:16}" + "".join(f"{cell:>12}" for cell in cells))
-
-
-def _say(text: str, passing: bool = False) -> None:
-    """Progress goes to stderr; what is passing is overwritten on a terminal and left out elsewhere."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
-    elif not passing:
-        print(text, file=sys.stderr, flush=True)
-
-
-def _count(text: str) -> int:
-    number = int(text.replace(",", "").replace("_", ""))
-    if number < 1:
-        raise argparse.ArgumentTypeError("has to be at least 1")
-    return number

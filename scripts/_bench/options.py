@@ -1,0 +1,22 @@
+"""What all benchmarks share on the command line and on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def count(text: str) -> int:
+    """Raises ArgumentTypeError, ValueError: it is no number, or below 1."""
+    number = int(text.replace(",", "").replace("_", ""))
+    if number < 1:
+        raise argparse.ArgumentTypeError("has to be at least 1")
+    return number
+
+
+def say(text: str, passing: bool = False) -> None:
+    """Progress goes to stderr; what is passing is overwritten on a terminal and left out elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
+    elif not passing:
+        print(text, file=sys.stderr, flush=True)
