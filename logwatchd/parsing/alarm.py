@@ -6,10 +6,12 @@ import re
 
 # Each stands for itself: 'command-errors' is a document's name, 'errors=0' a count, 'no error' the opposite.
 _WORDS = (
-    r"errors?|err|errno|fail(?:ed|s|ing|ures?)?|exceptions?|traceback|fatal|panic(?:ked)?|crash(?:ed|es)?"
-    r"|abort(?:ed|ing)?|denied|refused|rejected|timeout|time[ -]out|timed[ -]out|unreachable|cannot|can't"
-    r"|could(?: not|n't)|unable to|no such|not found|invalid|illegal|corrupt(?:ed|ion)?|segfault|killed|oom"
-    r"|out of memory|lost|missing|broken|deadlock|overflow|violation|unhandled|dead"
+    r"errors?|err|errno|fail(?:ed|s|ing|ures?)?|faults?|exceptions?|traceback|fatal|panic(?:ked)?|crash(?:ed|es)?"
+    r"|abort(?:ed|ing)?|denied|refused|rejected|timeout|time[ -]out|timed[ -]out|expired|unreachable|unavailable"
+    r"|cannot|can't|could(?: not|n't)|unable to|no such|no space|not (?:found|permitted|allowed|responding|available)"
+    r"|too many|exceed(?:ed|s)?|giving up|gave up|invalid|illegal|malformed|mismatch|unexpected|bad|corrupt(?:ed|ion)?"
+    r"|segfault|killed|oom|out of memory|lost|missing|broken|deadlock|hung|stuck|degraded|overflow|violation"
+    r"|unhandled|uncaught|unrecoverable|uncorrectable|dead"
 )
 _WORD = re.compile(
     rf"(?<![\w./-])(?<!\bno )(?<!\b0 )(?<!\bwithout )(?:{_WORDS})"
