@@ -108,6 +108,10 @@ def _baseline(args: argparse.Namespace) -> int:
                 drop_suspicious=args.drop_suspicious,
                 as_json=args.json,
             )
+        case "merge":
+            from logwatchd.commands import baseline_merge
+
+            return baseline_merge.run(args.output, args.baselines, args.config)
         case "diff":
             from logwatchd.commands import baseline_diff
 
@@ -152,6 +156,10 @@ def _parser() -> argparse.ArgumentParser:
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
     show.add_argument("baseline", type=Path, metavar="B")
     show.add_argument("--json", action="store_true", help="one JSON object")
+    merge = actions.add_parser("merge", help="one baseline that knows what several know", epilog=_EPILOG)
+    merge.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
+    merge.add_argument("--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it")
+    merge.add_argument("baselines", nargs="+", type=Path, metavar="BASELINE", help="two or more")
     diff = actions.add_parser(
         "diff", help="what NEW knows that OLD did not, and which lines' verdict changes (then: exit 1)", epilog=_EPILOG
     )

@@ -114,9 +114,9 @@ def show(path: Path, *, as_json: bool) -> Exit:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in manifest.items():
-        if name == "sources":
-            value = "\n".join(value)
-        elif name == "threshold":
+        if isinstance(value, tuple):
+            value = "\n".join(map(str, value)) or "-"
+        elif isinstance(value, float):
             value = f"{value:.4f}"
         elif isinstance(value, int):
             value = f"{value:,}"

@@ -20,7 +20,7 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.comparison import Embed, VerdictChange, changes, gained, verdict_changes
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.embedders import embed_all
 from logwatchd.scoring.sightings import Sightings
 
 SHOWN = 10  # of each list, without --all
@@ -106,12 +106,7 @@ def _read(seen: Sightings, file: Path, sources: Sequence[SourceSpec]) -> None:
 
 
 def _embed(baseline: Baseline, found: Config | None) -> Embed:
-    """By the embedder that the baseline was made with: at the configured service, if that is the one."""
-    embedder = None
-    if found:
-        embedder = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
-    if embedder is None or embedder.name != baseline.manifest.embedder:
-        embedder = embedder_for(baseline)
+    embedder = embedder_for(baseline, found)
     return lambda texts: embed_all(embedder, texts, _BATCH)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from logwatchd.config import EmbedderSettings, read_secrets
+from logwatchd.config import Config, EmbedderSettings, read_secrets
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.normalise import decode
@@ -23,8 +23,16 @@ _SKIP = frozenset({Level.DEBUG})
 _BATCH = 200
 
 
-def embedder_for(baseline: Baseline) -> Embedder:
-    """The embedder that a baseline was made with; the manifest names it."""
+def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
+    """The embedder that a baseline was made with, which the manifest names; at the configured service, if it is that.
+
+    Raises:
+        ConfigError: it needs a key.
+    """
+    if found:
+        configured = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
+        if configured.name == baseline.manifest.embedder:
+            return configured
     provider, _, model = baseline.manifest.embedder.partition(":")
     if provider != "openai":
         return make_embedder(EmbedderSettings(provider="local"))

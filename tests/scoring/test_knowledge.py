@@ -1,0 +1,118 @@
+"""Merging baselines: the same as having learned from all of their logs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logwatchd.records import Level
+from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.construction import construct
+from logwatchd.scoring.knowledge import Knowledge, knowledge_of, merged
+from logwatchd.scoring.local import LocalEmbedder
+from tests.scoring.making import block_of
+
+BUILT_AT = datetime(2026, 1, 1, tzinfo=UTC)
+WORDS = ["INFO user came", "INFO order taken", "WARNING cache miss", "ERROR disk gone", "INFO mail sent", "cannot open"]
+LOGS = st.lists(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=60),
+    min_size=2,
+    max_size=5,
+)
+
+
+def made(knowledge: Knowledge) -> Baseline:
+    embedder = LocalEmbedder()
+    return construct(knowledge, embedder.embed, embedder, clusters=None, threshold=None, built_at=BUILT_AT)
+
+
+def taught(logs: Mapping[str, list[str]]) -> Knowledge:
+    builder = BaselineBuilder()
+    for name, lines in logs.items():
+        builder.add(block_of(lines), log=name)
+    return builder.knowledge(tuple(logs))
+
+
+@settings(max_examples=60)
+@given(LOGS)
+def test_merged_baselines_are_the_baseline_of_all_logs(logs: list[list[str]]) -> None:
+    start = BUILT_AT
+    stamped = {
+        f"{number}.log": [f"{(start + timedelta(hours=i)).isoformat()} {line}" for i, line in enumerate(lines)]
+        for number, lines in enumerate(logs)
+    }
+    parts = [made(taught({name: lines})) for name, lines in stamped.items()]
+    together, apart = made(taught(stamped)), made(merged([knowledge_of(part) for part in parts]))
+    assert apart.manifest == together.manifest
+    assert apart.patterns == together.patterns
+    levels = dict(zip(together.patterns, together.levels, strict=True))
+    assert dict(zip(apart.patterns, apart.levels, strict=True)) == levels
+    assert np.array_equal(np.sort(apart.weights), np.sort(together.weights))
+    new = [
+        sorted(zip((list(one.patterns)[i] for i in one.held_out.patterns), one.held_out.per_day.round(4), strict=True))
+        for one in (apart, together)
+    ]
+    assert [pattern for pattern, _ in new[0]] == [pattern for pattern, _ in new[1]]
+
+
+def knowledge(**changes: object) -> Knowledge:
+    whole = Knowledge(
+        counts={"a": 5, "b": 1},
+        levels={"a": Level.INFO, "b": Level.ERROR},
+        lines=10,
+        held_out_lines=3,
+        days_of_new={"b": 2.0},
+        single=1,
+        sources=("x",),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def test_what_one_log_says_late_and_another_early_is_no_news() -> None:
+    early = knowledge(days_of_new={}, sources=("y",))
+    assert merged([knowledge(), early]).days_of_new == merged([early, knowledge()]).days_of_new == {}
+    assert merged([knowledge(), knowledge(sources=("y",))]).days_of_new == {"b": 2.0}
+
+
+def test_days_of_the_same_log_add_up_and_those_of_others_do_not() -> None:
+    third = knowledge(sources=("z", "x"))
+    assert merged([knowledge(), knowledge()]).days_of_new == {"b": 4.0}
+    assert merged([knowledge(), knowledge(), third]).days_of_new == {"b": 6.0}
+    assert merged([knowledge(), knowledge(sources=("y",)), knowledge(sources=("z",))]).days_of_new == {"b": 2.0}
+    assert merged([knowledge(sources=()), knowledge(sources=())]).days_of_new == {"b": 2.0}
+
+
+def test_counts_lines_and_what_was_read_add_up_and_the_worst_level_stays() -> None:
+    both = merged([knowledge(read_bytes=7, of_bytes=9), knowledge(levels={"a": Level.FATAL, "b": Level.INFO})])
+    assert both.counts == {"a": 10, "b": 2}
+    assert both.levels == {"a": Level.FATAL, "b": Level.ERROR}
+    assert (both.lines, both.held_out_lines, both.read_bytes, both.of_bytes) == (20, 6, 7, 9)
+    assert both.sources == ("x",)
+
+
+def test_what_was_met_once_in_both_was_met_twice_and_what_was_left_out_stays_counted() -> None:
+    assert merged([knowledge(), knowledge()]).single == 0
+    assert merged([knowledge(), knowledge(single=4)]).single == 3
+    assert merged([knowledge(), knowledge(counts={"a": 1}, levels={"a": Level.INFO}, days_of_new={})]).single == 1
+    assert knowledge(single=1).coverage == pytest.approx(0.9)
+
+
+def test_a_flood_of_texts_is_bounded_and_counted_and_what_recurs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.scoring.builder.MOST_PATTERNS", 200)
+    builder = BaselineBuilder()
+    for number in range(100):
+        word = "".join(chr(97 + int(digit)) for digit in f"{number:03}")
+        builder.add(block_of([*(f"INFO {word}{chr(97 + i)} flew by" for i in range(20)), "ERROR disk gone"]))
+        assert builder.patterns <= 200
+    found = builder.knowledge()
+    assert found.counts["ERROR disk gone"] == 100
+    assert found.single == 2000
+    assert found.lines == 2100
+    assert found.coverage == pytest.approx(1 - 2000 / 2100)
