@@ -108,7 +108,7 @@ def explain(opened: Opened, judge: Judge, raw: bytes) -> Explanation:
         nearest = opened.detector.judge([pattern], [verdict.level], vectors)[0].nearest
     if nearest and pattern not in baseline.patterns:
         centroid = baseline.centroids[nearest.centroid]
-        words = weigh(pattern, lacking(pattern, event, nearest.examples), centroid, opened.embed)
+        words = weigh(pattern, lacking(pattern, nearest.examples), centroid, opened.embed)
     service = service_of(event, None, "")
     return Explanation(
         event=event,

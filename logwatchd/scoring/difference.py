@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logwatchd.parsing.normalise import normalise
 from logwatchd.records import Verdict
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.embedder import unit_rows
@@ -30,12 +29,8 @@ _TINY = 1e-9
 _PLACEHOLDER = r"<[A-Z_]+>"
 _WORD = re.compile(rf"(?:\w|{_PLACEHOLDER})+(?:[.'\-](?:\w|{_PLACEHOLDER})+)*")
 _PLACEHOLDERS = re.compile(rf"(?:{_PLACEHOLDER}[.'\-]?)+")
-# What a runtime writes around every exception, whichever it is.
-_TRACE_LINE = re.compile(
-    r"[ \t]|\s*$|Traceback \(most recent call last\):|During handling of the above exception|"
-    r"The above exception was the direct cause|exit status \d+$|\[signal |[}\])]+$"
-)
-_GO_FRAMES = re.compile(r"goroutine \d+ \[")
+# What stands around an exception in any trace; its frames are not in a pattern at all.
+_TRACE = re.compile(r"\bTraceback\b(?: \(most recent call last\):)?|\bCaused by:")
 
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -54,11 +49,10 @@ class Word:
     nearer: float
 
 
-def differs(verdict: Verdict, event: str, baseline: Baseline, *, weighed: bool) -> tuple[str, ...]:
+def differs(verdict: Verdict, baseline: Baseline, *, weighed: bool) -> tuple[str, ...]:
     """The words that tell an anomaly from what is known, without any call to a service.
 
     Args:
-        event: the raw line, or lines.
         baseline: that the verdict was given by. Where its vectors come from a service, the local embedder measures
             against the examples in its place.
         weighed: the most telling words first, in a third of a millisecond; else in the order of the text.
@@ -66,7 +60,7 @@ def differs(verdict: Verdict, event: str, baseline: Baseline, *, weighed: bool) 
     nearest = verdict.nearest
     if nearest is None:
         return ()
-    words = lacking(verdict.pattern, event, nearest.examples)
+    words = lacking(verdict.pattern, nearest.examples)
     if not weighed:
         return tuple(_clipped(word) for word in words[:MAX_WORDS])
     embedder = LocalEmbedder()
@@ -77,20 +71,15 @@ def differs(verdict: Verdict, event: str, baseline: Baseline, *, weighed: bool) 
     return telling(weigh(verdict.pattern, words, towards, embedder.embed))
 
 
-def lacking(pattern: str, event: str, examples: Iterable[str]) -> tuple[str, ...]:
+def lacking(pattern: str, examples: Iterable[str]) -> tuple[str, ...]:
     """Words of the pattern that no example has, in order, each once.
-
-    Args:
-        event: the raw line, or lines; of a stack trace only what is no frame counts.
 
     Returns:
         Placeholders such as <N> only where no word differs.
     """
     known = {word.casefold() for example in examples for word in _WORD.findall(example)}
-    found = [word for word in dict.fromkeys(_WORD.findall(pattern)) if word.casefold() not in known]
-    if "\n" in event:
-        said = {word for line in _message(event) for word in _WORD.findall(normalise(line))}
-        found = [word for word in found if word in said] or found
+    words = dict.fromkeys(_WORD.findall(_TRACE.sub(" ", pattern)) or _WORD.findall(pattern))
+    found = [word for word in words if word.casefold() not in known]
     return tuple([word for word in found if not _PLACEHOLDERS.fullmatch(word)] or found)
 
 
@@ -133,10 +122,3 @@ def _without(pattern: str, word: str) -> str:
 
 def _clipped(word: str) -> str:
     return word if len(word) <= MAX_WORD_CHARS else word[: MAX_WORD_CHARS - 3] + "..."
-
-
-def _message(event: str) -> list[str]:
-    """The lines of an event that say something themselves: no stack frames, and not what every trace says."""
-    lines = event.splitlines()
-    frames = next((index for index, line in enumerate(lines) if _GO_FRAMES.match(line)), len(lines))
-    return [line.removeprefix("Caused by: ") for line in lines[:frames] if not _TRACE_LINE.match(line)]

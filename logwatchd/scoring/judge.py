@@ -71,14 +71,14 @@ class Judge:
             return Verdict(pattern, level, 0.0, self.detector.threshold, anomaly=False, nearest=None, skipped=True)
         return verdict
 
-    def explained(self, pattern_id: PatternId, event: str, *, weighed: bool) -> Verdict:
+    def explained(self, pattern_id: PatternId, *, weighed: bool) -> Verdict:
         """The verdict on an anomalous pattern with the words that made it far, which are found once.
 
-        event, weighed: see `difference.differs`.
+        weighed: see `difference.differs`.
         """
         verdict = self._verdicts[pattern_id]
         if pattern_id not in self._explained:
-            verdict = replace(verdict, differs=differs(verdict, event, self.detector.baseline, weighed=weighed))
+            verdict = replace(verdict, differs=differs(verdict, self.detector.baseline, weighed=weighed))
             self._verdicts[pattern_id] = verdict
             self._explained.add(pattern_id)
         return verdict

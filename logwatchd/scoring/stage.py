@@ -216,7 +216,7 @@ class ScoreStage:
             file=block.file,
             offset=offset,
             line=line,
-            verdict=item.judge.explained(pattern_id, line, weighed=context is not None),
+            verdict=item.judge.explained(pattern_id, weighed=context is not None),
             context=tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context or ()),
             read_at=item.read_at,
             timestamp=timestamp_of(line, item.read_at.astimezone()),

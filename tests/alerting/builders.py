@@ -52,7 +52,7 @@ def anomaly(
 ) -> Anomaly:
     """at: the line's own time; None for a line without one. differs: None for what the examples lack."""
     pattern = line if pattern is None else pattern
-    differs = lacking(pattern, line, examples)[:MAX_WORDS] if differs is None else differs
+    differs = lacking(pattern, examples)[:MAX_WORDS] if differs is None else differs
     nearest = Nearest(3, 0.71, 0.1, examples)
     return Anomaly(
         source=SourceSpec(paths=(path,)),
