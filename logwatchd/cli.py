@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _one_thread_for_numpy() -> None:
-    """For what runs for long: while they wait, OpenBLAS's helper threads spin ten times the work that they save."""
+    """OpenBLAS's helper threads spin while they wait: with few texts at once that is ten times the work they save."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
@@ -54,10 +54,10 @@ def _complain(text: str) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    _one_thread_for_numpy()
     _no_plugins_for_pydantic()
     match args.verb:
         case "run":
-            _one_thread_for_numpy()
             from logwatchd.commands import run
 
             return run.run(args.config)
@@ -85,7 +85,6 @@ def _run(args: argparse.Namespace) -> int:
             wanted = tune.Wanted(plot=args.plot, write=args.write, as_json=args.json)
             return tune.run(args.baseline, args.config, args.labelled, args.normal, args.anomaly, wanted)
         case "watch":
-            _one_thread_for_numpy()
             from logwatchd.commands import watch
 
             return watch.run(args.paths)
