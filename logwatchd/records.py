@@ -198,7 +198,7 @@ class Alert:
     id: of this incident, from its first line's place and text. fingerprint: of its kind (service and pattern), the same
     whenever it comes again; neither rests on a model's words. differs: words of the pattern that the nearest
     known-good examples do not have, the most telling first. context: the lines before, oldest first. severity: the
-    local estimate.
+    local estimate. radius: of the nearest centroid. novelty: the score before level and words weighed on it.
     """
 
     id: str
@@ -219,3 +219,5 @@ class Alert:
     read_at: datetime
     file: FileId
     offset: int
+    radius: float = 0.0
+    novelty: float = 0.0

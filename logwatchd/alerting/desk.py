@@ -214,6 +214,8 @@ class AlertDesk:
             score=round(alert.score, 4),
             threshold=round(alert.threshold, 4),
             distance=round(alert.distance, 4),
+            radius=round(alert.radius, 4),
+            novelty=round(alert.novelty, 4),
             centroid=alert.centroid,
             nearest=alert.nearest_examples,
             differs=alert.differs,

@@ -53,6 +53,8 @@ def alert_of(anomaly: Anomaly, context_lines: int) -> Alert:
         read_at=anomaly.read_at,
         file=anomaly.file,
         offset=anomaly.offset,
+        radius=nearest.radius if nearest else 0.0,
+        novelty=verdict.novelty,
     )
 
 

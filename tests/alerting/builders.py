@@ -61,7 +61,7 @@ def anomaly(
         file=file,
         offset=offset,
         line=line,
-        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, differs=differs),
+        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, differs=differs, novelty=0.8),
         context=context,
         read_at=read_at,
         timestamp=at,

@@ -53,6 +53,7 @@ def test_a_new_incident_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path
     assert entry["message"] == "P2-High shop score 0.90 over 0.30: database is locked"
     wanted = {"alert_id", "fingerprint", "path", "line_level", "centroid", "nearest", "differs", "pattern", "line"}
     assert wanted <= set(entry)
+    assert (entry["distance"], entry["radius"], entry["novelty"]) == (0.71, 0.1, 0.8)
 
 
 def test_others_only_raise_the_count(tmp_path: Path, entries: Entries) -> None:
