@@ -146,7 +146,13 @@ class Copies:
             if copy.verified == 0:
                 self._register.drop(copy)  # nothing was known of it so far: it is judged like any unknown file
                 return
-            copy.reader.seek_last_line(copy.verified)
+            # Truncated again, before anything was read of what this is a copy of: else it would be known by that.
+            unread = copy.original.lapsed
+            if unread:
+                copy.reader.seek(0)
+                copy.sequence, copy.original.sequence = sorted((copy.sequence, copy.original.sequence))
+            else:
+                copy.reader.seek_last_line(copy.verified)
         except OSError as error:
             self._handles.trouble(copy, error)
             return

@@ -16,11 +16,16 @@ _MARKS = (  # the longer ones first: UTF-32's little-endian mark begins with UTF
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A text encoding. newline: its bytes; width: bytes of a code unit, on whose multiples a newline begins."""
+    """A text encoding.
+
+    newline: its bytes. width: bytes of a code unit, on whose multiples a newline begins. mark: what stands before a
+    file's first character to tell this encoding from others, and is no text.
+    """
 
     name: str
     newline: bytes
     width: int
+    mark: bytes = b""
 
     def find(self, data: bytes, begin: int) -> int:
         """Where the first newline at or behind `begin`, a unit's beginning, stands; -1 without one."""
@@ -59,4 +64,4 @@ def coding_of(name: str, head: bytes) -> Coding:
         marked = next((found for mark, found in _MARKS if head.startswith(mark) and found.startswith(name)), None)
         name = marked or f"{name}-le"
     newline = "\n".encode(name)
-    return Coding(name, newline, len(newline))
+    return Coding(name, newline, len(newline), "\ufeff".encode(name) if len(newline) > 1 else b"")

@@ -16,7 +16,7 @@ from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
 from logwatchd.ingest.multiline import joiner_of
-from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, name_of, order_of
+from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
 from logwatchd.journal import Event
@@ -83,9 +83,10 @@ class Newcomers:
         ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
-        # Those of an earlier run first, then those that lost their content: the others are judged by what those are.
+        # Those of an earlier run first, then those that lost their content, and what renamecopy is about to copy or
+        # has just copied: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
-        for stranger in sorted(unknown, key=lambda stranger: stranger.lapse is None):
+        for stranger in sorted(unknown, key=lambda stranger: (stranger.lapse is None, not is_temporary(stranger.path))):
             self._judge(stranger, places[stranger.key], at_live_name, now)
         for path, key in at_live_name.items():
             last = self._last.get(path)

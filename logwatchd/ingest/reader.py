@@ -213,7 +213,8 @@ class Reader:
         known = MAX_LINE_BYTES if self._more else max(size - self.offset, len(self.partial)) + _SLACK_BYTES
         want = min(MAX_LINE_BYTES, known)
         raw = os.pread(self._open_handle(), marked + want, self.offset - marked)
-        if raw[:marked] != self._mark or not raw.startswith(self.partial, marked):
+        begins = self.partial if self.offset else max(self.partial, self._glimpse, key=len)
+        if raw[:marked] != self._mark or not raw.startswith(begins[:want], marked):
             return Stop.REPLACED
         coding = self._coding()
         if coding.width == 1 and len(raw) > marked and raw[marked] == 0 and not self.skipping:
@@ -229,7 +230,7 @@ class Reader:
         offset = self.offset
         self._advance(raw[max(0, end - MARK_BYTES) : end], offset + end - marked)
         self.skipping = result.skipping
-        return Chunk(lines, offset, self.offset, inner, coding.name)
+        return Chunk(lines, offset + self._marked(raw[marked:end], offset, coding), self.offset, inner, coding.name)
 
     @property
     def holds_event(self) -> bool:
@@ -250,7 +251,7 @@ class Reader:
         coding, offset = self._coding(), self.offset
         lines, inner, _ = self._join(raw, coding, flush=True)
         self._advance((self._mark + raw)[-MARK_BYTES:], offset + len(raw))
-        return Chunk(lines, offset, self.offset, inner, coding.name)
+        return Chunk(lines, offset + self._marked(raw, offset, coding), self.offset, inner, coding.name)
 
     def finish(self) -> Chunk | None:
         """What is left of a file that will not grow any more, a last newline supplied; None if nothing is."""
@@ -267,7 +268,8 @@ class Reader:
         whole = len(self.partial) == self._held
         raw = self.partial if whole else self.partial + coding.newline
         lines, inner, _ = self._join(raw, coding, flush=True)
-        return Chunk(lines, self.offset, self.offset + len(self.partial), inner, coding.name)
+        begin = self.offset + self._marked(raw, self.offset, coding)
+        return Chunk(lines, begin, self.offset + len(self.partial), inner, coding.name)
 
     def _coding(self) -> Coding:
         if self.encoding == "utf-8":
@@ -277,6 +279,7 @@ class Reader:
 
     def _join(self, raw: bytes, coding: Coding, flush: bool) -> tuple[bytes, tuple[int, ...], int]:
         """Whole lines of the file -> those to deliver in UTF-8, newlines inside of events, and bytes held back."""
+        raw = raw[self._marked(raw, self.offset, coding) :]
         lines = coding.to_utf8(raw)
         if self.joiner is None or not raw:
             return lines, (), 0
@@ -290,6 +293,11 @@ class Reader:
         for _ in range(taken.count(b"\n")):
             at = coding.find(raw, at) + coding.width
         return taken, joined.inner, len(raw) - at
+
+    @staticmethod
+    def _marked(raw: bytes, offset: int, coding: Coding) -> int:
+        """How many bytes of a byte order mark `raw` begins with; a mark stands nowhere but at a file's beginning."""
+        return len(coding.mark) if coding.mark and offset == 0 and raw.startswith(coding.mark) else 0
 
     def _prepare(self, handle: int) -> int:
         """What is to be read, given the file's own handle, which is then this method's to close."""

@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from logwatchd import journal
@@ -276,11 +277,13 @@ class Roster:
 
     def _restart(self, file: Followed) -> None:
         lapse = file.reader.restart()
+        with suppress(OSError):  # the next look comes to it
+            file.reader.is_same()  # takes note of what it is now: that may be truncated before it is read
         file.behind = False
-        if not file.lapsed:  # else nothing was read since the last time, and what was before that counts
+        if not (file.lapsed and file.bereaved):  # else nothing was read since, and what was before that counts
             file.lapse, file.lapsed, file.bereaved, file.inherited = lapse, True, True, False
-            file.lapsed_turn = self._turn
             file.unread_bytes = max(0, file.size_before - lapse.position.offset - len(lapse.partial))
+        file.lapsed_turn = self._turn
         self.tally.truncations += 1
         _log.info(Event.FILE_TRUNCATED, path=file.reader.path, message=f"{file.reader.path}: truncated; read from 0")
 
