@@ -101,7 +101,7 @@ def _files_of(source: SourceSpec) -> list[str]:
 
 def show(path: Path, *, as_json: bool) -> Exit:
     """Print a baseline's manifest: a table for people, one object with as_json."""
-    baseline = load(path)
+    baseline = load(path, any_normaliser=True)
     manifest = asdict(baseline.manifest)
     if as_json:
         json.dump(manifest, sys.stdout, indent=2)

@@ -45,15 +45,17 @@ def run(
     Raises:
         BaselineError, UsageError, ConfigError: something cannot be used.
     """
-    old, new = load(old_path), load(new_path)
+    old, new = load(old_path, any_normaliser=not logs), load(new_path)
+    alike = old.manifest.normaliser == new.manifest.normaliser
     found = config.load(config_path) if config_path else None
     report: Report = {
         "old": _baseline(old_path, old),
         "new": _baseline(new_path, new),
         "changes": {change.name: [change.old, change.new] for change in changes(old.manifest, new.manifest)},
-        "gained": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(old, new)],
-        "lost": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)],
     }
+    if alike:  # else hardly a pattern would be the same
+        report["gained"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(old, new)]
+        report["lost"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)]
     if logs:
         pairs = ((old, old_path), (new, new_path))
         judges = [(_detector(baseline, found, path), _embed(baseline, found)) for baseline, path in pairs]
@@ -136,8 +138,11 @@ class _Text:
             self._say(f"{mark} {one['path']}: {one['lines']:,} lines, {one['patterns']:,} patterns, {one['built_at']}")
         for name, (old, new) in report["changes"].items():
             self._say(f"  {name.replace('_', ' ')}: {_value(old)} -> {_value(new)}")
-        self._patterns("gained", "+", report["gained"], "green")
-        self._patterns("lost", "-", report["lost"], "yellow")
+        if "gained" in report:
+            self._patterns("gained", "+", report["gained"], "green")
+            self._patterns("lost", "-", report["lost"], "yellow")
+        else:
+            self._say("\ntheir patterns cannot be compared: another normaliser makes others of the same lines")
         verdicts = report.get("verdicts")
         if verdicts:
             files = _counted(len(verdicts["files"]), "file")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.commands.process import logwatchd
@@ -68,6 +69,28 @@ def test_the_same_baseline_twice_differs_in_nothing_and_exits_0(folder: Path) ->
     assert (report["changes"], report["gained"], report["lost"]) == ({}, [], [])
     assert (report["verdicts"]["to_anomaly"], report["verdicts"]["to_normal"]) == ([], [])
     assert len(report["verdicts"]["files"]) == 3
+
+
+def test_a_baseline_of_an_older_normaliser_is_shown_but_cannot_judge(folder: Path, tmp_path: Path) -> None:
+    with np.load(folder / "old") as archive:
+        parts = {name: archive[name] for name in archive.files}
+    manifest = json.loads(parts["manifest"].tobytes()) | {"normaliser": "0-old"}
+    parts["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
+    with (tmp_path / "older").open("wb") as out:
+        np.savez(out, **parts)
+    assert json.loads(logwatchd("baseline", "show", "--json", tmp_path / "older").stdout)["normaliser"] == "0-old"
+    done = logwatchd("baseline", "diff", tmp_path / "older", folder / "new")
+    assert done.returncode == 0, done.stderr
+    assert b"normaliser: 0-old -> " in done.stdout
+    assert b"patterns cannot be compared" in done.stdout
+    assert b"gained" not in done.stdout
+    for args in (
+        (tmp_path / "older", folder / "new", "--logs", folder / "app.log"),
+        (folder / "new", tmp_path / "older"),
+    ):
+        refused = logwatchd("baseline", "diff", *args)
+        assert refused.returncode == 78
+        assert b"made with normaliser 0-old" in refused.stderr
 
 
 def test_long_lists_are_cut_unless_all_is_asked_for(folder: Path, tmp_path: Path) -> None:
