@@ -39,7 +39,6 @@ class Log:
     def copy(self, source: Path, number: int) -> list[Step]:
         target = Path(f"{self.path}-{number}")
         return [
-            lambda: target.touch(),
             lambda: target.write_bytes(source.read_bytes()[: source.stat().st_size // 2]),
             lambda: target.write_bytes(source.read_bytes()),
         ]
