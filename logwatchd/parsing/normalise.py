@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from logwatchd.parsing.fold import key_of, show_kept
+from logwatchd.parsing.masking import compiled
 from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
 NORMALISER_VERSION = f"3-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
+_MASKS = compiled(RULES)
 
 
 def decode(raw: bytes) -> str:
@@ -26,8 +28,8 @@ def pattern_of_key(key: bytes) -> str:
         One line of text, at most MAX_PATTERN_CHARS characters; empty for an empty line.
     """
     text = without_frames(decode(key[: 4 * MAX_PATTERN_CHARS]))
-    for rule in RULES:
-        text = rule.pattern.sub(rule.token, text)
+    for mask in _MASKS:
+        text = mask(text)
     text = show_kept(text.encode("utf-8", errors="replace")).decode("utf-8", errors="replace")
     return " ".join(text.split())[:MAX_PATTERN_CHARS]
 
