@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from logwatchd.config_alerting import AnalysisSettings, IncidentSettings, SlackSettings
 from logwatchd.config_errors import (
     missing_secret,
     no_regular_file,
@@ -34,6 +35,7 @@ from logwatchd.config_errors import (
     repeated_path,
     unreadable,
 )
+from logwatchd.config_types import AbsolutePath, HttpUrl, Switch, Table, absolute
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Level, Mask, SourceSpec, StartAt
@@ -46,21 +48,8 @@ def _default_state_dir() -> Path:
     return Path(os.environ.get("STATE_DIRECTORY", "").split(":")[0] or "/var/lib/logwatchd")
 
 
-def _absolute(pattern: str) -> str:
-    if not pattern.startswith("/"):
-        raise ValueError("give an absolute path or glob: a daemon has no working folder of its own")
-    if "\0" in pattern or "\n" in pattern:
-        raise ValueError("no path holds a NUL byte or a line break: take it out")
-    return pattern
-
-
 def _path_or_stdin(pattern: str) -> str:
-    return pattern if pattern == "-" else _absolute(pattern)
-
-
-def _absolute_path(path: Path) -> Path:
-    _absolute(str(path))
-    return path
+    return pattern if pattern == "-" else absolute(pattern)
 
 
 def _level_name(value: object) -> object:
@@ -122,32 +111,23 @@ LinePattern = Annotated[str, Field(min_length=1), AfterValidator(_line_pattern)]
 Globs = Annotated[list[Annotated[str, AfterValidator(_path_or_stdin)]], Field(min_length=1)]
 JournalNames = list[Annotated[str, AfterValidator(_journal_name)]]
 LevelName = Annotated[Level, BeforeValidator(_level_name)]
-Switch = bool | Literal["auto"]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
+_TableT = TypeVar("_TableT", bound=Table)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-_TableT = TypeVar("_TableT", bound=_Table)
-
-
-class SourceSettings(_Table):
+class SourceSettings(Table):
     """One `[[source]]`: files that are followed together, or a part of the journal."""
 
     paths: Globs | None = None
     service: Annotated[str, Field(min_length=1)] | None = None
     start_at: StartAt = "end"
-    skip_levels: list[LevelName] = [Level.DEBUG]
+    skip_levels: list[LevelName] = Field(default=[Level.DEBUG])
     multiline: Literal["auto", "off"] = "auto"
     multiline_start: LinePattern | None = None
     multiline_continue: LinePattern | None = None
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     journal: bool = False
-    units: JournalNames = []
-    identifiers: JournalNames = []
+    units: JournalNames = Field(default=[])
+    identifiers: JournalNames = Field(default=[])
     priority: Annotated[str, BeforeValidator(_priority)] | None = None
 
     @model_validator(mode="after")
@@ -183,7 +163,7 @@ class SourceSettings(_Table):
         )
 
 
-class EmbedderSettings(_Table):
+class EmbedderSettings(Table):
     """`[embedder]`: what turns texts into vectors, and how texts are gathered into batches."""
 
     provider: Literal["local", "openai"] = "local"
@@ -193,7 +173,7 @@ class EmbedderSettings(_Table):
     max_wait_ms: Annotated[int, Field(ge=0, le=60_000)] = 200
 
 
-class BaselineSettings(_Table):
+class BaselineSettings(Table):
     """`[baseline]`: what normal looks like, and how far from it is too far."""
 
     path: Annotated[AbsolutePath, Field(default_factory=lambda: _default_state_dir() / "baseline")]
@@ -209,23 +189,7 @@ class BaselineSettings(_Table):
         return self
 
 
-class AnalysisSettings(_Table):
-    """`[analysis]`: Claude's words on an incident."""
-
-    enabled: Switch = "auto"
-    model: Annotated[str, Field(min_length=1)] = "claude-opus-4-6"
-    base_url: HttpUrl | None = None
-    max_tokens: Annotated[int, Field(ge=100, le=8192)] = 500
-    context_lines: Annotated[int, Field(ge=0, le=50)] = 10
-
-
-class SlackSettings(_Table):
-    """`[slack]`: the webhook's address is a secret and does not stand here."""
-
-    enabled: Switch = "auto"
-
-
-class MaskSettings(_Table):
+class MaskSettings(Table):
     """One `[[mask]]`: what varies in lines of the user's and no rule of ours knows."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -233,7 +197,7 @@ class MaskSettings(_Table):
     token: Annotated[str, Field(pattern=r"^<[A-Z]{1,30}>$")] = "<MASKED>"
 
 
-class WorkersSettings(_Table):
+class WorkersSettings(Table):
     """`[workers]`: threads that analyse and deliver."""
 
     threads: Annotated[int, Field(ge=1, le=64)] = 4
@@ -252,6 +216,7 @@ class Settings(BaseModel):
     slack: SlackSettings = SlackSettings()
     workers: WorkersSettings = WorkersSettings()
     mask: list[MaskSettings] = []
+    incidents: IncidentSettings = IncidentSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from logwatchd.alerting.prompt import SYSTEM, user_message
 from logwatchd.alerting.text import clip, visible
-from logwatchd.config import AnalysisSettings
+from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.records import Alert, Analysis, Severity
 

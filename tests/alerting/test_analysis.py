@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from logwatchd.alerting.analysis import MAX_WORDS_CHARS, Analyst, NoAnswerError
 from logwatchd.alerting.prompt import SYSTEM, user_message
-from logwatchd.config import AnalysisSettings
+from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
 from tests.alerting.builders import ANTHROPIC_KEY, alert, steers_nothing

@@ -14,7 +14,7 @@ from logwatchd.alerting.board import ANALYSIS_CALL_S, PATIENCE_S, AnalysisJob, B
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.sink import JournalSink, Sink
 from logwatchd.alerting.slack import SlackSink
-from logwatchd.config import AnalysisSettings
+from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
 from tests.alerting.builders import alert, full_disk
