@@ -11,10 +11,11 @@ from typing import IO, NamedTuple
 from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.multiline import MAX_EVENT_BYTES, join, joiner_of
 from logwatchd.ingest.offline import is_packed, opened, read_events, unpacked
-from logwatchd.ingest.sampling import STRETCH_BYTES, stretch_of, wanted
+from logwatchd.ingest.sampling import stretch_of, wanted
 from logwatchd.records import SourceSpec
 
 _MARK_BYTES = 4  # the longest byte order mark
+_LOOK_BYTES = 1 << 20  # of a compressed file, to see how much smaller it was made
 
 
 class Run(NamedTuple):
@@ -59,8 +60,8 @@ def size_of(path: Path) -> int:
         packed_bytes = path.stat().st_size
         if not is_packed(path):
             return packed_bytes
-        found = len(unpacked(path, raw).read(STRETCH_BYTES))
-        return found if found < STRETCH_BYTES else found * packed_bytes // max(1, raw.tell())
+        found = len(unpacked(path, raw).read(_LOOK_BYTES))
+        return found if found < _LOOK_BYTES else found * packed_bytes // max(1, raw.tell())
 
 
 def read_share(
