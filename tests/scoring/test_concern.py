@@ -61,7 +61,7 @@ def test_words_of_failure_that_are_known_there_tell_nothing() -> None:
 
 def test_an_error_counts_more_where_only_info_was_written() -> None:
     embedder = LocalEmbedder()
-    text = "disk three has new bad sectors"
+    text = "disk three has new red sectors"
     vector = embedder.embed([text])
 
     def score(lines: list[str], level: Level, *, levels: bool = True) -> float:
