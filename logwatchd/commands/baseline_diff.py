@@ -51,7 +51,9 @@ def run(
     report: Report = {
         "old": _baseline(old_path, old),
         "new": _baseline(new_path, new),
-        "changes": {change.name: [change.old, change.new] for change in changes(old.manifest, new.manifest)},
+        "changes": {
+            change.name: [_plain(change.old), _plain(change.new)] for change in changes(old.manifest, new.manifest)
+        },
     }
     if alike:  # else hardly a pattern would be the same
         report["gained"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(old, new)]
@@ -80,13 +82,10 @@ def _detector(baseline: Baseline, found: Config | None, path: Path) -> Detector:
 
 def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], found: Config | None) -> Report:
     """What the lines of these files are to the old judge and the new one, in the form of the report."""
-    masks = [detector.baseline.manifest.masks for detector, _ in judges]
-    if masks[0] != masks[1]:
-        raise BaselineError("the two were made with different [[mask]] tables: verdicts on logs cannot be compared")
-    seen = Sightings(masks[0])
+    before, after = judges
+    seen = Sightings(before[0].baseline.manifest.masks, after[0].baseline.manifest.masks)
     for file in files:
         _read(seen, file, found.sources if found else ())
-    before, after = judges
     try:
         turned = verdict_changes(before, after, seen.texts)
     except (PermanentError, RetryableError) as error:
@@ -179,7 +178,14 @@ class _Text:
         self._console.print(text, style=style)
 
 
+def _plain(value: object) -> object:
+    """A fact as JSON has it: masks by their patterns."""
+    return [f"{mask.name}: {mask.pattern}" for mask in value] if isinstance(value, tuple) else value
+
+
 def _value(value: object) -> str:
+    if isinstance(value, list):
+        return visible(", ".join(value)) or "none"
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 

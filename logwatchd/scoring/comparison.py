@@ -11,10 +11,13 @@ import numpy as np
 from logwatchd.records import Verdict
 from logwatchd.scoring.baseline import Baseline, Manifest
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.sightings import Sighting, Text
+from logwatchd.scoring.sightings import Pair, Sighting, Text
 from logwatchd.vectors import Vectors
 
-COMPARED = ("embedder", "dimensions", "normaliser", "threshold", "threshold_mode", "centroids", "patterns", "lines")
+COMPARED = (
+    *("embedder", "dimensions", "normaliser", "masks", "threshold", "threshold_mode"),
+    *("centroids", "patterns", "lines"),
+)
 _TEXTS_AT_ONCE = 4096  # vectors of so many are held
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -51,23 +54,24 @@ def gained(old: Baseline, new: Baseline) -> list[tuple[str, int]]:
 
 
 def verdict_changes(
-    old: tuple[Detector, Embed], new: tuple[Detector, Embed], texts: Mapping[Text, Sighting]
+    old: tuple[Detector, Embed], new: tuple[Detector, Embed], texts: Mapping[Pair, Sighting]
 ) -> list[VerdictChange]:
-    """Judge every text with both detectors, each with vectors of its own embedder; most frequent first."""
+    """Judge every event with both detectors, each by its own text and vectors; most frequent first."""
     shared = old[0].baseline.manifest.embedder == new[0].baseline.manifest.embedder
     found: list[VerdictChange] = []
     rest = iter(texts)
     while part := list(islice(rest, _TEXTS_AT_ONCE)):
-        unknown = [_unknown(detector, part) for detector, _ in (old, new)]
+        own = [pair[0] for pair in part], [pair[1] for pair in part]
+        unknown = [_unknown(detector, some) for (detector, _), some in zip((old, new), own, strict=True)]
         if shared:
             both = list(dict.fromkeys([*unknown[0], *unknown[1]]))
             vectors = [_vectors(old[1], both)] * 2
         else:
             vectors = [_vectors(embed, some) for (_, embed), some in zip((old, new), unknown, strict=True)]
-        verdicts = zip(_verdicts(old[0], part, vectors[0]), _verdicts(new[0], part, vectors[1]), strict=True)
+        verdicts = zip(_verdicts(old[0], own[0], vectors[0]), _verdicts(new[0], own[1], vectors[1]), strict=True)
         found += [
-            VerdictChange(before, after, texts[text])
-            for text, (before, after) in zip(part, verdicts, strict=True)
+            VerdictChange(before, after, texts[pair])
+            for pair, (before, after) in zip(part, verdicts, strict=True)
             if before.anomaly != after.anomaly
         ]
     return sorted(found, key=lambda change: (-change.sighting.lines, change.new.pattern))

@@ -14,6 +14,7 @@ from logwatchd.scoring.places import Places
 MAX_EXAMPLE_BYTES = 2000
 
 Text = tuple[str, Level]  # what a verdict depends on
+Pair = tuple[Text, Text]  # of one event, by the masks of the old baseline and by those of the new one
 
 
 @dataclass(slots=True)
@@ -32,11 +33,11 @@ class Sighting:
 class Sightings:
     """Counts the events of logs by text. Memory grows with distinct texts, not with lines."""
 
-    def __init__(self, masks: Masks = ()) -> None:
-        self._masks = masks
-        self.texts: dict[Text, Sighting] = {}
+    def __init__(self, old_masks: Masks = (), new_masks: Masks = ()) -> None:
+        self._masks = old_masks, new_masks
+        self.texts: dict[Pair, Sighting] = {}
         self.lines = 0
-        self._lexicon = Lexicon(self._masks)
+        self._begin_anew()
 
     def add(self, data: bytes, inner: tuple[int, ...], skip_levels: frozenset[Level], path: str, line: int) -> None:
         """Count a run of whole events.
@@ -45,19 +46,30 @@ class Sightings:
             data, inner: see `Places`. skip_levels: events of these are not looked at. line: the number in the file of
                 the run's first line.
         """
-        if self._lexicon.full():
-            self._lexicon = Lexicon(self._masks)
+        if self._old.full() or self._new.full():
+            self._begin_anew()
         places = Places(data, inner)
-        ids = self._lexicon.ids_of(places.flat)
-        self.lines += len(ids)
-        unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
-        for pattern_id, index, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
-            text = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
-            if not text[0] or text[1] in skip_levels:
+        old_ids = self._old.ids_of(places.flat)
+        new_ids = old_ids if self._new is self._old else self._new.ids_of(places.flat)
+        self.lines += len(old_ids)
+        _, first, counts = np.unique(
+            old_ids * (len(self._new.patterns) + 1) + new_ids, return_index=True, return_counts=True
+        )
+        for index, count in zip(first.tolist(), counts.tolist(), strict=True):
+            pair = _text(self._old, int(old_ids[index])), _text(self._new, int(new_ids[index]))
+            if not any(pattern and level not in skip_levels for pattern, level in pair):
                 continue
-            known = self.texts.get(text)
+            known = self.texts.get(pair)
             if known:
                 known.lines += count
             else:
                 example = places.text(index, MAX_EXAMPLE_BYTES)
-                self.texts[text] = Sighting(count, path, line + places.line(index), example)
+                self.texts[pair] = Sighting(count, path, line + places.line(index), example)
+
+    def _begin_anew(self) -> None:
+        self._old = Lexicon(self._masks[0])
+        self._new = self._old if self._masks[0] == self._masks[1] else Lexicon(self._masks[1])
+
+
+def _text(lexicon: Lexicon, pattern_id: int) -> Text:
+    return lexicon.patterns[pattern_id], lexicon.levels[pattern_id]

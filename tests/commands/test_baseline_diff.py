@@ -93,6 +93,24 @@ def test_a_baseline_of_an_older_normaliser_is_shown_but_cannot_judge(folder: Pat
         assert b"made with normaliser 0-old" in refused.stderr
 
 
+def test_with_other_masks_each_judges_by_its_own(folder: Path, tmp_path: Path) -> None:
+    config, log = tmp_path / "c.toml", tmp_path / "jobs.log"
+    names = ["zebedee", "quintilla", "wolfgang", "ottoline", "barnaby"]
+    log.write_bytes(block_of([*NORMAL * 100, *(f"{name}" for name in names)]))
+    config.write_text(
+        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{log}"]\n'
+        "[[mask]]\nname = 'who'\npattern = '^[a-z]+$'\ntoken = '<WHO>'\n"
+    )
+    assert logwatchd("baseline", "build", "--output", tmp_path / "masked", "--config", config).returncode == 0
+    log.write_bytes(block_of([*NORMAL, "xanthippe", "mortimer"]))
+    done = logwatchd("baseline", "diff", folder / "old", tmp_path / "masked", "--json", "--logs", log)
+    report = json.loads(done.stdout)
+    assert report["changes"]["masks"] == [[], ["who: ^[a-z]+$"]]
+    assert [row["first"]["text"] for row in report["verdicts"]["to_normal"]] == ["xanthippe", "mortimer"]
+    assert {row["pattern"] for row in report["verdicts"]["to_normal"]} == {"<WHO>"}
+    assert b"masks: none -> who: " in logwatchd("baseline", "diff", folder / "old", tmp_path / "masked").stdout
+
+
 def test_long_lists_are_cut_unless_all_is_asked_for(folder: Path, tmp_path: Path) -> None:
     words = [f"INFO {chr(97 + i)}{chr(98 + i)} came by" for i in range(20)]
     (tmp_path / "many.log").write_bytes(block_of([*NORMAL * 100, *words]))
