@@ -19,7 +19,8 @@ from logwatchd.scoring.places import Places
 
 SEGMENTS = 64
 _FIRST_WIDTH = 16  # lines a segment, to begin with
-_MAX_TEXTS = 20_000  # a log: where there are more, no few of them stand out
+_MAX_TEXTS = 5_000  # a log: where there are more, no few of them stand out
+_MAX_IN_ALL = 50_000
 _EXAMPLE_BYTES = 500
 
 
@@ -73,6 +74,7 @@ class AlarmWatch:
 
     def __init__(self) -> None:
         self.logs: dict[str, Alarms] = {}
+        self._texts = 0  # of all logs
         self._lexicon: Lexicon | None = None
         self._alarming = np.zeros(0, dtype=np.bool_)
 
@@ -103,8 +105,9 @@ class AlarmWatch:
             if lexicon.levels[pattern_id] in skip_levels:
                 continue
             if text not in alarms.spots:
-                if len(alarms.spots) >= _MAX_TEXTS:
+                if len(alarms.spots) >= _MAX_TEXTS or self._texts >= _MAX_IN_ALL:
                     continue
+                self._texts += 1
                 alarms.spots[text] = {}
                 alarms.examples[text] = places.text(int(group[0]), _EXAMPLE_BYTES)
             first, last = (_place(begins, before, places, int(index)) for index in (group[0], group[-1]))

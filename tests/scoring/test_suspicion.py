@@ -140,3 +140,13 @@ def test_widening_keeps_every_line_in_its_segment(parts: list[tuple[int, bool]])
             assert (spots[segment].first.number, spots[segment].first.line) == (first, first + 1)
             last = segment * alarms.width + len(part) - 1 - part[::-1].index(DOWN)
             assert (spots[segment].last.number, spots[segment].last.line) == (last, last + 1)
+
+
+def test_a_flood_of_alarms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.scoring.alarms._MAX_TEXTS", 50)
+    monkeypatch.setattr("logwatchd.scoring.alarms._MAX_IN_ALL", 120)
+    rng = random.Random(7)
+    lines = ["ERROR no " + "".join(rng.choices("abcdefgh", k=12)) for _ in range(500)]
+    alarms = read({name: lines for name in "wxyz"}).alarms
+    assert [len(one.spots) for one in alarms.values()] == [50, 50, 20, 0]
+    assert all(len(one.examples) == len(one.spots) for one in alarms.values())
