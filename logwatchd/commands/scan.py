@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from logwatchd.config import Config, EmbedderSettings, read_secrets
+import numpy as np
+
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
-from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.service import service_of
-from logwatchd.records import Level, SourceSpec, Verdict, flat
+from logwatchd.records import Level, SourceSpec, Verdict
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import embed_all, make_embedder
 from logwatchd.scoring.judge import Judge
+from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.scoring.places import Places
+
+if TYPE_CHECKING:
+    from logwatchd.config import Config
 
 _SKIP = frozenset({Level.DEBUG})
 _BATCH = 200
@@ -35,7 +40,9 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
             return configured
     provider, _, model = baseline.manifest.embedder.partition(":")
     if provider != "openai":
-        return make_embedder(EmbedderSettings(provider="local"))
+        return LocalEmbedder()
+    from logwatchd.config import EmbedderSettings, read_secrets  # a fifth of a second
+
     settings = EmbedderSettings(provider="openai", model=model)
     return make_embedder(settings, read_secrets()[0].openai_api_key, offline=True)
 
@@ -57,23 +64,20 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
     for data, inner in read_events(path, SourceSpec((label,))):
         if judge.full():
             judge = Judge(judge.detector)
-        events = flat(data, inner)
-        ids = judge.ids_of(events)
+        places = Places(data, inner)
+        ids = judge.ids_of(places.flat)
         distinct = set(ids.tolist())
         undecided = judge.undecided(distinct, _SKIP)
         if undecided:
             judge.decide(undecided, embed_all(embedder, [judge.pattern(i) for i in undecided], _BATCH))
         anomalous = judge.anomalous(distinct, _SKIP)
-        if anomalous or every:
-            at, first = 0, number
-            for event, pattern_id in zip(events.split(b"\n"), ids.tolist(), strict=False):
-                end = at + len(event)
-                lines = 1 + data.count(b"\n", at, end) if inner else 1
-                if every or pattern_id in anomalous:
-                    report.event(first, lines, decode(data[at:end]), judge.verdict(pattern_id))
-                    found += pattern_id in anomalous
-                at, first = end + 1, first + lines
-        number += data.count(b"\n")
+        told = range(len(ids)) if every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
+        for index in told:
+            lines = 1 + data.count(b"\n", places.byte(index), places.byte(index + 1) - 1) if inner else 1
+            verdict = judge.verdict(int(ids[index]))
+            report.event(number + places.line(index), lines, places.text(index, len(data)), verdict)
+            found += int(ids[index]) in anomalous
+        number += len(ids) + len(inner)
     report.end(number - 1, found)
     return Exit.ANOMALY if found else Exit.OK
 

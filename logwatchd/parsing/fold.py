@@ -257,22 +257,23 @@ def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
     return tuple(found)
 
 
-def kept(raw: bytes, slots: Slots) -> bytes:
-    """The digits of a line at these slots, with a comma between."""
+def kept(data: bytes, slots: Slots, line: int = 0) -> bytes:
+    """The digits at these slots of the line that begins at data[line], with a comma between."""
     if len(slots) == 1:
-        return raw[slots[0].start : slots[0].end]
-    return b",".join([raw[slot.start : slot.end] for slot in slots])
+        start, end, _ = slots[0]
+        return data[line + start : line + end]
+    return b",".join([data[line + start : line + end] for start, end, _ in slots])
 
 
 def key(bare: bytes, slots: Slots, digits: bytes) -> bytes:
     """The key of the lines with this skeleton, these slots in it, and these digits, of `kept`, in the slots."""
     pieces: list[bytes] = []
     at = 0
-    for slot, number in zip(slots, digits.split(b","), strict=True):
-        if len(number) <= _MAX_KEPT and number.isdigit() and int(number) in _SAYS[slot.kind]:
-            pieces += (bare[at : slot.start], number.translate(_HIDE))
-            at = slot.end
-    return b"".join([*pieces, bare[at:]])
+    for (start, end, kind), number in zip(slots, digits.split(b","), strict=True):
+        if len(number) <= _MAX_KEPT and number.isdigit() and int(number) in _SAYS[kind]:
+            pieces += (bare[at:start], number.translate(_HIDE))
+            at = end
+    return b"".join([*pieces, bare[at:]]) if pieces else bare
 
 
 def key_of(raw: bytes) -> bytes:

@@ -19,6 +19,7 @@ from logwatchd.records import Level
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
 MAX_SHAPE_BYTES = 8 << 20  # shapes, words: caches that are emptied when they are full; what they held is cheap to find
 MAX_WORD_BYTES = 2 << 20
+MAX_DIGITS = 1000  # of each skeleton
 _LONG_WORD = 64  # bytes; longer ones hardly come again
 _ENTRY_BYTES = 150  # what a dictionary and its objects take beside the text
 
@@ -61,12 +62,13 @@ class Lexicon:
         lines.pop()  # what follows the last newline is no line
         found = list(map(self._by_shape.__getitem__, lines))
         ids = np.array(found, dtype=np.int64)
-        special = np.flatnonzero(ids < 0).tolist()
-        if special:
-            lines = data.split(b"\n")
-            for index in special:
+        special = np.flatnonzero(ids < 0)
+        if len(special):
+            ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
+            starts = np.where(special > 0, ends[special - 1] + 1, 0)
+            for index, start in zip(special.tolist(), starts.tolist(), strict=True):
                 slots, by_digits = self._places[-1 - found[index]]
-                ids[index] = by_digits[kept(lines[index], slots)]
+                ids[index] = by_digits[kept(data, slots, start)]
         return ids
 
     def id_of_shape(self, shape: bytes) -> int:
@@ -112,7 +114,7 @@ class _Shapes(dict[bytes, int]):
 
 
 class _Digits(dict[bytes, PatternId]):
-    """Digits that carry meaning -> id, for the lines of one skeleton."""
+    """Digits that carry meaning -> id, for the lines of one skeleton. What is no word of its kind is most varied."""
 
     def __init__(self, lexicon: Lexicon, bare: bytes, slots: Slots) -> None:
         super().__init__()
@@ -126,6 +128,8 @@ class _Digits(dict[bytes, PatternId]):
         found = self._by_key.get(line_key)
         if found is None:
             found = self._by_key[line_key] = self._lexicon.id_of_key(line_key)
+        if len(self) >= MAX_DIGITS:
+            self.clear()
         self[digits] = found
         return found
 
