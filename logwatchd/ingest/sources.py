@@ -8,6 +8,7 @@ from pathlib import Path
 
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
+from logwatchd.ingest.cursors import FILE_NAME
 from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.memory import keep_freed
 from logwatchd.ingest.source import IngestStatus, Source
@@ -34,7 +35,7 @@ class Sources:
         self._members: tuple[Source, ...] = (
             FileSource(_with_files(specs), queue, Checkpoints(state_dir)),
             self._streams,
-            *self._journals(),
+            *self._journals(specs),
         )
         self._first = 0
 
@@ -57,13 +58,14 @@ class Sources:
         turns = (*self._members[self._first :], *self._members[: self._first])
         return min([member.run_once(now) for member in turns])
 
-    def _journals(self) -> tuple[Source, ...]:
-        """The source of journals, if one is configured: few need it, and it takes time to import."""
-        if not any(spec.journal for spec in self._specs):
+    def _journals(self, specs: Sequence[SourceSpec]) -> tuple[Source, ...]:
+        """The source of journals, if one is configured, or was and is to be forgotten: it takes time to import."""
+        known = self._state_dir is not None and (self._state_dir / FILE_NAME).exists()
+        if not known and not any(spec.journal for spec in specs):
             return ()
         from logwatchd.ingest.journal_source import JournalSource
 
-        return (JournalSource(self._specs, self._queue, self._state_dir),)
+        return (JournalSource(specs, self._queue, self._state_dir),)
 
     def commit(self, block: Block) -> None:
         """Each knows its own: device and inode are another's in no other source."""
@@ -71,16 +73,15 @@ class Sources:
             member.commit(block)
 
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
+        added = self._journals(specs) if len(self._members) == _WITHOUT_JOURNALS else ()
+        for member in added:
+            member.on_wake = self.on_wake
         self._specs = tuple(specs)
         self._members[0].reconfigure(_with_files(specs))
         for member in self._members[1:]:
             member.reconfigure(specs)
-        if len(self._members) == _WITHOUT_JOURNALS:
-            added = self._journals()
-            for member in added:
-                member.on_wake = self.on_wake
-            self._members += added
-            self.on_wake()
+        self._members += added
+        self.on_wake()
 
     def ready(self) -> bool:
         return all(member.ready() for member in self._members)

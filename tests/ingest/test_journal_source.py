@@ -13,6 +13,7 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.cursors import FILE_NAME
 from logwatchd.ingest.journal_source import JournalSource, part_of
+from logwatchd.ingest.sources import Sources
 from logwatchd.records import Block, SourceSpec, StartAt
 from tests.helpers import wait_until
 
@@ -281,3 +282,38 @@ def test_no_journal_costs_no_thread_and_no_process(tmp_path: Path) -> None:
     assert threading.active_count() == before
     source.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_is_taken_up_and_forgotten_by_a_reload(bench: Bench, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("a file's line\n")
+    queue = BlockQueue()
+    files = SourceSpec((str(log),), start_at="beginning")
+    sources = Sources([files], queue, bench.state)
+    got: list[bytes] = []
+
+    def turn() -> None:
+        sources.run_once(clock.monotonic())
+        for block in queue.take():
+            got.append(block.data)
+            sources.commit(block)
+            queue.done(block)
+
+    try:
+        wait_until(lambda: turn() or got)
+        assert sources.status().streams == 0
+        sources.reconfigure([files, SourceSpec((), journal=True, start_at="beginning")])
+        bench.write("one")
+        wait_until(lambda: turn() or len(got) == 2)
+        assert got[1].endswith(b": one\n")
+        assert sources.status().streams == 1
+    finally:
+        sources.close()
+    kept = bench.state / "journal.json"
+    assert "s=1" in kept.read_text()
+    sources = Sources([files], queue, bench.state)  # the journal is taken out: its place is not to come again
+    try:
+        turn()
+    finally:
+        sources.close()
+    assert "s=1" not in kept.read_text()
