@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,6 +16,7 @@ from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
+from logwatchd.ingest.names import base_of
 from logwatchd.ingest.offline import expand, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.ingest.unlearned import JOURNAL, unlearned
@@ -46,7 +48,7 @@ def build(
     files, more = _lessons(patterns, sources)
     if not files and not more:
         raise UsageError(
-            "the configured sources are pipes, which hold nothing to learn from: name known-good log files"
+            "the configured sources have no files to learn from now (pipes hold nothing): name known-good log files"
         )
     if not output.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
@@ -82,7 +84,11 @@ def _lessons(patterns: list[str], sources: Sequence[SourceSpec]) -> tuple[list[t
         if STDIN in patterns:
             more.append(Lesson("standard input", SourceSpec((STDIN,)), lambda spec: read_events(None, spec)))
     else:
-        files = [(file, source) for source in sources for file in expand(_files_of(source))]
+        owners: dict[Path, SourceSpec] = {}
+        for source in sources:
+            for file in _files_of(source):
+                owners.setdefault(file, source)
+        files = list(owners.items())
         more += [Lesson(JOURNAL, source, read_history) for source in sources if source.journal]
     return files, more
 
@@ -90,13 +96,19 @@ def _lessons(patterns: list[str], sources: Sequence[SourceSpec]) -> tuple[list[t
 def source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
     """The configured source that a file belongs to, for its encoding and its events; else the defaults."""
     full = str(file.absolute())
-    named = (source for source in sources if any(fnmatch(full, pattern) for pattern in source.paths))
+    names = (full, base_of(full))
+    named = (source for source in sources if any(fnmatch(name, path) for path in source.paths for name in names))
     return next(named, SourceSpec((full,)))
 
 
-def _files_of(source: SourceSpec) -> list[str]:
-    """The paths that can be learned from: reading a pipe would take its lines from the daemon."""
-    return [path for path in source.paths if path != STDIN and not Path(path).is_fifo()]
+def _files_of(source: SourceSpec) -> list[Path]:
+    """What there is now to be learned from; not pipes: reading one would take its lines from the daemon."""
+    found: list[Path] = []
+    for path in source.paths:
+        if path != STDIN and not Path(path).is_fifo():
+            with suppress(UsageError):  # no file yet: that nothing was learned from it is told in the end
+                found += expand([path])
+    return found
 
 
 def show(path: Path, *, as_json: bool) -> Exit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock
@@ -38,7 +38,7 @@ class Taught:
 
     builder: BaselineBuilder
     extents: tuple[Extent, ...]
-    lessons: tuple[str, ...] = field(default=())
+    lessons: tuple[str, ...] = ()
 
     @property
     def read_bytes(self) -> int:

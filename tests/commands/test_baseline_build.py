@@ -98,6 +98,33 @@ def test_sources_that_taught_nothing_are_named(log: Path, tmp_path: Path) -> Non
     assert warned == ["nothing was learned from /srv/x/y.log, which is a configured source"]
 
 
+def test_a_configured_source_without_a_file_yet_does_not_stop_the_others(log: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    start = f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/later.log"]\n'
+    config.write_text(start)
+    nothing = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config)
+    assert nothing.returncode == 2
+    assert b"no files to learn from now" in nothing.stderr
+    config.write_text(start + "".join(f'[[source]]\npaths = ["{tmp_path}/{glob}"]\n' for glob in ("app*", "*.log")))
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["unlearned"] == [f"{tmp_path}/later.log"]
+    assert [one["path"] for one in report["read"]] == [str(log)]  # once, though two sources have it
+
+
+def test_a_rotated_copy_is_read_as_its_source_says(tmp_path: Path) -> None:
+    config, copy = tmp_path / "c.toml", tmp_path / "wide.log.1"
+    copy.write_text("\n".join([*NORMAL * 20, ""]), encoding="utf-16-le")
+    config.write_text(
+        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/wide.log"]\nencoding = "utf-16-le"\n'
+    )
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, "--json", copy)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["manifest"]["patterns"], report["unlearned"]) == (len(NORMAL), [])
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "4X", "G", "1.5G", ""])
 def test_a_size_that_is_none_is_one_clear_line(size: str, log: Path, tmp_path: Path) -> None:
     done = logwatchd("baseline", "build", "--output", tmp_path / "b", f"--sample={size}", log)
