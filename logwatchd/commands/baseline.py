@@ -69,10 +69,10 @@ def build(
     if as_json:
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
-    for line in summary(output, baseline.manifest, taught):
-        _say(line)
     for line in report["warnings"]:
         _say(line, style="yellow")
+    for line in summary(output, baseline.manifest, taught):
+        _say(line)
     return Exit.OK
 
 

@@ -51,11 +51,8 @@ def report_of(
 
 
 def summary(output: Path, manifest: Manifest, taught: Taught) -> list[str]:
-    """The outcome, and how much was read where it was not all."""
-    lines = [
-        f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
-        f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})"
-    ]
+    """How much was read, where it was not all, and the outcome."""
+    lines = []
     parts = [one for one in taught.extents if one.read_bytes < one.of_bytes]
     if parts:
         files = f"{len(parts):,} of {len(taught.extents):,} files" if len(taught.extents) > 1 else str(parts[0].path)
@@ -63,6 +60,10 @@ def summary(output: Path, manifest: Manifest, taught: Taught) -> list[str]:
             f"read {size_text(taught.read_bytes)} of {size_text(taught.of_bytes)}, in stretches spread over {files}; "
             "--sample all reads everything"
         )
+    lines.append(
+        f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
+        f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})"
+    )
     return lines
 
 
