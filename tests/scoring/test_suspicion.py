@@ -147,6 +147,6 @@ def test_a_flood_of_alarms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("logwatchd.scoring.alarms._MAX_IN_ALL", 120)
     rng = random.Random(7)
     lines = ["ERROR no " + "".join(rng.choices("abcdefgh", k=12)) for _ in range(500)]
-    alarms = read({name: lines for name in "wxyz"}).alarms
+    alarms = read(dict.fromkeys("wxyz", lines)).alarms
     assert [len(one.spots) for one in alarms.values()] == [50, 50, 20, 0]
     assert all(len(one.examples) == len(one.spots) for one in alarms.values())
