@@ -110,6 +110,17 @@ def test_the_readme_names_every_command_and_only_scripts_that_exist() -> None:
         assert (ROOT / script).is_file(), script
 
 
+@pytest.mark.parametrize("action", ["build", "show", "diff", "merge"])
+def test_the_readme_names_every_option_of_the_baseline_commands(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["baseline", action, "--help"])
+    options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+    (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| `logwatchd baseline {action} ")]
+    assert {option for option in options if option not in row} == set()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_command_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
