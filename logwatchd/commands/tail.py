@@ -6,7 +6,7 @@ import os
 import queue
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -144,7 +144,7 @@ def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:
     blocks.on_block = appending.wake
     for thread in (reading, appending):
         thread.start()
-    error = _event(events, lambda: source.ended() and not blocks.in_flight)
+    error = _event(events, source, blocks)
     deadline = clock.monotonic() + STOP_S
     reading.stop()
     if reading.join(deadline - clock.monotonic()):
@@ -158,11 +158,14 @@ def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:
     return Exit.OK
 
 
-def _event(events: queue.SimpleQueue[BaseException | None], ended: Callable[[], bool]) -> BaseException | None:
+def _event(
+    events: queue.SimpleQueue[BaseException | None], source: Sources, blocks: BlockQueue
+) -> BaseException | None:
     """Wait for a signal (None), a dead stage's error, or the end of all streams (None)."""
-    while not ended():
+    while not source.ended() or blocks.in_flight:
         try:
             return events.get(timeout=END_LOOK_S)
         except queue.Empty:
-            journal.prepare()
+            if not blocks.in_flight:
+                journal.prepare()
     return None
