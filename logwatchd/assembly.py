@@ -9,7 +9,7 @@ from logwatchd.errors import BaselineError
 from logwatchd.pipeline import Scoring
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.embedders import make_embedder
+from logwatchd.scoring.embedders import limits_of, make_embedder
 from logwatchd.scoring.thresholds import threshold_for
 
 
@@ -54,6 +54,5 @@ def scoring_of(config: Config) -> Scoring:
     return Scoring(
         detector=detector_of(baseline, config, settings.baseline.path),
         embedder=embedder,
-        batch_size=settings.embedder.batch_size,
-        max_wait_ms=settings.embedder.max_wait_ms,
+        limits=limits_of(settings.embedder),
     )

@@ -14,3 +14,8 @@ def monotonic() -> float:
 def utc_now() -> datetime:
     """Wall-clock time for people to read; no decision rests on it."""
     return datetime.now(UTC)
+
+
+def sleep(seconds: float) -> None:
+    """Wait, in a command that has nothing else to do; a stage never does."""
+    time.sleep(seconds)

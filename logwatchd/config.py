@@ -171,6 +171,15 @@ class EmbedderSettings(Table):
     base_url: HttpUrl | None = None
     batch_size: Annotated[int, Field(ge=1, le=2048)] = 200
     max_wait_ms: Annotated[int, Field(ge=0, le=60_000)] = 200
+    max_in_flight: Annotated[int, Field(ge=1, le=32)] = 4
+    dimensions: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+    max_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 8191
+    cache_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 512
+    on_outage: Literal["wait", "local"] = "wait"
+    outage_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    daily_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    usd_per_million_tokens: Annotated[float, Field(ge=0, le=10_000)] | None = None
 
 
 class BaselineSettings(Table):

@@ -19,6 +19,7 @@ from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.unlearned import unlearned
 from logwatchd.journal import Event
 from logwatchd.pipeline import Pipeline
+from logwatchd.scoring.kept import kept_in
 from logwatchd.stage import StageThread
 from logwatchd.status_file import DaemonStatus, Reloads, State
 from logwatchd.supervisor import Supervisor
@@ -59,7 +60,14 @@ class Daemon:
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
             self._source = Sources(found.sources, blocks, self._state_dir)
-            self._pipeline = Pipeline(blocks, self._source, self._scoring, self._alerting.observe, self._crashed)
+            self._pipeline = Pipeline(
+                blocks,
+                self._source,
+                self._scoring,
+                self._alerting.observe,
+                self._crashed,
+                kept_in(self._state_dir, found.settings.embedder),
+            )
         except BaseException:
             self._lock.release()
             raise

@@ -61,8 +61,13 @@ class Event(StrEnum):
 
     # scoring
     SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
-    EMBEDDING_FAILED = "embedding fails; new texts wait, and so does the reading of their files"
+    EMBEDDING_AWAY_WAIT = "embedding fails; lines with new texts are kept on the disk and scored late"
+    EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"
     EMBEDDING_RECOVERED = "embedding works again"
+    CACHE_FAILS = "the cache of embeddings cannot be used; texts may be sent again after a restart"
+    STORE_SET_ASIDE = "a file of the state folder was damaged and is set aside; a new one is begun"
+    BACKLOG_FULL = "the lines that wait for embedding fill their room; reading waits until it works again"
+    BACKLOG_DONE = "the lines that waited for embedding are scored"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
 
     # alerting

@@ -9,9 +9,11 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.source import Source
 from logwatchd.records import Block
+from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embed_queue import EmbedQueue
 from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.kept import Kept
 from logwatchd.scoring.stage import OnAnomalies, ScoreStage
 from logwatchd.stage import OnCrash, StageThread
 from logwatchd.vectors import Vectors
@@ -25,8 +27,7 @@ class Scoring:
 
     detector: Detector
     embedder: Embedder
-    batch_size: int
-    max_wait_ms: int
+    limits: Limits
 
 
 class Pipeline:
@@ -42,11 +43,13 @@ class Pipeline:
         scoring: Scoring,
         on_anomalies: OnAnomalies,
         on_crash: OnCrash,
+        kept: Kept | None = None,
     ) -> None:
-        """source: delivers into `queue`."""
+        """source: delivers into `queue`. kept: None for an embedder that costs nothing and never fails."""
         self.queue = queue
         self.source = source
-        self.embed = EmbedQueue(self._give)
+        self._kept = kept
+        self.embed = EmbedQueue(self._give, kept.cache if kept else None, kept.ledger if kept else None)
         self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done)
         self._use(scoring)
         self._tail_thread = StageThread(self.source, on_crash)
@@ -90,11 +93,13 @@ class Pipeline:
         for thread in (self._score_thread, self._embed_thread):
             thread.join(deadline - clock.monotonic())
         self.source.close()
+        if self._kept:
+            self._kept.close()
         return self.queue.in_flight == 0
 
     def _use(self, scoring: Scoring) -> None:
         dimensions = scoring.detector.baseline.manifest.dimensions
-        self.embed.use(scoring.embedder, dimensions, scoring.batch_size, scoring.max_wait_ms)
+        self.embed.use(scoring.embedder, dimensions, scoring.limits)
 
     def _give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
         self.score.give(texts, vectors, embedder)

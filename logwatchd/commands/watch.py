@@ -24,6 +24,7 @@ from logwatchd.ingest.streams import STDIN
 from logwatchd.overrides import overrides
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import SourceSpec
+from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 
@@ -115,7 +116,7 @@ class _Watch:
         )
         if manifest.lines < FEW_LINES:
             self._say(f"only {manifest.lines:,} lines to learn from: expect more to look new than is", "yellow")
-        return Scoring(Detector(baseline), LocalEmbedder(), batch_size=200, max_wait_ms=0)
+        return Scoring(Detector(baseline), LocalEmbedder(), Limits())
 
     def _beginning(self, spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
         """What a stream says first: its history up to the first pause, as `kubectl logs -f` and others begin."""

@@ -2,119 +2,279 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
+from logwatchd.scoring.batching import Batch, Limits, next_batch
+from logwatchd.scoring.breaker import OPENS_AFTER_S, Breaker
 from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.ledger import Ledger, estimated_tokens
+from logwatchd.scoring.vector_cache import VectorCache, as_stored, space_of
 from logwatchd.vectors import Vectors
 
 OnVectors = Callable[[Sequence[str], Vectors, str], None]  # texts, their vectors, the embedder's name
 
-_FIRST_RETRY_S = 0.5
-_LONGEST_RETRY_S = 30.0
-_PERMANENT_RETRY_S = 60.0  # a refused key is tried again now and then: it may be mended without a restart
 _IDLE_S = 60.0
+_BUDGET_PAUSE_S = 60.0  # a new day or a reload may bring a new one
+_AT_ONCE = 2000  # texts that are looked up or embedded here in one turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What embeds from a reload on. dimensions: what the vectors have to have."""
+
+    embedder: Embedder
+    dimensions: int
+    limits: Limits
+
+    @property
+    def space(self) -> str:
+        return space_of(self.embedder.name, self.embedder.dimensions)
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A batch on its way. outcome: set by the thread that sends it."""
+
+    use: _Use
+    batch: Batch
+    began_at: float
+    outcome: Vectors | BaseException | None = field(default=None)
 
 
 class EmbedQueue:
-    """A stage: embeds what others submit. A remote embedder blocks a turn for at most its time-out.
+    """A stage: embeds what others submit. Requests to a service leave in threads of their own; a turn never blocks.
 
-    Every distinct text waits once. Texts stay until they are embedded, so an outage holds lines back, and loses none.
-    `on_vectors` is called from this stage's thread. `wake` is set by the wiring to the wake of this stage's thread.
+    Every distinct text waits once and is sent once: what was ever answered is found in the cache. Texts stay until
+    they are embedded or withdrawn. `on_vectors` is called from this stage's thread. `wake` and `on_change` are set by
+    the wiring: the wake of this stage's thread, and of whoever has to know that `away` changed.
     """
 
     name = "embed"
 
-    def __init__(self, on_vectors: OnVectors) -> None:
+    def __init__(self, on_vectors: OnVectors, cache: VectorCache | None = None, ledger: Ledger | None = None) -> None:
         self._on_vectors = on_vectors
+        self._cache = cache
+        self._ledger = ledger
         self._lock = threading.Lock()
+        self._fresh: dict[str, float] = {}  # text -> when it came; not yet looked for in the cache
         self._waiting: OrderedDict[str, float] = OrderedDict()  # text -> when it came
-        self._retry_at = 0.0
-        self._failures = 0
-        self._trouble: str | None = None
+        self._flying: list[_Request] = []
+        self._landed: deque[_Request] = deque()
+        self._breaker = Breaker()
+        self._away = False
         self.calls = 0
         self.texts = 0
+        self.hits = 0
+        self.tokens = 0
+        self.usd = 0.0
         self.wake: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
 
-    def use(self, embedder: Embedder, dimensions: int, batch_size: int, max_wait_ms: int) -> None:
+    def use(self, embedder: Embedder, dimensions: int, limits: Limits) -> None:
         """Embed with this from the next batch on. Call it before the first turn; any thread may call it again.
 
         dimensions: what the vectors have to have; a service that answers with others is refused.
         """
         with self._lock:
-            self._embedder = embedder
-            self._dimensions = dimensions
-            self._batch_size = batch_size
-            self._max_wait_s = max_wait_ms / 1000 if embedder.remote else 0.0  # waiting saves calls; here are none
-            self._retry_at = 0.0
+            before = getattr(self, "_use", None)
+            self._use = _Use(embedder, dimensions, limits)
+            self._tokens_before = embedder.tokens
+            self._breaker.retry_at = 0.0  # what was wrong may be mended
+            if before is not None and before.space != self._use.space:
+                self._fresh.clear()  # whoever still wants them asks again
+                self._waiting.clear()
+                self._flying.clear()
         self.wake()
 
     def submit(self, texts: Sequence[str]) -> None:
         """Ask for the vectors of texts; those that wait already are not asked for twice. Any thread may call it."""
         now = clock.monotonic()
         with self._lock:
+            flying = {text for request in self._flying for text in request.batch.texts}
             for text in texts:
-                self._waiting.setdefault(text, now)
+                if text not in self._waiting and text not in flying:
+                    self._fresh.setdefault(text, now)
         self.wake()
+
+    def keep_only(self, wanted: Collection[str]) -> None:
+        """Withdraw all texts but these; what is on its way stays so. Any thread may call it."""
+        with self._lock:
+            self._fresh = {text: at for text, at in self._fresh.items() if text in wanted}
+            self._waiting = OrderedDict((text, at) for text, at in self._waiting.items() if text in wanted)
+
+    @property
+    def away(self) -> bool:
+        """Whether the service is away, so that nobody should wait for it. Any thread may ask."""
+        return self._away
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is embedded at present, or None."""
-        return self._trouble
+        return self._breaker.reason
+
+    @property
+    def cut(self) -> int:
+        """Texts that were too long for the model, and were cut."""
+        return self._use.embedder.cut
 
     def waiting(self) -> int:
+        """Texts that have no vector yet."""
         with self._lock:
-            return len(self._waiting)
+            return len(self._fresh) + len(self._waiting) + sum(len(r.batch.texts) for r in self._flying)
 
     def run_once(self, now: float) -> float:
-        """Send one batch if it is due. See `stage.Stage`."""
-        with self._lock:
-            if not self._waiting:
-                return _IDLE_S
-            due_at = max(next(iter(self._waiting.values())) + self._max_wait_s, self._retry_at)
-            if len(self._waiting) >= self._batch_size:
-                due_at = self._retry_at
-            if now < due_at:
-                return due_at - now
-            batch = [text for text, _ in zip(self._waiting, range(self._batch_size), strict=False)]
-            embedder, dimensions = self._embedder, self._dimensions
-        try:
-            vectors = embedder.embed(batch)
-            if vectors.shape[1] != dimensions:
-                raise PermanentError(
-                    f"{embedder.name}: vectors have {vectors.shape[1]} dimensions, the baseline's have {dimensions}; "
-                    "build the baseline again or correct embedder.model"
-                )
-        except (RetryableError, PermanentError) as error:
-            return self._put_off(error)
-        self._recover()
-        with self._lock:
-            for text in batch:
-                self._waiting.pop(text, None)
-        self.calls += 1
-        self.texts += len(batch)
-        self._on_vectors(batch, vectors, embedder.name)
-        return 0.0
-
-    def _put_off(self, error: RetryableError | PermanentError) -> float:
-        self._failures += 1
-        if isinstance(error, PermanentError):
-            delay_s = _PERMANENT_RETRY_S
-        else:
-            ceiling_s = min(_LONGEST_RETRY_S, _FIRST_RETRY_S * 2 ** min(self._failures - 1, 10))
-            delay_s = max(error.retry_after_s or 0.0, ceiling_s * random.uniform(0.5, 1.0))
-        self._retry_at = clock.monotonic() + delay_s
-        if self._trouble is None:  # said once an outage, not once a try
-            logger("embed").error(Event.EMBEDDING_FAILED, reason=str(error), waiting=self.waiting())
-        self._trouble = str(error)
+        """Take what was answered, send what is due. See `stage.Stage`."""
+        self._land()
+        self._look_up()
+        delay_s = self._send(now)
+        self._notice(now)
         return delay_s
 
-    def _recover(self) -> None:
-        if self._trouble is not None:
-            logger("embed").info(Event.EMBEDDING_RECOVERED, failures=self._failures)
-        self._trouble, self._failures, self._retry_at = None, 0, 0.0
+    def _land(self) -> None:
+        """What the requests came to."""
+        while self._landed:
+            request = self._landed.popleft()
+            outcome = request.outcome
+            with self._lock:
+                if request in self._flying:
+                    self._flying.remove(request)
+                elif request.use.space != self._use.space:
+                    continue  # of before a reload; its vectors are in the cache, and nobody waits for them
+                if not isinstance(outcome, np.ndarray):
+                    for text in reversed(request.batch.texts):
+                        self._waiting[text] = request.began_at
+                        self._waiting.move_to_end(text, last=False)
+            if isinstance(outcome, BaseException):
+                if not isinstance(outcome, RetryableError | PermanentError):
+                    raise outcome
+                if request.use is self._use:
+                    self._breaker.failed(outcome, request.began_at, clock.monotonic())
+            elif outcome is not None:
+                self._breaker.succeeded()
+                self._count(request)
+                self._on_vectors(request.batch.texts, outcome, request.use.embedder.name)
+
+    def _count(self, request: _Request) -> None:
+        self.calls += 1
+        self.texts += len(request.batch.texts)
+        if not request.use.embedder.remote:
+            return
+        tokens = request.use.embedder.tokens - self._tokens_before
+        self._tokens_before += tokens
+        usd = tokens / 1e6 * request.use.limits.usd_per_million_tokens
+        self.tokens += tokens
+        self.usd += usd
+        if self._ledger:
+            self._ledger.add(calls=1, texts=len(request.batch.texts), tokens=tokens, usd=usd)
+
+    def _look_up(self) -> None:
+        """Hand on what the cache has of the texts that came; the others wait to be sent."""
+        while True:
+            with self._lock:
+                use = self._use
+                some = [(text, self._fresh[text]) for text, _ in zip(self._fresh, range(_AT_ONCE), strict=False)]
+            if not some:
+                return
+            found = self._cache.get(use.space, [text for text, _ in some]) if self._cache and use.embedder.keep else {}
+            found = {text: vector for text, vector in found.items() if len(vector) == use.dimensions}
+            with self._lock:
+                for text, at in some:
+                    if self._fresh.pop(text, None) is not None and text not in found:
+                        self._waiting[text] = at
+            if found:
+                self.hits += len(found)
+                if self._ledger:
+                    self._ledger.add(hits=len(found))
+                self._on_vectors(list(found), np.stack(list(found.values())), use.embedder.name)
+
+    def _send(self, now: float) -> float:
+        """Send the batches that are due; returns the delay until the next one."""
+        while True:
+            with self._lock:
+                use, limits = self._use, self._use.limits
+                if not self._waiting:
+                    return self._until_slow(now)
+                if len(self._flying) >= limits.max_in_flight:
+                    return self._until_slow(now)
+                batch = next_batch(self._waiting, limits)
+                due_at = self._breaker.retry_at
+                if use.embedder.remote and not batch.full:  # waiting saves calls, and only those cost anything
+                    due_at = max(due_at, self._waiting[batch.texts[0]] + limits.max_wait_ms / 1000)
+                if now < due_at:
+                    return min(due_at - now, self._until_slow(now))
+                if use.embedder.remote and self._over_budget(batch, use, now):
+                    return _BUDGET_PAUSE_S
+                for text in batch.texts:
+                    del self._waiting[text]
+                request = _Request(use, batch, now)
+                self._flying.append(request)
+            self._breaker.sent(now)
+            if use.embedder.remote:
+                threading.Thread(target=self._fly, args=(request,), name="embed-request", daemon=True).start()
+            else:
+                self._fly(request)
+                self._land()
+                return 0.0
+
+    def _fly(self, request: _Request) -> None:
+        """Runs in a thread of its own where the embedder is remote."""
+        use = request.use
+        try:
+            vectors = use.embedder.embed(request.batch.texts)
+            if vectors.shape[1] != use.dimensions:
+                raise PermanentError(
+                    f"{use.embedder.name}: vectors have {vectors.shape[1]} dimensions, the baseline's have "
+                    f"{use.dimensions}; build the baseline again or correct embedder.model and embedder.dimensions"
+                )
+            if use.embedder.keep and self._cache:
+                vectors = as_stored(vectors)
+                # Before anybody uses them: what was answered and paid for outlives the end of the process.
+                self._cache.put(use.space, dict(zip(request.batch.texts, vectors, strict=True)))
+            request.outcome = vectors
+        except BaseException as error:  # an unforeseen one is raised again in the stage, and ends the process
+            request.outcome = error
+        self._landed.append(request)
+        if use.embedder.remote:
+            self.wake()
+
+    def _over_budget(self, batch: Batch, use: _Use, now: float) -> bool:
+        limits = use.limits
+        if limits.daily_usd is None or self._ledger is None:
+            return False
+        price = limits.usd_per_million_tokens / 1e6
+        flying = sum(estimated_tokens(r.batch.size_bytes, len(r.batch.texts)) for r in self._flying)
+        more = flying + estimated_tokens(batch.size_bytes, len(batch.texts))
+        if self._ledger.today().usd + more * price <= limits.daily_usd:
+            return False
+        self._breaker.hold(f"the day's budget of ${limits.daily_usd:g} is used up", now + _BUDGET_PAUSE_S)
+        return True
+
+    def _until_slow(self, now: float) -> float:
+        """When an unanswered request begins to look like an outage."""
+        ages = [now - request.began_at for request in self._flying]
+        return max(0.0, OPENS_AFTER_S - max(ages)) if ages and max(ages) < OPENS_AFTER_S else _IDLE_S
+
+    def _notice(self, now: float) -> None:
+        """Tell when the service goes and when it is back: once each."""
+        with self._lock:
+            oldest = min((request.began_at for request in self._flying if request.use.embedder.remote), default=None)
+        if oldest is not None:
+            self._breaker.slow(oldest, now)
+        if self._breaker.open == self._away:
+            return
+        self._away = self._breaker.open
+        if self._away:
+            local = self._use.limits.on_outage == "local"
+            event = Event.EMBEDDING_AWAY_LOCAL if local else Event.EMBEDDING_AWAY_WAIT
+            logger("embed").error(event, reason=self._breaker.reason, waiting=self.waiting())
+        else:
+            logger("embed").info(Event.EMBEDDING_RECOVERED)
+        self.on_change()

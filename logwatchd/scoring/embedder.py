@@ -11,7 +11,7 @@ from logwatchd.vectors import Vectors
 
 
 class Embedder(Protocol):
-    """Turns patterns into vectors. One thread at a time calls it."""
+    """Turns patterns into vectors. Several threads may call a remote one at once, and one at a time any other."""
 
     @property
     def name(self) -> str:
@@ -24,6 +24,18 @@ class Embedder(Protocol):
     @property
     def remote(self) -> bool:
         """Whether a call costs money and may block on the network."""
+
+    @property
+    def keep(self) -> bool:
+        """Whether its vectors are worth keeping on the disk, or are had again sooner than they are found there."""
+
+    @property
+    def tokens(self) -> int:
+        """Of all texts so far, as the service counts them."""
+
+    @property
+    def cut(self) -> int:
+        """How many texts so far were too long for the model and were embedded by their beginning."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed a batch.

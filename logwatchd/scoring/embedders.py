@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logwatchd.errors import ConfigError
+from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.ledger import PRICES
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
     from logwatchd.config import EmbedderSettings
 
-_OFFLINE_RETRIES = 8  # a command that somebody waits for: about two minutes with the client's own pauses
+_OFFLINE_RETRIES = 8  # a command that somebody waits for: about a minute and a half of pauses
 
 
 def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline: bool = False) -> Embedder:
@@ -32,11 +34,34 @@ def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline
         return LocalEmbedder()
     from pydantic import SecretStr
 
-    from logwatchd.scoring.remote import OpenAIEmbedder
+    from logwatchd.scoring.remote import OpenAIEmbedder, Service
 
     if not isinstance(api_key, SecretStr):
         raise ConfigError([f"embedder.provider = {settings.provider}: needs openai_api_key or OPENAI_API_KEY"])
-    return OpenAIEmbedder(settings.model, api_key, settings.base_url, _OFFLINE_RETRIES if offline else 0)
+    service = Service(settings.model, settings.base_url, settings.dimensions, settings.timeout_s, settings.max_tokens)
+    return OpenAIEmbedder(service, api_key, _OFFLINE_RETRIES if offline else 0)
+
+
+def limits_of(settings: EmbedderSettings) -> Limits:
+    """How the daemon gathers and sends texts for this embedder."""
+    return Limits(
+        batch_size=settings.batch_size,
+        max_wait_ms=settings.max_wait_ms,
+        max_in_flight=settings.max_in_flight,
+        max_tokens=settings.max_tokens,
+        daily_usd=settings.daily_usd,
+        usd_per_million_tokens=price_of(settings),
+        on_outage=settings.on_outage,
+    )
+
+
+def price_of(settings: EmbedderSettings) -> float:
+    """Dollars a million tokens; 0 for what is computed here, and for a service of unknown price."""
+    if settings.provider != "openai":
+        return 0.0
+    if settings.usd_per_million_tokens is not None:
+        return settings.usd_per_million_tokens
+    return 0.0 if settings.base_url else PRICES.get(settings.model, 0.0)
 
 
 def embed_all(

@@ -30,6 +30,9 @@ class LocalEmbedder:
 
     name = "local-1"
     remote = False
+    keep = False
+    tokens = 0
+    cut = 0
     dimensions: int | None = DIMENSIONS
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -2,85 +2,145 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import SecretStr
 
+from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.scoring.batching import cut
 from logwatchd.scoring.embedder import unit_rows
+from logwatchd.scoring.ledger import estimated_tokens
+from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
+    from openai.types import CreateEmbeddingResponse
 
-TIMEOUT_S = 30.0
-_MAX_CHARS = 8000  # about 2,000 to 4,000 tokens; the models take 8,191
 _PERMANENT = {400, 401, 403, 404, 422}
+_NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
+_LONGEST_PAUSE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where and how to ask. dimensions: None for the model's own. timeout_s: for a whole answer. max_tokens: a text."""
+
+    model: str
+    base_url: str | None = None
+    dimensions: int | None = None
+    timeout_s: float = 10.0
+    max_tokens: int = 8191
 
 
 class OpenAIEmbedder:
-    """The `openai` provider. One thread at a time calls it."""
+    """The `openai` provider. Any number of threads may call it at once, a connection each."""
 
     remote = True
-    dimensions: int | None = None
+    keep = True
 
-    def __init__(self, model: str, api_key: SecretStr, base_url: str | None, retries: int = 0) -> None:
-        """retries: by the client itself; 0 where a queue retries, which knows what else waits and when to stop."""
-        self._retries = retries
-        self._model = model
+    def __init__(self, service: Service, api_key: SecretStr, retries: int = 0) -> None:
+        """retries: by itself; 0 where a queue retries, which knows what else waits and when to stop."""
+        self._service = service
         self._api_key = api_key
-        self._base_url = base_url
-        self._client: OpenAI | None = None
+        self._retries = retries
+        self._lock = threading.Lock()
+        self._idle: list[OpenAI] = []
+        self.tokens = 0
+        self.cut = 0
 
     @property
     def name(self) -> str:
-        return f"openai:{self._model}"
+        return f"openai:{self._service.model}"
+
+    @property
+    def dimensions(self) -> int | None:
+        return self._service.dimensions
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """See `Embedder.embed`; a try blocks for at most TIMEOUT_S."""
-        from openai import APIConnectionError, APIResponseValidationError, APIStatusError
+        """See `Embedder.embed`; a try blocks for little more than `timeout_s`."""
+        for attempt in range(self._retries):
+            try:
+                return self._embed(texts)
+            except RetryableError as error:
+                clock.sleep(pause_s(attempt, error.retry_after_s, longest_s=_LONGEST_PAUSE_S))
+        return self._embed(texts)
 
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
+
+        given = [cut(text, self._service.max_tokens) for text in texts]
+        client = self._client()
         try:
-            answer = self._connected().embeddings.create(model=self._model, input=[text[:_MAX_CHARS] for text in texts])
+            answer = self._ask(client, given)
             vectors = [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
         except APIStatusError as error:
+            self._release(client)
             raise self._refusal(error) from None
-        except APIConnectionError as error:  # time-outs too
-            raise RetryableError(f"embeddings from {self._where()}: {error.__cause__ or error}") from None
-        except (APIResponseValidationError, ValueError, TypeError, AttributeError) as error:
-            raise RetryableError(f"embeddings from {self._where()}: unusable answer: {error}") from None
-        return self._checked(vectors, len(texts))
+        except (APIConnectionError, APIError) as error:  # time-outs too
+            client.close()
+            raise RetryableError(f"{self._where(client)}: {error.__cause__ or error}") from None
+        except (OpenAIError, ValueError, TypeError, AttributeError) as error:
+            client.close()
+            raise RetryableError(f"{self._where(client)}: unusable answer: {_one_line(error)}") from None
+        array = self._checked(vectors, len(texts), self._where(client))
+        self._release(client)
+        with self._lock:
+            self.tokens += _tokens(answer) or estimated_tokens(sum(map(len, given)), len(given))
+            self.cut += sum(one is not text for one, text in zip(given, texts, strict=True))
+        return array
 
-    def _connected(self) -> OpenAI:
-        if self._client is None:
-            from openai import OpenAI
+    def _ask(self, client: OpenAI, texts: list[str]) -> CreateEmbeddingResponse:
+        if self._service.dimensions is None:
+            return client.embeddings.create(model=self._service.model, input=texts)
+        return client.embeddings.create(model=self._service.model, input=texts, dimensions=self._service.dimensions)
 
-            self._client = OpenAI(
-                api_key=self._api_key.get_secret_value(),
-                base_url=self._base_url,
-                timeout=TIMEOUT_S,
-                max_retries=self._retries,
-            )
-        return self._client
+    def _client(self) -> OpenAI:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        from openai import OpenAI
 
-    def _where(self) -> str:
-        return str(self._client.base_url) if self._client else "the embeddings service"
+        from logwatchd.scoring.deadline import DeadlineClient
+
+        return OpenAI(
+            api_key=self._api_key.get_secret_value(),
+            base_url=self._service.base_url,
+            timeout=self._service.timeout_s,
+            max_retries=0,
+            http_client=DeadlineClient(self._service.timeout_s),
+        )
+
+    def _release(self, client: OpenAI) -> None:
+        with self._lock:
+            self._idle.append(client)
+
+    @staticmethod
+    def _where(client: OpenAI) -> str:
+        return f"embeddings from {client.base_url}"
 
     def _refusal(self, error: APIStatusError) -> Exception:
-        text = f"embeddings from {self._where()}: HTTP {error.status_code}: {_reason(error)}"
+        url = error.request.url.copy_with(query=None)
+        text = f"embeddings from {url}: HTTP {error.status_code}: {_reason(error)}"
+        if error.code == _NO_CREDIT:
+            return PermanentError(f"{text}; the account has no credit left: look at its billing")
         if error.status_code in _PERMANENT:
+            model = f"embedder.model = '{self._service.model}'"
+            asked = f" and embedder.dimensions = {self._service.dimensions}" if self._service.dimensions else ""
             mend = {
                 401: "check openai_api_key",
                 403: "check openai_api_key and its rights",
-                404: f"check embedder.model = '{self._model}' and base_url",
-            }.get(error.status_code, f"check embedder.model = '{self._model}'")
+                404: f"check {model} and base_url",
+            }.get(error.status_code, f"check {model}{asked}")
             return PermanentError(f"{text}; {mend}")
-        return RetryableError(text, _seconds(error.response.headers.get("retry-after")))
+        return RetryableError(text, retry_after_s(error.response.headers))
 
-    def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
-        where = f"embeddings from {self._where()}"
+    def _checked(self, vectors: list[list[float]], count: int, where: str) -> Vectors:
         if len(vectors) != count:
             raise RetryableError(f"{where}: {len(vectors)} vectors for {count} texts")
         try:
@@ -89,7 +149,20 @@ class OpenAIEmbedder:
             raise RetryableError(f"{where}: vectors of different lengths") from None
         if array.ndim != 2 or array.shape[1] == 0 or not np.isfinite(array).all() or not array.any(axis=1).all():
             raise RetryableError(f"{where}: vectors that are empty, zero or not finite")
+        wanted = self._service.dimensions
+        if wanted is not None and array.shape[1] != wanted:
+            raise PermanentError(
+                f"{where}: vectors of {array.shape[1]} dimensions where embedder.dimensions = {wanted} were asked for; "
+                "the model has no such choice: take the key out, and build the baseline again"
+            )
         return unit_rows(array)
+
+
+def _tokens(answer: CreateEmbeddingResponse) -> int:
+    """What the service says that it counted; 0 where it does not say."""
+    usage = getattr(answer, "usage", None)
+    found = getattr(usage, "prompt_tokens", None) or getattr(usage, "total_tokens", None)
+    return found if isinstance(found, int) and found > 0 else 0
 
 
 def _reason(error: APIStatusError) -> str:
@@ -97,11 +170,8 @@ def _reason(error: APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     if error.status_code == 401:
         return "the key was refused"
-    return " ".join(str(body.get("message") or error.response.reason_phrase or "no reason given").split())[:200]
+    return _one_line(body.get("message") or error.response.reason_phrase or "no reason given")
 
 
-def _seconds(header: str | None) -> float | None:
-    try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
-        return None
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())[:200]

@@ -276,14 +276,14 @@ def test_embeddings_that_fail_hold_lines_back_and_lose_none(tmp_path: Path) -> N
             daemon.learn()
             daemon.log.touch()
             daemon.start()
-            service.enqueue(Status(500), Status(429, headers={"Retry-After": "0"}), Status(503))
+            service.enqueue(Status(500), Status(429, headers={"Retry-After": "0"}), *[Status(503)] * 4)
             other = daemon.logs / "other.log"
             daemon.append(FAULT)
-            daemon.wait(lambda: daemon.events("EMBEDDING_FAILED"), "the trouble being said")
+            daemon.wait(lambda: daemon.events("EMBEDDING_AWAY_WAIT"), "the trouble being said")
             daemon.append(*NORMAL, file=other)
             daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the outage")
             assert daemon.stop() == 0
-            assert len(daemon.events("EMBEDDING_FAILED")) == 1
+            assert len(daemon.events("EMBEDDING_AWAY_WAIT")) == 1
             assert len(daemon.events("EMBEDDING_RECOVERED")) == 1
             assert daemon.events("STOPPED")[0]["lines"] == 1 + len(NORMAL)
 

@@ -15,7 +15,7 @@ from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import MAX_TRIED, MAX_WORD_CHARS, MAX_WORDS, Word, differs, lacking, telling, weigh
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.remote import OpenAIEmbedder
+from logwatchd.scoring.remote import OpenAIEmbedder, Service
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, learn
 
@@ -160,7 +160,7 @@ def test_the_fault_is_told_by_its_own_words() -> None:
 
 def test_a_remote_baseline_is_explained_without_a_call() -> None:
     with FakeOpenAI(dimensions=64) as service:
-        embedder = OpenAIEmbedder("m", SecretStr("sk-test"), service.url + "/v1")
+        embedder = OpenAIEmbedder(Service("m", service.url + "/v1"), SecretStr("sk-test"))
         baseline = learn(embedder=embedder)
         pattern = normalise(FAULT)
         verdict = Detector(baseline).judge([pattern], [Level.ERROR], embedder.embed([pattern]))[0]

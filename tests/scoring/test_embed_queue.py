@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
 from logwatchd import clock
-from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embed_queue import EmbedQueue
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.kept import Kept
+from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.remote import OpenAIEmbedder
+from logwatchd.scoring.remote import OpenAIEmbedder, Service
+from logwatchd.scoring.vector_cache import VectorCache, open_store
 from logwatchd.vectors import Vectors
 from tests.fakes.openai import FakeOpenAI, vector
-from tests.fakes.server import Garbage, Reply, Reset, Status, Torn
+from tests.fakes.server import Answer, Hang, Request, Status
 
-KEY = "sk-test-not-to-be-shown"
+MODEL = "text-embedding-3-small"
 
 
 @pytest.fixture
@@ -28,139 +36,246 @@ def service() -> Iterator[FakeOpenAI]:
 
 @pytest.fixture
 def embedder(service: FakeOpenAI) -> OpenAIEmbedder:
-    return OpenAIEmbedder("text-embedding-3-small", SecretStr(KEY), service.url + "/v1")
+    return embedder_of(service)
 
 
-class Collected:
-    """What a queue handed on, in order."""
+def embedder_of(service: FakeOpenAI, timeout_s: float = 10.0) -> OpenAIEmbedder:
+    return OpenAIEmbedder(Service(MODEL, service.url + "/v1", timeout_s=timeout_s), SecretStr("sk-test"))
 
-    def __init__(self) -> None:
+
+def kept_in(folder: Path) -> Kept:
+    store = open_store(folder)
+    return Kept(store, VectorCache(store, 64 << 20), Ledger(store))
+
+
+class Bench:
+    """A queue whose turns are taken by hand, and what it handed on, in order."""
+
+    def __init__(self, embedder: Embedder, limits: Limits, kept: Kept | None = None) -> None:
         self.texts: list[str] = []
+        self.vectors: list[Vectors] = []
+        self.woken = threading.Event()
+        self.queue = EmbedQueue(self._take, kept.cache if kept else None, kept.ledger if kept else None)
+        self.queue.use(embedder, 64 if embedder.remote else (embedder.dimensions or 0), limits)
+        self.queue.wake = self.woken.set
 
-    def __call__(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
+    def _take(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
         assert len(texts) == len(vectors)
         self.texts.extend(texts)
+        self.vectors.extend(vectors)
+
+    def turn(self, later_s: float = 0.0) -> float:
+        return self.queue.run_once(clock.monotonic() + later_s)
+
+    def until(self, done: Callable[[], object], later_s: float = 0.0) -> None:
+        """Take turns until `done`, each when the queue asks for it or when an answer came."""
+        deadline = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < deadline, "did not come true within 30 s"
+            self.woken.clear()
+            delay_s = self.turn(later_s)
+            if not done():
+                self.woken.wait(min(delay_s, 1.0))
 
 
-def queue_of(embedder: OpenAIEmbedder | LocalEmbedder, batch: int, wait_ms: int) -> tuple[EmbedQueue, Collected]:
-    collected = Collected()
-    queue = EmbedQueue(collected)
-    dimensions = 64 if isinstance(embedder, OpenAIEmbedder) else embedder.dimensions
-    queue.use(embedder, dimensions, batch, wait_ms)
-    return queue, collected
-
-
-def test_vectors_come_back_in_order_and_normalised(embedder: OpenAIEmbedder) -> None:
-    vectors = embedder.embed(["alpha", "beta"])
-    assert np.allclose(vectors, [vector("alpha", 64), vector("beta", 64)], atol=1e-6)
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
-
-
-def test_the_key_goes_into_the_header_and_nowhere_else(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    embedder.embed(["alpha"])
-    assert service.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY.encode() not in service.requests[0].raw
-    assert KEY not in repr(embedder.__dict__)
-
-
-@pytest.mark.parametrize("code", [400, 401, 403, 404])
-def test_refusals_are_permanent_and_name_the_mend(service: FakeOpenAI, embedder: OpenAIEmbedder, code: int) -> None:
-    service.enqueue(Status(code))
-    with pytest.raises(PermanentError, match="check ") as caught:
-        embedder.embed(["alpha"])
-    assert str(code) in str(caught.value)
-    assert KEY not in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        Status(429),
-        Status(500),
-        Status(503),
-        Reset(),
-        Torn(),
-        Garbage(),
-        Reply({"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}),
-        Reply({"data": [{"embedding": [float("nan")] * 64, "index": 0, "object": "embedding"}], "model": "m"}),
-        Reply({"data": [{"embedding": [0.0] * 64, "index": 0, "object": "embedding"}], "model": "m"}),
-        Reply({"data": "nonsense", "model": "m"}),
-        Reply([1, 2, 3]),
-    ],
-    ids=lambda trouble: repr(trouble)[:40],
-)
-def test_passing_troubles_are_retryable(service: FakeOpenAI, embedder: OpenAIEmbedder, trouble: object) -> None:
-    service.enqueue(trouble)  # type: ignore[arg-type]
-    with pytest.raises(RetryableError):
-        embedder.embed(["alpha"])
-    assert embedder.embed(["alpha"]).shape == (1, 64)
-
-
-def test_the_wish_of_the_service_to_wait_is_known(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    service.enqueue(Status(429, headers={"Retry-After": "7"}))
-    with pytest.raises(RetryableError) as caught:
-        embedder.embed(["alpha"])
-    assert caught.value.retry_after_s == 7
-
-
-def test_nobody_listening_is_retryable() -> None:
-    embedder = OpenAIEmbedder("m", SecretStr(KEY), "http://127.0.0.1:9/v1")
-    with pytest.raises(RetryableError):
-        embedder.embed(["alpha"])
+def sent(service: FakeOpenAI) -> list[list[str]]:
+    return [body["input"] for body in service.history]
 
 
 def test_a_full_batch_leaves_at_once_and_a_part_waits(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    queue, collected = queue_of(embedder, batch=3, wait_ms=60_000)
-    queue.submit(["a", "b", "c", "d", "a"])
-    now = clock.monotonic()
-    assert queue.run_once(now) == 0.0
-    assert collected.texts == ["a", "b", "c"]
-    assert 0 < queue.run_once(now) <= 60.1  # "d" waits for company
-    assert collected.texts == ["a", "b", "c"]
-    queue.run_once(now + 61)
-    assert collected.texts == ["a", "b", "c", "d"]
-    assert [len(body["input"]) for body in service.history] == [3, 1]
+    bench = Bench(embedder, Limits(batch_size=3, max_wait_ms=60_000))
+    bench.queue.submit(["a", "b", "c", "d", "a"])
+    bench.until(lambda: bench.texts)
+    assert bench.texts == ["a", "b", "c"]
+    assert 0 < bench.turn() <= 60
+    assert sent(service) == [["a", "b", "c"]]  # "d" waits for company
+    bench.until(lambda: len(bench.texts) == 4, later_s=61)
+    assert sent(service) == [["a", "b", "c"], ["d"]]
 
 
-def test_a_text_that_waits_is_not_sent_twice(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    queue, _ = queue_of(embedder, batch=10, wait_ms=0)
-    queue.submit(["a", "b"])
-    queue.submit(["b", "a", "c"])
-    queue.run_once(clock.monotonic())
-    assert [body["input"] for body in service.history] == [["a", "b", "c"]]
+def test_the_wait_is_that_of_the_first_text(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=3, max_wait_ms=60_000))
+    bench.queue.submit(["a"])
+    first = bench.turn()
+    bench.queue.submit(["b"])
+    assert bench.turn() <= first
+
+
+def test_a_text_that_waits_or_is_on_its_way_is_not_sent_twice(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
+    release = threading.Event()
+
+    def held(request: Request) -> Answer:
+        release.wait(30)
+        return service.well(request)
+
+    service.enqueue(held)
+    bench.queue.submit(["a", "b"])
+    bench.queue.submit(["b", "a", "c"])
+    bench.turn()
+    bench.queue.submit(["a", "c", "d"])
+    bench.turn()
+    release.set()
+    bench.until(lambda: len(bench.texts) == 4)
+    assert sorted(sent(service)) == [["a", "b", "c"], ["d"]]
+
+
+def test_requests_in_flight_are_bounded(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=1, max_wait_ms=0, max_in_flight=2))
+    release, now, most = threading.Event(), Counter[str](), []
+
+    def held(request: Request) -> Answer:
+        now["flying"] += 1
+        most.append(now["flying"])
+        if len(most) >= 2:
+            release.set()
+        release.wait(30)
+        now["flying"] -= 1
+        return service.well(request)
+
+    service.enqueue(*[held] * 6)
+    bench.queue.submit(list("abcdef"))
+    bench.until(lambda: len(bench.texts) == 6)
+    assert max(most) == 2
 
 
 def test_local_texts_do_not_wait() -> None:
-    queue, collected = queue_of(LocalEmbedder(), batch=200, wait_ms=60_000)
-    queue.submit(["a"])
-    assert queue.run_once(clock.monotonic()) == 0.0
-    assert collected.texts == ["a"]
+    bench = Bench(LocalEmbedder(), Limits(batch_size=200, max_wait_ms=60_000))
+    bench.queue.submit(["a"])
+    assert bench.turn() == 0.0
+    assert bench.texts == ["a"]
 
 
 def test_an_outage_loses_no_text_and_is_said_in_the_status(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    queue, collected = queue_of(embedder, batch=10, wait_ms=0)
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
     service.enqueue(Status(503), Status(429, headers={"Retry-After": "5"}))
-    queue.submit(["a", "b"])
-    now = clock.monotonic()
-    first_delay = queue.run_once(now)
-    assert 0 < first_delay <= 0.5
-    assert queue.trouble is not None
-    assert queue.waiting() == 2
-    second_delay = queue.run_once(now + 1)
-    assert second_delay >= 5
-    assert queue.run_once(now + 2) > 0  # not before the service wants it
+    bench.queue.submit(["a", "b"])
+    bench.until(lambda: bench.queue.trouble)
+    assert not bench.queue.away  # a hiccup is no outage
+    assert bench.queue.waiting() == 2
+    bench.until(lambda: "429" in (bench.queue.trouble or ""), later_s=1)
+    assert bench.turn(later_s=1) > 3.5  # not before the service wants it
     assert len(service.history) == 2
-    queue.run_once(now + 10)
-    assert collected.texts == ["a", "b"]
-    assert queue.trouble is None
+    bench.until(lambda: bench.texts, later_s=11)
+    assert bench.texts == ["a", "b"]
+    assert bench.queue.trouble is None
+
+
+def test_a_service_that_stays_away_is_said_to_be_away_and_is_probed(
+    service: FakeOpenAI, embedder: OpenAIEmbedder
+) -> None:
+    bench = Bench(embedder, Limits(batch_size=2, max_wait_ms=0))
+    changes: list[bool] = []
+    bench.queue.on_change = lambda: changes.append(bench.queue.away)
+    service.enqueue(*[Status(503)] * 6)
+    bench.queue.submit(list("abcdefgh"))
+    bench.until(lambda: bench.queue.away, later_s=20)
+    failed = len(service.history)
+    bench.turn()
+    assert len(service.history) == failed  # a probe now and then, not all that waits
+    bench.until(lambda: len(bench.texts) == 8, later_s=100)
+    assert changes == [True, False]
+    assert sorted(bench.texts) == list("abcdefgh")
+
+
+def test_a_refused_key_is_an_outage_at_once(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
+    service.enqueue(Status(401))
+    bench.queue.submit(["a"])
+    bench.until(lambda: bench.queue.away)
+    assert "openai_api_key" in (bench.queue.trouble or "")
+    bench.queue.use(embedder, 64, Limits(batch_size=10, max_wait_ms=0))  # a reload: it may be mended
+    bench.until(lambda: bench.texts)
+    assert not bench.queue.away
+
+
+def test_no_answer_is_an_outage_before_the_time_out(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
+    hang = Hang()
+    service.enqueue(hang)
+    bench.queue.submit(["a"])
+    bench.turn()
+    assert not bench.queue.away
+    bench.turn(later_s=6)
+    assert bench.queue.away
+    hang.until.set()
+
+
+def test_what_is_withdrawn_is_not_sent(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=2, max_wait_ms=0))
+    bench.queue.submit(list("abcd"))
+    bench.queue.keep_only({"b", "d"})
+    bench.until(lambda: len(bench.texts) == 2)
+    assert sent(service) == [["b", "d"]]
 
 
 def test_vectors_of_another_size_are_refused_not_judged(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    queue, collected = queue_of(embedder, batch=10, wait_ms=0)
-    queue.use(embedder, 1536, 10, 0)
-    queue.submit(["a"])
-    queue.run_once(clock.monotonic())
-    assert collected.texts == []
-    assert queue.trouble is not None
-    assert "64 dimensions" in queue.trouble
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
+    bench.queue.use(embedder, 1536, Limits(batch_size=10, max_wait_ms=0))
+    bench.queue.submit(["a"])
+    bench.until(lambda: bench.queue.trouble)
+    assert bench.texts == []
+    assert "64 dimensions" in (bench.queue.trouble or "")
+
+
+def test_an_unforeseen_error_ends_the_stage(service: FakeOpenAI) -> None:
+    class Broken(LocalEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            raise ZeroDivisionError
+
+    bench = Bench(Broken(), Limits())
+    bench.queue.submit(["a"])
+    with pytest.raises(ZeroDivisionError):
+        bench.turn()
+
+
+def test_a_second_start_asks_for_nothing(service: FakeOpenAI, tmp_path: Path) -> None:
+    texts = [f"text {i}" for i in range(450)]
+    first = Bench(embedder_of(service), Limits(max_wait_ms=0), kept_in(tmp_path))
+    first.queue.submit(texts)
+    first.until(lambda: len(first.texts) == 450)
+    calls = len(service.history)
+    second = Bench(embedder_of(service), Limits(max_wait_ms=0), kept_in(tmp_path))
+    second.queue.submit(texts)
+    second.until(lambda: len(second.texts) == 450)
+    assert len(service.history) == calls
+    assert second.queue.hits == 450
+    before = {text: found.tobytes() for text, found in zip(first.texts, first.vectors, strict=True)}
+    assert before == {text: found.tobytes() for text, found in zip(second.texts, second.vectors, strict=True)}
+    assert np.allclose(second.vectors[0], vector(second.texts[0], 64), atol=1e-3)
+
+
+def test_a_full_queue_sends_the_fewest_requests(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=100, max_wait_ms=0, max_in_flight=4))
+    texts = [f"text {i}" for i in range(4950)]
+    bench.queue.submit(texts)
+    bench.until(lambda: len(bench.texts) == len(texts))
+    assert len(service.history) == 50
+    assert Counter(text for batch in sent(service) for text in batch) == Counter(texts)
+
+
+def test_a_used_up_budget_is_an_outage(service: FakeOpenAI, embedder: OpenAIEmbedder, tmp_path: Path) -> None:
+    kept = kept_in(tmp_path)
+    limits = Limits(batch_size=10, max_wait_ms=0, max_in_flight=1, daily_usd=0.001, usd_per_million_tokens=20.0)
+    bench = Bench(embedder, limits, kept)
+    bench.queue.submit([f"{i} " + "x" * 38 for i in range(40)])  # 11 tokens each: 440 tokens for 50 that may be had
+    bench.until(lambda: bench.queue.away)
+    assert len(bench.texts) == 0
+    assert "budget of $0.001" in (bench.queue.trouble or "")
+    bench.queue.use(embedder, 64, Limits(batch_size=10, max_wait_ms=0, daily_usd=1.0, usd_per_million_tokens=20.0))
+    bench.until(lambda: len(bench.texts) == 40)
+    assert not bench.queue.away
+    assert kept.ledger.today().texts == 40
+    assert kept.ledger.today().usd == pytest.approx(embedder.tokens * 20 / 1e6)
+
+
+def test_a_restart_does_not_renew_the_budget(service: FakeOpenAI, tmp_path: Path) -> None:
+    limits = Limits(batch_size=4, max_wait_ms=0, max_in_flight=1, daily_usd=0.001, usd_per_million_tokens=20.0)
+    texts = [f"{i} " + "x" * 38 for i in range(8)]
+    first = Bench(embedder_of(service), limits, kept_in(tmp_path))
+    first.queue.submit(texts[:4])
+    first.until(lambda: first.texts)
+    second = Bench(embedder_of(service), limits, kept_in(tmp_path))
+    second.queue.submit(texts[4:])
+    second.until(lambda: second.queue.away)
+    assert len(service.history) == 1

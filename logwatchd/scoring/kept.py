@@ -1,0 +1,29 @@
+"""What scoring keeps in the state folder for an embedder that costs something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from logwatchd.config import EmbedderSettings
+from logwatchd.scoring.ledger import Ledger
+from logwatchd.scoring.store import Store
+from logwatchd.scoring.vector_cache import VectorCache, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The vectors that were paid for, and what they cost."""
+
+    store: Store
+    cache: VectorCache
+    ledger: Ledger
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def kept_in(state_dir: Path, settings: EmbedderSettings) -> Kept:
+    """Nothing is opened before it is needed."""
+    store = open_store(state_dir)
+    return Kept(store, VectorCache(store, settings.cache_mb << 20), Ledger(store))
