@@ -227,6 +227,8 @@ class Daemon:
         ]
         if self._pipeline.embed.trouble:
             parts.append(f"embedding fails, {counters['texts_waiting']} texts wait")
+        if counters["polling_only"]:
+            parts.append("without inotify, polling only")
         if self._reloads.last_ok is False:
             parts.append(f"last reload refused: {self._reloads.last_error}")
         self._supervisor.status("; ".join(parts))
