@@ -1,10 +1,11 @@
 """Bursts of errors in logs that are said to be good: what was an incident should not become normal.
 
 A steady error, known and harmless, comes back: it stands in many parts of a log. An incident has lines of alarm that
-stand in one short stretch and nowhere else, and many of them. So of each segment of a log the lines are counted whose
-texts are local (all of their lines lie within a LOCAL part of the log), and a segment is doubted when it has more of
-them than is usual: beyond the outer fence of all segments (Tukey, Exploratory Data Analysis, 1977). A log in which
-every error has a text of its own has many local texts everywhere, and none that stand out.
+stand in one short stretch and nowhere else, and many of them. How short a stretch is, is measured by what else goes on:
+by the lines of texts that go on all the while, so that a flood of errors does not make its own hour longer. A text is
+local when all of its lines lie within a LOCAL part of the log, and a part is doubted when it has more lines of local
+texts than is usual: beyond the outer fence of all parts (Tukey, Exploratory Data Analysis, 1977). A log in which every
+error has a text of its own has many local texts everywhere, and none that stand out.
 
 Not seen: an incident that happened twice, one that wrote nothing of alarm, and one that outlasts a LOCAL part.
 """
@@ -21,7 +22,9 @@ from logwatchd.scoring.alarms import Alarms, Place, Spot
 
 LOCAL = 0.1  # of a log
 LEAST_LINES = 10
-_LEAST_SEGMENTS = 20  # with fewer, a tenth is no part
+_STEADY = 0.9  # of the segments: a text that reaches so far goes on all the while
+_LEAST_PARTS = 10  # with fewer, a tenth is none
+_LEAST_OTHERS = 300  # lines
 _FENCE = 3.0
 
 
@@ -65,23 +68,53 @@ def bursts(logs: Mapping[str, Alarms]) -> list[Burst]:
 
 def _bursts_of(log: str, alarms: Alarms, known: Set[str]) -> list[Burst]:
     """The bursts in one log. known: texts that are none."""
-    if alarms.segments < _LEAST_SEGMENTS:
+    parts = _parts(alarms)
+    count = int(parts[-1]) + 1 if len(parts) else 0
+    if count < _LEAST_PARTS:
         return []
-    stretch = int(alarms.segments * LOCAL)
+    stretch = max(2, int(count * LOCAL))  # a burst may well begin in one part and end in the next
     local = {
-        text: spots for text, spots in alarms.spots.items() if max(spots) - min(spots) < stretch and text not in known
+        text: spots
+        for text, spots in alarms.spots.items()
+        if parts[max(spots)] - parts[min(spots)] < stretch and text not in known
     }
-    counts = np.zeros(alarms.segments, dtype=np.int64)
+    counts = np.zeros(count, dtype=np.int64)
     for spots in local.values():
         for segment, spot in spots.items():
-            counts[segment] += spot.lines
+            counts[parts[segment]] += spot.lines
     found = []
     for group in _groups(counts > _fence(counts)):
-        texts = [text for text, spots in local.items() if not group.isdisjoint(spots)]
+        texts = [text for text, spots in local.items() if not group.isdisjoint(parts[list(spots)].tolist())]
+        if not texts:
+            continue
         burst = _burst(log, {text: local.pop(text) for text in texts}, alarms.examples)
         if burst.lines >= LEAST_LINES:
             found.append(burst)
     return found
+
+
+def _parts(alarms: Alarms) -> NDArray[np.int64]:
+    """The number of the part that each segment belongs to; none where the log has too few other lines.
+
+    A segment is a part, but for those that are flooded: they go with the next until there are enough other lines.
+    """
+    segments = alarms.segments
+    others = np.full(segments, alarms.width, dtype=np.int64)
+    others[-1:] = alarms.lines - alarms.width * (segments - 1)
+    for spots in alarms.spots.values():
+        if max(spots) - min(spots) < segments * _STEADY:
+            for segment, spot in spots.items():
+                others[segment] -= spot.lines
+    if others.sum() < _LEAST_OTHERS:
+        return np.zeros(0, dtype=np.int64)
+    parts = np.zeros(segments, dtype=np.int64)
+    part = gathered = 0
+    for segment, lines in enumerate(others.tolist()):
+        parts[segment] = part
+        gathered += lines
+        if 2 * gathered >= alarms.width:
+            part, gathered = part + 1, 0
+    return parts
 
 
 def _burst(log: str, texts: Mapping[str, Mapping[int, Spot]], examples: Mapping[str, str]) -> Burst:

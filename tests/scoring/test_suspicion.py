@@ -90,6 +90,21 @@ def test_where_every_error_has_its_own_text_none_stands_out() -> None:
     assert 8000 < (burst.first.line or 0) <= 9001
 
 
+def test_a_flood_that_is_most_of_the_log_is_a_burst_too() -> None:
+    lines = quiet(3000)
+    lines[1000:1000] = [DOWN, "ERROR retrying in 5 s", "ERROR retry is late"] * 2000
+    (burst,) = found(lines)
+    assert (burst.lines, burst.first.line, burst.last.line) == (6000, 1001, 7000)
+
+
+def test_a_log_of_hardly_anything_but_steady_errors_still_shows_a_burst() -> None:
+    lines = ["INFO 3 errors corrected in the cache, error was harmless"] * 5000
+    lines[3000:3030] = [DOWN] * 30
+    (burst,) = found(lines)
+    assert (burst.lines, burst.first.line) == (30, 3001)
+    assert found([DOWN] * 5000) == []
+
+
 def test_a_short_log_cannot_tell() -> None:
     lines = quiet(250)
     lines[100:140] = [DOWN] * 40
