@@ -116,3 +116,15 @@ def test_a_flood_of_texts_is_bounded_and_counted_and_what_recurs_stays(monkeypat
     assert found.single == 2000
     assert found.lines == 2100
     assert found.coverage == pytest.approx(1 - 2000 / 2100)
+
+
+def test_of_a_log_that_was_read_in_part_the_same_lines_take_less_time() -> None:
+    """Ten days, of which the last three have a new text; a fifth of the lines was read."""
+    lines = [f"{(BUILT_AT + timedelta(hours=hour)).isoformat()} {WORDS[hour == 230]}" for hour in range(240)]
+    builder = BaselineBuilder()
+    builder.add(block_of(lines), log="app")
+    (whole,) = builder.knowledge().days_of_new.values()
+    assert whole == pytest.approx(3, rel=0.05)
+    builder.sampled("app", 0.2)
+    (part,) = builder.knowledge().days_of_new.values()
+    assert part == pytest.approx(whole / 5)
