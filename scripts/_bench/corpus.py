@@ -16,22 +16,25 @@ _WORDS = (
 )
 
 
-def make(count: int, path: Path) -> str:
+def make(count: int, path: Path, system: str = "mixed") -> str:
     """Write `count` lines; returns where they come from.
+
+    Args:
+        system: whose real logs are resampled, such as "Linux"; "mixed" for all of them.
 
     Raises:
         BenchError: the generator failed.
     """
     if GENERATOR.exists():
         done = subprocess.run(
-            [sys.executable, str(GENERATOR), "mixed", str(count), str(path)],
+            [sys.executable, str(GENERATOR), system, str(count), str(path)],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             raise BenchError(f"{GENERATOR}: {done.stderr.strip()}")
-        return "ten real logs, resampled"
+        return "ten real logs, resampled" if system == "mixed" else f"real logs of {system}, resampled"
     rng = random.Random(7)
     words = _WORDS.split()
     with path.open("w", encoding="ascii") as out:

@@ -1,0 +1,121 @@
+"""`scripts/bench latency`: from the write of a line that nobody has seen before to its alert."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+from _bench import corpus, texts
+from _bench.options import count, say
+from _bench.runs import timed
+from _bench.watching import Watching
+
+TARGET_MEDIAN_MS, TARGET_P99_MS = 100.0, 500.0
+BUSY_LINES_PER_S = 50_000
+_LEARNED_LINES = 100_000
+_GAPS_S = (0.1, 0.4)
+_TICK_S = 0.02
+_SETTLE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """From before the write of a line until its alert was read. traffic: other lines a second."""
+
+    traffic: int
+    lines: int
+    median_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = benchmarks.add_parser(
+        "latency",
+        help="from a new line to its alert, alone and beside 50,000 other lines a second",
+        description="Appends lines that the baseline does not know to a followed file, and waits for their alerts.",
+    )
+    parser.add_argument("--count", type=count, default=100, help="how many lines (default: 100)")
+    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Measure and print.
+
+    Raises:
+        BenchError: the corpus cannot be made, or the daemon ended or missed a line.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="logwatchd-bench-", dir=given.folder))
+    try:
+        known, baseline = folder / "known", folder / "baseline"
+        corpus.make(_LEARNED_LINES, known)
+        timed("baseline", "build", "--output", baseline, known)
+        delays = [_delay(folder / str(rate), known, baseline, given.count, rate) for rate in (0, BUSY_LINES_PER_S)]
+    finally:
+        shutil.rmtree(folder)
+    say("", passing=True)
+    for one in delays:
+        print(
+            f"{one.traffic:>7,} other lines/s: median {one.median_ms:.0f} ms, p99 {one.p99_ms:.0f} ms, "
+            f"worst {one.max_ms:.0f} ms of {one.lines}"
+        )
+    met = all(one.median_ms < TARGET_MEDIAN_MS and one.p99_ms < TARGET_P99_MS for one in delays)
+    print(f"median under {TARGET_MEDIAN_MS:g} ms and p99 under {TARGET_P99_MS:g} ms: {'yes' if met else 'no'}")
+    if given.json:
+        given.json.write_text(json.dumps({"benchmark": "latency", "delay": [asdict(d) for d in delays]}, indent=2))
+    return 0
+
+
+def _delay(home: Path, known: Path, baseline: Path, lines: int, traffic: int) -> Delay:
+    home.mkdir()
+    quiet, busy = home / "quiet.log", home / "busy.log"
+    quiet.touch()
+    busy.touch()
+    rng = random.Random(7)
+    delays_ms = []
+    stop = threading.Event()
+    with Watching(home, [str(quiet), str(busy)], baseline) as daemon:
+        writer = threading.Thread(target=_write, args=(known, busy, traffic, stop), daemon=True)
+        writer.start()
+        try:
+            time.sleep(_SETTLE_S)
+            with quiet.open("a", buffering=1) as log:
+                for number, line in enumerate(islice(texts.novel(traffic), lines)):
+                    say(f"{traffic:,} other lines/s: {number} of {lines}", passing=True)
+                    time.sleep(rng.uniform(*_GAPS_S))
+                    began = time.perf_counter()
+                    log.write(line + "\n")
+                    told = daemon.event("ANOMALY", lambda entry, line=line: entry["line"] == line, 30.0)
+                    delays_ms.append((told - began) * 1000)
+        finally:
+            stop.set()
+            writer.join()
+    delays_ms.sort()
+    p99 = delays_ms[min(lines - 1, round(0.99 * lines))]
+    return Delay(traffic, lines, statistics.median(delays_ms), p99, delays_ms[-1])
+
+
+def _write(known: Path, busy: Path, traffic: int, stop: threading.Event) -> None:
+    """Known lines at that rate, in small portions."""
+    if not traffic:
+        return
+    lines = known.read_bytes().splitlines(keepends=True)
+    portion = round(traffic * _TICK_S)
+    portions = cycle([b"".join(lines[at : at + portion]) for at in range(0, len(lines) - portion, portion)])
+    due = time.perf_counter()
+    with busy.open("ab", buffering=0) as log:
+        while not stop.is_set():
+            log.write(next(portions))
+            due += _TICK_S
+            time.sleep(max(0.0, due - time.perf_counter()))
