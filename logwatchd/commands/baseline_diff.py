@@ -12,6 +12,7 @@ from logwatchd import config
 from logwatchd.alerting.text import clip, gist, visible
 from logwatchd.assembly import detector_of
 from logwatchd.commands.baseline import source_of
+from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.scan import embedder_for
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
@@ -20,11 +21,9 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.comparison import Embed, VerdictChange, changes, gained, verdict_changes
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.embedders import embed_all
 from logwatchd.scoring.sightings import Sightings
 
 SHOWN = 10  # of each list, without --all
-_BATCH = 200
 _MOST_CHARS = 160
 
 Report = dict[str, Any]
@@ -60,7 +59,10 @@ def run(
         report["lost"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)]
     if logs:
         pairs = ((old, old_path), (new, new_path))
-        judges = [(_detector(baseline, found, path), _embed(baseline, found)) for baseline, path in pairs]
+        judges = [
+            (_detector(baseline, found, path), embed_for(baseline, path, embedder_for(baseline, found)))
+            for baseline, path in pairs
+        ]
         report["verdicts"] = _verdicts(judges, expand(logs), found)
     if as_json:
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
@@ -104,11 +106,6 @@ def _read(seen: Sightings, file: Path, sources: Sequence[SourceSpec]) -> None:
     for data, inner in read_events(file, source):
         seen.add(data, inner, source.skip_levels, str(file), line)
         line += data.count(b"\n")
-
-
-def _embed(baseline: Baseline, found: Config | None) -> Embed:
-    embedder = embedder_for(baseline, found)
-    return lambda texts: embed_all(embedder, texts, _BATCH)
 
 
 def _turned(change: VerdictChange) -> Report:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load, save
 from logwatchd.scoring.construction import construct
-from logwatchd.scoring.embedders import embed_all
 from logwatchd.scoring.knowledge import knowledge_of, merged
-
-_BATCH = 200
 
 
 def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
@@ -42,7 +40,7 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
         try:
             baseline = construct(
                 knowledge,
-                lambda texts: embed_all(embedder, texts, _BATCH, lambda done: bar.update(embedding, completed=done)),
+                embed_for(baselines[0], paths[0], embedder, lambda done: bar.update(embedding, completed=done)),
                 embedder,
                 clusters=None if wanted is None or wanted.clusters == "auto" else wanted.clusters,
                 threshold=None if wanted is None or wanted.threshold == "auto" else wanted.threshold,

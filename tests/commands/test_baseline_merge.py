@@ -68,6 +68,15 @@ def test_baselines_of_different_embedders_or_masks_are_no_whole(folder: Path, tm
         twice = logwatchd("baseline", "merge", "--output", tmp_path / "m", tmp_path / "o", tmp_path / "o", env=env)
         assert twice.returncode == 0, twice.stderr
         assert manifest(tmp_path / "m")["embedder"] == "openai:text-embedding-3-small"
+    with FakeOpenAI(dimensions=32) as other:
+        env["OPENAI_BASE_URL"] = other.url + "/v1"
+        for args in (
+            ("merge", "--output", tmp_path / "x", tmp_path / "o", tmp_path / "o"),
+            ("diff", folder / "a", tmp_path / "o", "--logs", folder / "b.log"),
+        ):
+            refused = logwatchd("baseline", *args, env=env)
+            assert refused.returncode == 78
+            assert b"64 dimensions, those of 'openai:text-embedding-3-small' have 32; name a --config" in refused.stderr
     done = logwatchd("baseline", "merge", "--output", tmp_path / "x", folder / "a", tmp_path / "o")
     assert done.returncode == 78
     assert b"made with embedder 'openai:text-embedding-3-small'" in done.stderr
