@@ -94,6 +94,11 @@ def test_patterns_are_single_lines_of_bounded_length_and_stable(line: str) -> No
     assert pattern == " ".join(pattern.split())
 
 
+@given(st.lists(WORDS, max_size=12).map(" ".join))
+def test_what_is_normalised_stays_as_it_is(line: str) -> None:
+    assert normalise(normalise(line)) == normalise(line)
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
     decode(raw).encode("utf-8")
