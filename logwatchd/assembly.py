@@ -11,6 +11,7 @@ from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedders import limits_of, make_embedder
 from logwatchd.scoring.thresholds import threshold_for
+from logwatchd.scoring.twin import twin_beside
 
 
 def detector_of(baseline: Baseline, config: Config, path: Path) -> Detector:
@@ -55,4 +56,15 @@ def scoring_of(config: Config) -> Scoring:
         detector=detector_of(baseline, config, settings.baseline.path),
         embedder=embedder,
         limits=limits_of(settings.embedder),
+        twin=_twin(baseline, config) if embedder.remote and settings.embedder.on_outage == "local" else None,
     )
+
+
+def _twin(baseline: Baseline, config: Config) -> Detector:
+    """Judges in the service's place. A threshold that was set by hand is one for the service's vectors, and not its."""
+    settings = config.settings.baseline
+    twin = twin_beside(baseline, settings.path)
+    threshold = None
+    if settings.alerts_per_day is not None:
+        threshold = threshold_for(twin, settings.alerts_per_day, settings.path, levels=settings.weigh_levels)
+    return Detector(twin, threshold, levels=settings.weigh_levels)

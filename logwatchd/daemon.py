@@ -194,8 +194,7 @@ class Daemon:
             "lines": self._pipeline.score.lines,
             "anomalies": self._pipeline.score.anomalies,
             "own_lines": ingest.own_lines + self._pipeline.score.own_lines,
-            "embedding_calls": self._pipeline.embed.calls,
-            "texts_waiting": self._pipeline.embed.waiting(),
+            **self._embedding(),
             "unread_bytes": ingest.unread_bytes,
             "open_handles": ingest.open_handles,
             "rotations": ingest.rotations,
@@ -208,6 +207,35 @@ class Daemon:
             "incidents_open": alerts.incidents_open,
             "alerts_pending": alerts.alerts_pending,
         }
+
+    def _embedding(self) -> dict[str, int | float]:
+        """Since the start, except where a name says otherwise."""
+        embed, score = self._pipeline.embed, self._pipeline.score
+        return {
+            "embedding_calls": embed.calls,
+            "embedding_texts": embed.texts,
+            "embedding_cache_hits": embed.hits,
+            "embedding_tokens": embed.tokens,
+            "embedding_usd": round(embed.usd, 6),
+            "embedding_usd_today": round(embed.usd_today, 6),
+            "embedding_away": int(embed.away),
+            "texts_cut": embed.cut,
+            "texts_waiting": embed.waiting(),
+            "lines_kept": self._pipeline.lines_kept,
+            "lines_late": score.late_lines,
+            "lines_by_twin": score.twin_lines,
+        }
+
+    def _embedding_state(self) -> str | None:
+        """What an operator has to know of the embedder's service."""
+        embed, kept = self._pipeline.embed, self._pipeline.lines_kept
+        if not embed.trouble:
+            return f"{kept:,} late lines are being scored" if kept else None
+        if not embed.away:
+            return f"embedding fails, {embed.waiting():,} texts wait"
+        if self._scoring.twin:
+            return f"embedding is away, a local twin judges new texts: {embed.trouble}"
+        return f"embedding is away, {kept:,} lines wait on the disk: {embed.trouble}"
 
     def _followed(self) -> str:
         ingest = self._source.status()
@@ -225,8 +253,8 @@ class Daemon:
             f"{state}: {self._followed()}, {rate:,.0f} lines/s",
             f"{counters['incidents_open']} incidents open",
         ]
-        if self._pipeline.embed.trouble:
-            parts.append(f"embedding fails, {counters['texts_waiting']} texts wait")
+        if embedding := self._embedding_state():
+            parts.append(embedding)
         if counters["polling_only"]:
             parts.append("without inotify, polling only")
         if self._reloads.last_ok is False:

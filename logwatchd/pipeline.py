@@ -9,11 +9,13 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.source import Source
 from logwatchd.records import Block
+from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embed_queue import EmbedQueue
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.kept import Kept
+from logwatchd.scoring.outage import Outage
 from logwatchd.scoring.stage import OnAnomalies, ScoreStage
 from logwatchd.stage import OnCrash, StageThread
 from logwatchd.vectors import Vectors
@@ -23,11 +25,15 @@ _DRAIN_SLICE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """What a line is judged with, as one immutable snapshot that a reload replaces whole."""
+    """What a line is judged with, as one immutable snapshot that a reload replaces whole.
+
+    twin: judges while the embedder's service is away; None to keep lines with new texts until it is back.
+    """
 
     detector: Detector
     embedder: Embedder
     limits: Limits
+    twin: Detector | None = None
 
 
 class Pipeline:
@@ -50,7 +56,8 @@ class Pipeline:
         self.source = source
         self._kept = kept
         self.embed = EmbedQueue(self._give, kept.cache if kept else None, kept.ledger if kept else None)
-        self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done)
+        outage = self._outage(kept.backlog, scoring.twin) if kept else None
+        self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done, outage)
         self._use(scoring)
         self._tail_thread = StageThread(self.source, on_crash)
         self._score_thread = StageThread(self.score, on_crash)
@@ -60,6 +67,7 @@ class Pipeline:
         self.queue.on_room = self._tail_thread.wake
         self.source.on_wake = self._tail_thread.wake
         self.embed.wake = self._embed_thread.wake
+        self.embed.on_change = self._score_thread.wake
 
     @property
     def threads(self) -> tuple[StageThread, ...]:
@@ -73,7 +81,7 @@ class Pipeline:
     def swap(self, scoring: Scoring) -> None:
         """Judge by this from the next turn on; lines that wait are judged by it as well."""
         self._use(scoring)
-        self.score.swap(scoring.detector)
+        self.score.swap(scoring.detector, scoring.twin)
 
     def stop(self, timeout_s: float) -> bool:
         """Stop reading, finish what was read, stop the threads, write the checkpoints.
@@ -85,7 +93,7 @@ class Pipeline:
         self._tail_thread.stop()
         if self._tail_thread.join(timeout_s):
             self.source.flush()
-        while self.queue.in_flight and clock.monotonic() < deadline and not self.embed.trouble:
+        while self.queue.in_flight and clock.monotonic() < deadline:
             self._score_thread.wake()
             self._score_thread.join(_DRAIN_SLICE_S)
         for thread in (self._score_thread, self._embed_thread):
@@ -96,6 +104,16 @@ class Pipeline:
         if self._kept:
             self._kept.close()
         return self.queue.in_flight == 0
+
+    @property
+    def lines_kept(self) -> int:
+        """Lines on the disk that wait for the embedder's service."""
+        return self._kept.backlog.lines if self._kept else 0
+
+    def _outage(self, backlog: Backlog, twin: Detector | None) -> Outage:
+        outage = Outage(backlog, lambda: self.embed.away, self.embed.keep_only, idle=lambda: not self.embed.waiting())
+        outage.twin = twin
+        return outage
 
     def _use(self, scoring: Scoring) -> None:
         dimensions = scoring.detector.baseline.manifest.dimensions

@@ -165,7 +165,8 @@ class Anomaly:
 
     line: decoded text without its newline (broken bytes as \\xNN). offset: its place in `file`, in bytes.
     context: up to 50 lines of the same file before it, oldest first. read_at: wall clock, UTC.
-    timestamp: the line's own, if it has one. vector: (D,) embedding of the pattern, for grouping.
+    timestamp: the line's own, if it has one. vector: (D,) embedding of the pattern, for grouping. late: it waited for
+    the embedding service. by_twin: judged by the baseline's local twin, while that service was away.
     """
 
     source: SourceSpec
@@ -179,6 +180,8 @@ class Anomaly:
     read_at: datetime
     timestamp: datetime | None
     vector: Vectors = field(compare=False, repr=False)
+    late: bool = False
+    by_twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

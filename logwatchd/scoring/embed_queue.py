@@ -125,6 +125,11 @@ class EmbedQueue:
         """Texts that were too long for the model, and were cut."""
         return self._use.embedder.cut
 
+    @property
+    def usd_today(self) -> float:
+        """What embedding has cost today (UTC), before the start as well."""
+        return self._ledger.today().usd if self._ledger and self._use.embedder.remote else 0.0
+
     def waiting(self) -> int:
         """Texts that have no vector yet."""
         with self._lock:

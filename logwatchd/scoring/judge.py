@@ -48,11 +48,11 @@ class Judge:
                 wanted[pattern_id] = None
         return list(wanted)
 
-    def decide(self, pattern_ids: Sequence[PatternId], vectors: Vectors) -> None:
-        """Judge patterns by their vectors, float32 (len(pattern_ids), D)."""
+    def decide(self, pattern_ids: Sequence[PatternId], vectors: Vectors, by: Detector | None = None) -> None:
+        """Judge patterns by their vectors, float32 (len(pattern_ids), D). by: another detector in place of its own."""
         patterns = [self._lexicon.patterns[i] for i in pattern_ids]
         levels = [self._lexicon.levels[i] for i in pattern_ids]
-        for index, verdict in enumerate(self.detector.judge(patterns, levels, vectors)):
+        for index, verdict in enumerate((by or self.detector).judge(patterns, levels, vectors)):
             self._verdicts[pattern_ids[index]] = verdict
             if verdict.anomaly:
                 self._anomalous.add(pattern_ids[index])

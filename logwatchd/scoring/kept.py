@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.config import EmbedderSettings
+from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.store import Store
 from logwatchd.scoring.vector_cache import VectorCache, open_store
@@ -13,17 +14,24 @@ from logwatchd.scoring.vector_cache import VectorCache, open_store
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The vectors that were paid for, and what they cost."""
+    """The vectors that were paid for, what they cost, and the lines that wait for some."""
 
     store: Store
     cache: VectorCache
     ledger: Ledger
+    backlog: Backlog
 
     def close(self) -> None:
         self.store.close()
+        self.backlog.close()
 
 
 def kept_in(state_dir: Path, settings: EmbedderSettings) -> Kept:
     """Nothing is opened before it is needed."""
     store = open_store(state_dir)
-    return Kept(store, VectorCache(store, settings.cache_mb << 20), Ledger(store))
+    return Kept(
+        store=store,
+        cache=VectorCache(store, settings.cache_mb << 20),
+        ledger=Ledger(store),
+        backlog=Backlog(state_dir, settings.outage_mb << 20),
+    )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from logwatchd import clock
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
@@ -18,8 +20,10 @@ from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import INNER, Anomaly, Block
 from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.excerpts import Excerpt, excerpts
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Ids
+from logwatchd.scoring.outage import Outage
 from logwatchd.vectors import Vectors
 
 OnAnomalies = Callable[[Sequence[Anomaly], float], None]
@@ -38,7 +42,11 @@ _INNER = bytes([INNER])
 
 @dataclass(slots=True)
 class _Waiting:
-    """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself."""
+    """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself.
+
+    asked: whether its vectors were asked for. left: events that are kept for later. by_twin: patterns that a twin
+    judged. late, number: of lines that were kept, which are these and where in the backlog.
+    """
 
     block: Block
     judge: Judge
@@ -46,34 +54,61 @@ class _Waiting:
     undecided: set[int]
     read_at: datetime
     own: int = 0
+    asked: bool = False
+    left: int = 0
+    by_twin: frozenset[int] = frozenset()
+    late: Excerpt | None = None
+    number: int = 0
+
+    @property
+    def lane(self) -> tuple[int, int] | None:
+        """What is handed on in order: the lines of a file, and all that were kept."""
+        return None if self.late else self.block.file[:2]
+
+    def judged(self) -> Ids:
+        """The patterns of the events that this is about."""
+        return self.ids[list(self.late.waiting)] if self.late else self.ids
 
 
 class ScoreStage:
     """Owns the present judge, the blocks that wait for vectors, and the last lines of each file.
 
-    Blocks of one file leave in order; a file that waits for a vector holds up no other file.
+    Blocks of one file leave in order; a file that waits for a vector holds up no other file. While the service is away
+    a block does not wait: its lines with new texts are kept for later or judged by a twin, see `outage`.
     """
 
     name = "score"
 
     def __init__(
-        self, queue: BlockQueue, detector: Detector, submit: Submit, on_anomalies: OnAnomalies, on_done: OnDone
+        self,
+        queue: BlockQueue,
+        detector: Detector,
+        submit: Submit,
+        on_anomalies: OnAnomalies,
+        on_done: OnDone,
+        outage: Outage | None = None,
     ) -> None:
-        """submit: asks for vectors. on_anomalies: stores them, or raises RetryableError. on_done: commits a block."""
+        """submit: asks for vectors. on_anomalies: stores them, or raises RetryableError. on_done: commits a block.
+
+        outage: None where vectors cost nothing and are always to be had.
+        """
         self._queue = queue
         self._submit = submit
         self._on_anomalies = on_anomalies
         self._on_done = on_done
+        self._outage = outage
         self._judge = Judge(detector)
         self._waiting: list[_Waiting] = []
         self._context: OrderedDict[tuple[int, int], deque[bytes]] = OrderedDict()
         self._lock = threading.Lock()
         self._arrived: deque[tuple[Sequence[str], Vectors, str]] = deque()
-        self._next_detector: Detector | None = None
+        self._next: tuple[Detector, Detector | None] | None = None
         self._storing_fails = False
         self.lines = 0
         self.anomalies = 0
         self.own_lines = 0
+        self.late_lines = 0
+        self.twin_lines = 0
         self.wake: Callable[[], None] = lambda: None
 
     @property
@@ -87,42 +122,62 @@ class ScoreStage:
             self._arrived.append((texts, vectors, embedder))
         self.wake()
 
-    def swap(self, detector: Detector) -> None:
-        """Judge by another baseline from the next turn on, also what waits now. Any thread may call it."""
+    def swap(self, detector: Detector, twin: Detector | None = None) -> None:
+        """Judge by another baseline from the next turn on, also what waits now. Any thread may call it.
+
+        twin: judges while the embedding service is away; None to keep lines with new texts for later.
+        """
         with self._lock:
-            self._next_detector = detector
+            self._next = detector, twin
         self.wake()
 
     def run_once(self, now: float) -> float:
         """Judge what arrived, hand on what is decided. See `stage.Stage`."""
         with self._lock:
-            arrived, detector = list(self._arrived), self._next_detector
+            arrived, following = list(self._arrived), self._next
             self._arrived.clear()
-            self._next_detector = None
-        if detector is not None:
-            self._start_anew(detector)
+            self._next = None
+        if following is not None:
+            self._start_anew(*following)
         for texts, vectors, embedder in arrived:
             # What an embedder of before a reload still answers lies in another space; it was asked for again.
             if embedder == self._judge.detector.baseline.manifest.embedder:
                 self._learn(texts, vectors)
+        if self._outage and self._outage.back():
+            self._judge = Judge(self._judge.detector)  # the twin's verdicts were for the time being
         for block in self._queue.take():
             if self._judge.full():
                 self._judge = Judge(self._judge.detector)
-            self._admit(block, self._judge, clock.utc_now())
-        return self._hand_on(now)
+            self._waiting.append(self._item(block, clock.utc_now()))
+        self._take_up_kept()
+        delay_s = self._hand_on(now)
+        self._ask()
+        return delay_s
 
-    def _start_anew(self, detector: Detector) -> None:
-        waiting, self._waiting = self._waiting, []
+    def _start_anew(self, detector: Detector, twin: Detector | None) -> None:
         self._judge = Judge(detector)
-        for item in waiting:
-            self._admit(item.block, self._judge, item.read_at)
+        if self._outage:
+            self._outage.twin = twin
+        self._waiting = [self._item(item.block, item.read_at, item.late, item.number) for item in self._waiting]
 
-    def _admit(self, block: Block, judge: Judge, read_at: datetime) -> None:
-        ids = judge.ids_of(block.flat())
-        undecided = judge.undecided(set(ids.tolist()), block.source.skip_levels)
-        if undecided:
-            self._submit([judge.pattern(i) for i in undecided])
-        self._waiting.append(_Waiting(block, judge, ids, set(undecided), read_at))
+    def _item(self, block: Block, read_at: datetime, late: Excerpt | None = None, number: int = 0) -> _Waiting:
+        judge = self._judge
+        item = _Waiting(block, judge, judge.ids_of(block.flat()), set(), read_at, late=late, number=number)
+        item.undecided.update(judge.undecided(set(item.judged().tolist()), block.source.skip_levels))
+        return item
+
+    def _take_up_kept(self) -> None:
+        """Have the oldest of the kept lines in memory, and no more of them than that."""
+        if self._outage and not any(item.late for item in self._waiting):
+            for number, excerpt in self._outage.take():
+                self._waiting.append(self._item(excerpt.block, excerpt.read_at, excerpt, number))
+
+    def _ask(self) -> None:
+        """Ask for the vectors that blocks wait for."""
+        for item in self._waiting:
+            if item.undecided and not item.asked:
+                item.asked = True
+                self._submit([item.judge.pattern(i) for i in item.undecided])
 
     def _learn(self, texts: Sequence[str], vectors: Vectors) -> None:
         """Decide the patterns that waited for these vectors, in every judge that still has blocks waiting."""
@@ -138,15 +193,16 @@ class ScoreStage:
 
     def _hand_on(self, now: float) -> float:
         """Pass on decided blocks, in order within a file; returns the delay until the next turn."""
-        held: set[tuple[int, int]] = set()
+        held: set[tuple[int, int] | None] = set()
         left: list[_Waiting] = []
+        withdrawn = False
         delay_s = _IDLE_S
         for index, item in enumerate(self._waiting):
-            file = item.block.file[:2]
-            if file in held or item.undecided:
-                held.add(file)
+            if item.lane in held or (item.undecided and not self._put_off(item)):
+                held.add(item.lane)
                 left.append(item)
                 continue
+            withdrawn |= item.asked and bool(item.left or item.by_twin)
             try:
                 self._finish(item, now)
             except RetryableError as error:
@@ -155,8 +211,33 @@ class ScoreStage:
                 delay_s = _STORE_RETRY_S
                 break
             self._storing_fails = False
+        if self._outage:
+            if any(item.late for item in self._waiting) and not any(item.late for item in left):
+                delay_s = 0.0  # there may be more
+            self._outage.settle()
         self._waiting = left
+        if self._outage and withdrawn:
+            self._outage.keep_only({item.judge.pattern(i) for item in left for i in item.undecided})
         return delay_s
+
+    def _put_off(self, item: _Waiting) -> bool:
+        """Whether a block with new texts can go on without their vectors, since the service is away."""
+        way = self._outage.way() if self._outage else "ask"
+        if self._outage is None or way == "ask" or (way == "keep" and item.late):
+            return False
+        if way == "twin":
+            probes = self._outage.stand_in(item.judge, list(item.undecided))
+            item.by_twin = frozenset(item.undecided)
+            if probes:
+                self._submit(probes)
+        else:
+            events = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
+            before = self._context.get(item.block.file[:2], ())
+            if not self._outage.keep(excerpts(item.block, events, tuple(before), item.read_at, CONTEXT_LINES)):
+                return False
+            item.left = len(events)
+        item.undecided.clear()
+        return True
 
     def _say_once(self, error: RetryableError) -> None:
         if not self._storing_fails:
@@ -164,30 +245,36 @@ class ScoreStage:
         self._storing_fails = True
 
     def _finish(self, item: _Waiting, now: float) -> None:
-        block = item.block
-        found = item.judge.anomalous(set(item.ids.tolist()), block.source.skip_levels)
+        block, judged = item.block, item.judged()
+        found = item.judge.anomalous(set(judged.tolist()), block.source.skip_levels)
         if found:
             anomalies = self._describe(item, found)
             if anomalies:
                 self._on_anomalies(anomalies, now)
             self.anomalies += len(anomalies)
             self.own_lines += item.own
-        self._remember(block)
-        self.lines += len(item.ids)
-        self._on_done(block)
+        self.lines += len(judged) - item.left
+        self.twin_lines += int(np.isin(judged, list(item.by_twin)).sum()) if item.by_twin else 0
+        if item.late and self._outage:
+            self.late_lines += len(judged)
+            self._outage.done(item.number)
+        else:
+            self._remember(block)
+            self._on_done(block)
 
     def _describe(self, item: _Waiting, found: set[int]) -> list[Anomaly]:
         """The anomalous events of a block with their context, in order."""
         block = item.block
         lines = block.flat().split(b"\n")[:-1]
-        before = list(self._context.get(block.file[:2], ()))
+        before = item.late.before if item.late else tuple(self._context.get(block.file[:2], ()))
+        judged = set(item.late.waiting) if item.late else None
         anomalies: list[Anomaly] = []
         explained: set[int] = set()
         item.own = 0
         at = 0
         for index, pattern_id in enumerate(item.ids.tolist()):
             end = at + len(lines[index])
-            if pattern_id in found and not self._is_own(item, lines[index]):
+            if pattern_id in found and (judged is None or index in judged) and not self._is_own(item, lines[index]):
                 context: list[bytes] | None = None
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)
@@ -221,6 +308,8 @@ class ScoreStage:
             read_at=item.read_at,
             timestamp=timestamp_of(line, item.read_at.astimezone()),
             vector=item.judge.vector(pattern_id),
+            late=item.late is not None,
+            by_twin=pattern_id in item.by_twin,
         )
 
     def _remember(self, block: Block) -> None:

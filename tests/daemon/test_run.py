@@ -300,7 +300,7 @@ def test_it_stops_in_time_when_a_service_hangs_and_judges_the_line_later(tmp_pat
             daemon.append(FAULT)
             wait_until(lambda: len(service.requests) > asked, what="the request that hangs")
             assert daemon.stop(timeout_s=25) == 0
-            assert daemon.events("STOPPED")[0]["drained"] is False
+            assert daemon.events("STOPPED")[0]["drained"] is True  # kept on the disk
             daemon.start()
             daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the restart")
             assert daemon.stop() == 0

@@ -26,13 +26,20 @@ def vector(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 class FakeOpenAI(FakeService):
-    """Embeds with `vector`; `dimensions` unless a request names its own."""
+    """Embeds with `vector`; `dimensions` unless a request names its own. down: its answer to all while it is away.
+
+    answered: every text that it gave a vector for, in order.
+    """
 
     def __init__(self, dimensions: int = 1536) -> None:
         self.dimensions = dimensions
+        self.down: Answer | None = None
+        self.answered: list[str] = []
         super().__init__()
 
     def well(self, request: Request) -> Answer:
+        if self.down is not None:
+            return self.down
         if not request.path.endswith("/embeddings"):
             return Status(404)
         texts = request.body["input"]
@@ -47,6 +54,7 @@ class FakeOpenAI(FakeService):
             if request.body.get("encoding_format") == "base64":
                 embedding = base64.b64encode(values.astype("<f4").tobytes()).decode()
             data.append({"object": "embedding", "index": index, "embedding": embedding})
+        self.answered.extend(texts)
         tokens = sum(len(text) // 4 + 1 for text in texts)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return Reply({"object": "list", "data": data, "model": request.body["model"], "usage": usage})

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from logwatchd import clock
+from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embed_queue import EmbedQueue
 from logwatchd.scoring.embedder import Embedder
@@ -45,7 +46,7 @@ def embedder_of(service: FakeOpenAI, timeout_s: float = 10.0) -> OpenAIEmbedder:
 
 def kept_in(folder: Path) -> Kept:
     store = open_store(folder)
-    return Kept(store, VectorCache(store, 64 << 20), Ledger(store))
+    return Kept(store, VectorCache(store, 64 << 20), Ledger(store), Backlog(folder, 64 << 20))
 
 
 class Bench:

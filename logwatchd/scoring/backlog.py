@@ -1,0 +1,106 @@
+"""Lines whose texts a service could not embed when they came: on the disk, in order, until it can."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from logwatchd.errors import RetryableError
+from logwatchd.journal import Event, logger
+from logwatchd.scoring.excerpts import Excerpt, from_bytes, to_bytes
+from logwatchd.scoring.store import Store
+
+FILE_NAME = "late.sqlite"
+_VERSION = 1
+_SCHEMA = "CREATE TABLE late (number INTEGER PRIMARY KEY AUTOINCREMENT, lines INTEGER NOT NULL, excerpt BLOB NOT NULL)"
+_WINDOW = 2000  # excerpts that are in memory at once
+_WINDOW_BYTES = 1 << 20  # of them as they are stored; some ten times that when unpacked
+
+
+class Backlog:
+    """Owned by the score stage's thread. Bounded: what does not fit is left to the caller.
+
+    lines: how many wait, for others to read.
+    """
+
+    def __init__(self, state_dir: Path, max_bytes: int) -> None:
+        self._store = Store(state_dir / FILE_NAME, _VERSION, _SCHEMA, durable=True)
+        self._max_bytes = max_bytes
+        self.lines = 0
+        self._size_bytes = 0
+        self._full = False
+        self._counted = not self._store.file.exists()  # most daemons never need the file
+
+    def put(self, excerpts: Sequence[Excerpt]) -> bool:
+        """Keep these behind what is there; on the disk when this returns. False: there is no room, nothing was kept.
+
+        Raises:
+            RetryableError: the disk fails; nothing was kept.
+        """
+        self._count()
+        rows = [(len(excerpt.waiting), to_bytes(excerpt)) for excerpt in excerpts]
+        size = sum(len(row[1]) for row in rows)
+        if self._size_bytes and self._size_bytes + size > self._max_bytes:
+            if not self._full:
+                logger("score").warning(Event.BACKLOG_FULL, lines=self.lines, size_bytes=self._size_bytes)
+            self._full = True
+            return False
+        self._store.run(lambda c: c.executemany("INSERT INTO late (lines, excerpt) VALUES (?, ?)", rows))
+        self.lines += sum(row[0] for row in rows)
+        self._size_bytes += size
+        return True
+
+    def take(self, after: int) -> list[tuple[int, Excerpt]]:
+        """The oldest with a number above `after`, as many as may be in memory at once; they stay until they are done.
+
+        Raises:
+            RetryableError: the disk fails.
+        """
+        self._count()
+        if not self.lines:
+            return []
+
+        def read(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+            rows: list[tuple[int, bytes]] = []
+            size = 0
+            for number, stored in connection.execute(
+                "SELECT number, excerpt FROM late WHERE number > ? ORDER BY number LIMIT ?", (after, _WINDOW)
+            ):
+                size += len(stored)
+                if rows and size > _WINDOW_BYTES:
+                    break
+                rows.append((number, stored))
+            return rows
+
+        found = []
+        for number, stored in self._store.run(read):
+            try:
+                found.append((number, from_bytes(stored)))
+            except ValueError as error:
+                raise RetryableError(f"{self._store.file}: entry {number}: {error}; move the file away") from None
+        return found
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """These have their verdicts.
+
+        Raises:
+            RetryableError: the disk fails; they are still there.
+        """
+        self._store.run(lambda c: c.executemany("DELETE FROM late WHERE number = ?", [(number,) for number in numbers]))
+        self._counted = False
+        self._count()
+        self._full = False
+        if not self.lines:
+            self._store.shrink()
+            logger("score").info(Event.BACKLOG_DONE)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _count(self) -> None:
+        if self._counted:
+            return
+        sql = "SELECT COALESCE(SUM(lines), 0), COALESCE(SUM(LENGTH(excerpt)), 0) FROM late"
+        self.lines, self._size_bytes = self._store.run(lambda c: c.execute(sql).fetchone())
+        self._counted = True
