@@ -84,6 +84,10 @@ def _run(args: argparse.Namespace) -> int:
 
             wanted = tune.Wanted(plot=args.plot, write=args.write, as_json=args.json)
             return tune.run(args.baseline, args.config, args.labelled, args.normal, args.anomaly, wanted)
+        case "cache":
+            from logwatchd.commands import cache
+
+            return cache.run(args.config, forget=args.clear, as_json=args.json)
         case "watch":
             from logwatchd.commands import watch
 
@@ -111,6 +115,10 @@ def _baseline(args: argparse.Namespace) -> int:
             from logwatchd.commands import baseline_merge
 
             return baseline_merge.run(args.output, args.baselines, args.config)
+        case "rebuild":
+            from logwatchd.commands import baseline_rebuild
+
+            return baseline_rebuild.run(args.baseline, args.output, args.embedder, args.config, dry_run=args.dry_run)
         case "diff":
             from logwatchd.commands import baseline_diff
 
@@ -159,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
     merge.add_argument("--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it")
     merge.add_argument("baselines", nargs="+", type=Path, metavar="BASELINE", help="two or more")
+    _rebuild_options(actions.add_parser("rebuild", help="its texts by another embedder", epilog=_EPILOG))
     diff = actions.add_parser(
         "diff", help="what NEW knows that OLD did not, and which lines' verdict changes (then: exit 1)", epilog=_EPILOG
     )
@@ -188,6 +197,11 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
+    cache = verbs.add_parser("cache", help="embeddings that are kept: size, hit rate, cost", epilog=_EPILOG)
+    _config_option(cache)
+    cache.add_argument("--clear", action="store_true", help="forget them; the next new text is sent again")
+    cache.add_argument("--json", action="store_true", help="one JSON object")
+
     watch = verbs.add_parser(
         "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
     )
@@ -207,6 +221,16 @@ def _size(text: str) -> int | None:
     if not number.isdecimal() or unit not in _UNITS or not int(number):
         raise argparse.ArgumentTypeError(f"'{text}' is no size: write 500M, 4G or all")
     return int(number) * _UNITS[unit]
+
+
+def _rebuild_options(rebuild: argparse.ArgumentParser) -> None:
+    rebuild.add_argument("baseline", type=Path, metavar="B", help="the baseline whose texts are taken")
+    rebuild.add_argument("--output", type=Path, required=True, metavar="NEW", help="the baseline file to write")
+    rebuild.add_argument("--embedder", metavar="NAME", help="local, openai or openai:MODEL (default: --config's)")
+    rebuild.add_argument(
+        "--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it"
+    )
+    rebuild.add_argument("--dry-run", action="store_true", help="only say what it would take and cost")
 
 
 def _explain_options(explain: argparse.ArgumentParser) -> None:

@@ -163,6 +163,13 @@ class SourceSettings(Table):
         )
 
 
+PRICES = {  # dollars a million tokens, as OpenAI lists them; of any other model the configuration has to say it
+    "text-embedding-3-small": 0.02,
+    "text-embedding-3-large": 0.13,
+    "text-embedding-ada-002": 0.10,
+}
+
+
 class EmbedderSettings(Table):
     """`[embedder]`: what turns texts into vectors, and how texts are gathered into batches."""
 
@@ -180,6 +187,15 @@ class EmbedderSettings(Table):
     outage_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     daily_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     usd_per_million_tokens: Annotated[float, Field(ge=0, le=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _a_price_for_the_budget(self) -> EmbedderSettings:
+        known = self.usd_per_million_tokens is not None or self.model in PRICES
+        if self.daily_usd is not None and self.provider == "openai" and not known:
+            raise ValueError(
+                f"daily_usd needs a price, and that of '{self.model}' is not known; add usd_per_million_tokens"
+            )
+        return self
 
 
 class BaselineSettings(Table):

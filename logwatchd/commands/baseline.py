@@ -21,8 +21,9 @@ from logwatchd.ingest.offline import expand, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.ingest.unlearned import JOURNAL, unlearned
 from logwatchd.records import SourceSpec
-from logwatchd.scoring.baseline import load, save
+from logwatchd.scoring.baseline import load
 from logwatchd.scoring.suspicion import bursts
+from logwatchd.scoring.twin import save_with_twin
 
 
 def build(
@@ -57,7 +58,7 @@ def build(
     if drop_suspicious:
         taught.builder.forget(doubt.pattern for burst in doubted for doubt in burst.doubts)
     baseline = finish(taught, found)
-    save(baseline, output)
+    save_with_twin(baseline, output)
     report = report_of(
         output,
         baseline.manifest,

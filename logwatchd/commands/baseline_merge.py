@@ -10,9 +10,10 @@ from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
-from logwatchd.scoring.baseline import Baseline, load, save
+from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct
 from logwatchd.scoring.knowledge import knowledge_of, merged
+from logwatchd.scoring.twin import save_with_twin
 
 
 def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
@@ -48,7 +49,7 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
             )
         except (PermanentError, RetryableError) as error:
             raise BaselineError(f"no baseline: {error}") from None
-    save(baseline, output)
+    save_with_twin(baseline, output)
     _tell(output, baseline, dict(zip(paths, baselines, strict=True)))
     return Exit.OK
 

@@ -10,7 +10,6 @@ import numpy as np
 from logwatchd.errors import ConfigError
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.ledger import PRICES
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.vectors import Vectors
 
@@ -50,18 +49,34 @@ def limits_of(settings: EmbedderSettings) -> Limits:
         max_in_flight=settings.max_in_flight,
         max_tokens=settings.max_tokens,
         daily_usd=settings.daily_usd,
-        usd_per_million_tokens=price_of(settings),
+        usd_per_million_tokens=price_of(settings) or 0.0,
         on_outage=settings.on_outage,
     )
 
 
-def price_of(settings: EmbedderSettings) -> float:
-    """Dollars a million tokens; 0 for what is computed here, and for a service of unknown price."""
+def price_of(settings: EmbedderSettings) -> float | None:
+    """Dollars a million tokens; 0 for what is computed here, None for a service of unknown price."""
     if settings.provider != "openai":
         return 0.0
     if settings.usd_per_million_tokens is not None:
         return settings.usd_per_million_tokens
-    return 0.0 if settings.base_url else PRICES.get(settings.model, 0.0)
+    from logwatchd.config import PRICES
+
+    return PRICES.get(settings.model)
+
+
+def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
+    """The settings with another embedder: "local", "openai" or "openai:MODEL"; None leaves them as they are.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name is None:
+        return settings
+    provider, _, model = name.partition(":")
+    if provider not in ("local", "openai") or (model and provider == "local"):
+        raise ConfigError([f"--embedder {name}: there is none of that name; write local, openai or openai:MODEL"])
+    return settings.model_copy(update={"provider": provider, **({"model": model} if model else {})})
 
 
 def embed_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
 
@@ -11,12 +10,6 @@ from logwatchd import clock
 from logwatchd.errors import RetryableError
 from logwatchd.scoring.store import Store
 
-# Dollars a million tokens, as OpenAI lists them; of any other model the configuration has to say it.
-PRICES: Mapping[str, float] = {
-    "text-embedding-3-small": 0.02,
-    "text-embedding-3-large": 0.13,
-    "text-embedding-ada-002": 0.10,
-}
 _BYTES_A_TOKEN = 4  # about, of English; what the service reports counts in the end
 
 

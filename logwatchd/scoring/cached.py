@@ -1,0 +1,70 @@
+"""An embedder for commands that asks its service only for what is not kept already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.ledger import Ledger
+from logwatchd.scoring.vector_cache import VectorCache, as_stored, space_of
+from logwatchd.vectors import Vectors
+
+
+class CachedEmbedder:
+    """Keeps each batch before it hands it on, so that a command that was interrupted goes on where it was."""
+
+    keep = True
+
+    def __init__(self, inner: Embedder, cache: VectorCache, ledger: Ledger, usd_per_million_tokens: float) -> None:
+        self._inner = inner
+        self._cache = cache
+        self._ledger = ledger
+        self._price = usd_per_million_tokens / 1e6
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def dimensions(self) -> int | None:
+        return self._inner.dimensions
+
+    @property
+    def remote(self) -> bool:
+        return self._inner.remote
+
+    @property
+    def tokens(self) -> int:
+        return self._inner.tokens
+
+    @property
+    def cut(self) -> int:
+        return self._inner.cut
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """See `Embedder.embed`."""
+        found = self.held(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            before = self._inner.tokens
+            vectors = as_stored(self._inner.embed(missing))
+            new = dict(zip(missing, vectors, strict=True))
+            self._cache.put(self._space, new)
+            tokens = self._inner.tokens - before
+            self._ledger.add(calls=1, texts=len(missing), tokens=tokens, usd=tokens * self._price)
+            found = {**found, **new}
+        if len(found) > len(missing):
+            self._ledger.add(hits=len(found) - len(missing))
+        return np.stack([found[text] for text in texts])
+
+    def held(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Those that are kept, with their vectors; nothing is asked for."""
+        found = self._cache.get(self._space, texts)
+        sizes = {len(vector) for vector in found.values()}
+        return found if len(sizes) <= 1 else {}  # a service that changed its model under the same name
+
+    @property
+    def _space(self) -> str:
+        return space_of(self._inner.name, self._inner.dimensions)
