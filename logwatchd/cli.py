@@ -12,6 +12,7 @@ from logwatchd import __version__
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.ingest.sampling import SAMPLE_BYTES
 
+_PAGES = ("logwatchd.1", "logwatchd.toml.5", "logwatchd.catalog")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _CONFIG = "/etc/logwatchd.toml"
 _EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 a stage died, 78 configuration or baseline"
@@ -92,6 +93,14 @@ def _run(args: argparse.Namespace) -> int:
             from logwatchd.commands import watch
 
             return watch.run(args.paths)
+        case "manual":
+            from logwatchd.commands import manual
+
+            return manual.run(args.page, _parser())
+        case "completion":
+            from logwatchd.commands import completion
+
+            return completion.run(args.shell, _parser())
         case _:
             from logwatchd.commands import tail
 
@@ -209,7 +218,11 @@ def _parser() -> argparse.ArgumentParser:
 
     tail = verbs.add_parser("tail", help="the ingest alone: append each line it delivers to a file", epilog=_EPILOG)
     _config_option(tail)
-    tail.add_argument("--output", type=Path, required=True, metavar="OUT")
+    tail.add_argument("--output", type=Path, required=True, metavar="OUT", help="the file to append to")
+    manual = verbs.add_parser("manual", help="print a manual page, for 'man -l -', or the catalog", epilog=_EPILOG)
+    manual.add_argument("page", nargs="?", default="logwatchd.1", choices=_PAGES, metavar="PAGE", help=" ".join(_PAGES))
+    completion = verbs.add_parser("completion", help="print what a shell completes", epilog=_EPILOG)
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
 
 

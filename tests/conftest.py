@@ -6,10 +6,14 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.daemon.bed import Machine
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -38,3 +42,13 @@ def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("LOGWATCHD_") or name in secrets:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine with its own systemd on which scripts/install was run; one installation, booted anew by each test."""
+    from tests.daemon.bed import Machine, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    return Machine(tmp_path_factory.mktemp("machine"))

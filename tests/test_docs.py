@@ -25,7 +25,7 @@ EXAMPLE = ROOT / "config" / "logwatchd.toml"
 UNIT = ROOT / "packaging" / "systemd" / "logwatchd.service"
 README = ROOT / "README.md"
 
-VERBS = ("run", "check-config", "reload", "baseline", "scan", "tune", "explain", "watch", "tail")
+VERBS = ("run", "check-config", "reload", "baseline", "scan", "tune", "explain", "watch", "tail", "manual", "completion")
 
 # A line that is commented out, as against one that explains: '#' and no blank.
 _COMMENTED_OUT = re.compile(r"^#(?! |$)", re.MULTILINE)

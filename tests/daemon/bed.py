@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,11 +37,10 @@ said() { journalctl -u logwatchd -o cat --no-pager | grep -qF -- "$1"; }
 state() { [[ $(show ActiveState)/$(show SubState) == "$1" ]]; }
 """
 
-# An install by hand: unit, configuration, logs that the adm group may read, and a baseline learned from them.
+# What scripts/install left, with a configuration, logs that the adm group may read, and a baseline learned from them.
 _SETUP = r"""
 set -eu
-for script in /opt/logwatchd/bin/logwatchd; do sed -i '1s|^#!.*|#!/opt/logwatchd/bin/python3|' "$script"; done
-cp /stage/logwatchd.service /etc/systemd/system/logwatchd.service
+/src/scripts/install
 cp /stage/logwatchd.toml /etc/logwatchd.toml
 mkdir -p /var/log/shop /var/lib/logwatchd
 cp /stage/shop.log /var/log/shop/shop.log
@@ -98,28 +98,60 @@ class Machine:
     """An installed logwatchd. Every `run` boots the machine anew, as it was installed."""
 
     def __init__(self, folder: Path) -> None:
-        """Build the venv and lay out what is installed; needs half a minute."""
+        """Install it, and lay out what the tests put there; needs half a minute."""
         self._folder = folder
-        self._venv = folder / "venv"
+        self._program = folder / "program"
+        self._source = folder / "source"
         self._stage = folder / "stage"
+        self._program.mkdir()
         self._stage.mkdir()
-        _install(self._venv, folder / "checkout")
-        shutil.copy(ROOT / "packaging" / "systemd" / "logwatchd.service", self._stage)
+        copy_checkout(self._source)
         (self._stage / "logwatchd.toml").write_text(CONFIG)
         (self._stage / "shop.log").write_text(normal_lines(2000))
+        self._write_environment(self._stage / "registries")
+        install = [str(BED), "-q", "--boot-timeout", "600", "--net", "host"]
+        install += ["--bind", f"{self._program}:/opt/logwatchd"]
+        install += ["--ro", f"{self._source}:/src", "--setup", "/src/scripts/install", "--", "true"]
+        done = subprocess.run(install, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            sys.exit(f"scripts/install failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
-    def run(self, script: str, *, setup: str = "", systemd: str = "host", timeout_s: int = 120) -> Outcome:
+    @staticmethod
+    def _write_environment(file: Path) -> None:
+        """How package registries are reached from here, for a script with net="host"; `. /stage/registries`."""
+        wanted = {
+            name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "http", "no_pro"))
+        }
+        file.touch(mode=0o600)
+        file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in wanted.items()))
+
+    def run(
+        self, script: str, *, setup: str = "", systemd: str = "host", net: str = "private", timeout_s: int = 120
+    ) -> Outcome:
         """Boot, run the bash script inside and power off.
 
         Args:
             setup: shell commands in the new root before the boot, after the install.
-            systemd: 'host' for the installed one, 'bpo' for the backported one.
+            systemd: 'host' for the installed one, 'bpo' for the backported one. net: 'host' to reach registries.
         """
         journal = self._folder / "journal.json"
-        command = [str(BED), "-q", "--systemd", systemd, "--timeout", str(timeout_s), "--journal", str(journal)]
+        command = [
+            str(BED),
+            "-q",
+            "--boot-timeout",
+            "60",
+            "--systemd",
+            systemd,
+            "--timeout",
+            str(timeout_s),
+            "--journal",
+            str(journal),
+        ]
         command += [
-            "--venv",
-            f"{self._venv}:/opt/logwatchd",
+            "--project",
+            f"{self._program}:/opt/logwatchd",
+            "--ro",
+            f"{self._source}:/src",
             "--ro",
             f"{self._stage}:/stage",
             "--setup",
@@ -141,15 +173,10 @@ def normal_lines(count: int) -> str:
     )
 
 
-def _install(venv: Path, checkout: Path) -> None:
-    """What an administrator does by hand: a venv of the system's Python, and the project in it."""
-    checkout.mkdir()
+def copy_checkout(folder: Path) -> None:
+    """Copy what the installers take of the checkout: a stage of its own that nobody edits meanwhile."""
+    folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        if (ROOT / name).exists():
-            shutil.copy(ROOT / name, checkout)
-    shutil.copytree(ROOT / "logwatchd", checkout / "logwatchd", ignore=shutil.ignore_patterns("__pycache__"))
-    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", str(checkout)]
-    for command in ([_SYSTEM_PYTHON, "-m", "venv", str(venv)], [str(venv / "bin" / "python"), *pip]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        shutil.copy(ROOT / name, folder)
+    for name in ("logwatchd", "packaging", "scripts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

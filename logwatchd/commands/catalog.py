@@ -1,0 +1,69 @@
+"""journald's catalog: what `journalctl -x` says about each kind of event. The ids come from the events' names."""
+
+from __future__ import annotations
+
+from logwatchd.journal import Event
+from logwatchd.journal_output import message_id
+
+_ALERT = (
+    "A line was written that is far from all that the baseline holds.\n\n"
+    "  service and file: @LOGWATCHD_SERVICE@, @LOGWATCHD_PATH@\n"
+    "  score: @LOGWATCHD_SCORE@, over the threshold @LOGWATCHD_THRESHOLD@\n\n"
+    "All entries about it: journalctl LOGWATCHD_ALERT_ID=@LOGWATCHD_ALERT_ID@\n"
+    "If it is normal here: add its log to what 'logwatchd baseline build' reads, and reload."
+)
+_REFUSED = (
+    "The reason: @LOGWATCHD_REASON@\n\n"
+    "Nothing was changed; the daemon goes on with what it had. Mend the configuration or the baseline, check it with\n"
+    "'logwatchd check-config', and reload again."
+)
+_KEPT = (
+    "Nothing is lost: it is kept on the disk and tried again, with pauses that grow. Check the network and the secret."
+)
+_SLOW = (
+    "Reading waits until it works again; the log files are the buffer, and nothing is lost as long as they are kept."
+)
+_STAGE = (
+    "This is a mistake in logwatchd. The service manager starts it again; it goes on where it had read to.\n"
+    "Please report it with this entry and those before it."
+)
+_ADVICE: dict[str, str] = {
+    "ANOMALY": _ALERT,
+    "RELOAD_REFUSED": _REFUSED,
+    "STAGE_DIED": _STAGE,
+    "STAGE_HANGS": _STAGE,
+    "FILE_UNREADABLE": "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
+    "with 'setfacl -m u:logwatchd:r FILE'.",
+    "LINES_LOST": "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
+    "Rotate by renaming where you can: that loses nothing.",
+    "SOURCE_UNLEARNED": "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
+    "STORING_FAILED": "The disk is full or not writable. " + _SLOW,
+    "OUTBOX_FAILS": "The disk is full or not writable. " + _SLOW,
+    "CHECKPOINTS_UNWRITABLE": "The disk is full or not writable. After a restart, lines may be judged twice.",
+    "SINK_FAILS": _KEPT,
+    "SINK_REFUSED": "The service refuses the secret or the address. Nothing is lost: mend it and reload.",
+    "ANALYSIS_FAILS": "Alerts go out all the same, with what differs from the known lines.",
+    "ANALYSIS_REFUSED": "The service refuses the key or the model. Alerts go out all the same. Mend it and reload.",
+}
+_FIELDS = "The entry's fields say more: journalctl -o verbose LOGWATCHD_EVENT={name}"
+
+
+def catalog() -> str:
+    """The catalog file: one entry an event."""
+    head = "# logwatchd's message catalog, see systemd-journal-catalog(5) and https://systemd.io/CATALOG\n"
+    return head + "".join(f"\n{_entry(event)}" for event in Event)
+
+
+def _entry(event: Event) -> str:
+    subject = event.value[:1].upper() + event.value[1:]
+    advice = _ADVICE.get(event.name, "")
+    body = "\n\n".join(part for part in (advice, _FIELDS.format(name=event.name)) if part)
+    return (
+        f"-- {message_id(event.name)}\nSubject: {subject}\nDefined-By: logwatchd\n"
+        f"Documentation: man:logwatchd(1)\n\n{body}\n"
+    )
+
+
+def advised() -> set[str]:
+    """The names of the events that have words of their own."""
+    return set(_ADVICE)

@@ -1,0 +1,15 @@
+INSTALLED = (  # what scripts/install puts on a machine, beside what the user owns
+    "/opt/logwatchd/bin/logwatchd",
+    "/usr/local/bin/logwatchd",
+    "/etc/systemd/system/logwatchd.service",
+    "/etc/sysusers.d/logwatchd.conf",
+    "/etc/tmpfiles.d/logwatchd.conf",
+    "/usr/local/lib/systemd/catalog/logwatchd.catalog",
+    "/usr/local/share/man/man1/logwatchd.1",
+    "/usr/local/share/man/man5/logwatchd.toml.5",
+    "/usr/local/share/bash-completion/completions/logwatchd",
+    "/usr/local/share/zsh/site-functions/_logwatchd",
+    "/usr/local/share/fish/vendor_completions.d/logwatchd.fish",
+    "/usr/local/share/doc/logwatchd/notify-reload.conf",
+    "/usr/local/share/doc/logwatchd/logwatchd.toml",
+)
