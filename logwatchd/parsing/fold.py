@@ -57,6 +57,11 @@ _MEANINGFUL = re.compile(
     """.encode(),
     re.VERBOSE,
 )
+# One of these stands in whatever it finds; to look for them first is quicker.
+_NAMES = (
+    *(b'" 0', b"HTTP/", b"tatus", b"xit", b"returned", b"rc", b"ret"),
+    *(b"ignal", b"SIG", b"errno", b"level", b"severity", b"ode", b"rror"),
+)
 _HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
 # Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
 _SAYS: dict[str, frozenset[int]] = {
@@ -234,6 +239,8 @@ def _shortened(match: re.Match[bytes]) -> bytes:
 
 def meaningful(text: bytes) -> Slots:
     """Where a shape or a skeleton (without its newline) holds digits that carry meaning."""
+    if b"0" not in text or not any(name in text for name in _NAMES):
+        return ()
     return tuple(Slot(*match.span(kind), kind) for match in _MEANINGFUL.finditer(text) if (kind := match.lastgroup))
 
 

@@ -40,6 +40,8 @@ def spans_words(rule: Rule) -> bool:
 
 def _of_line(rule: Rule) -> Mask:
     substitute, token, needs = rule.pattern.sub, rule.token, rule.needs
+    if not needs:
+        return lambda text: substitute(token, text)
 
     def masked(text: str) -> str:
         for need in needs:
@@ -47,7 +49,7 @@ def _of_line(rule: Rule) -> Mask:
                 return substitute(token, text)
         return text
 
-    return masked if needs else lambda text: substitute(token, text)
+    return masked
 
 
 def _of_words(words: _Words) -> Mask:
@@ -60,12 +62,12 @@ class _Words(dict[str, str]):
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         super().__init__()
-        self._rules = rules
+        self._masks = tuple(map(_of_line, rules))
 
     def __missing__(self, word: str) -> str:
         text = word
-        for rule in self._rules:
-            text = rule.pattern.sub(rule.token, text)
+        for mask in self._masks:
+            text = mask(text)
         if len(word) <= _LONG_WORD:
             if len(self) >= MAX_WORDS:
                 self.clear()

@@ -54,6 +54,7 @@ RULES: tuple[Rule, ...] = (
         "names one object, never a kind of event",
         "deleting 54fadb41-2c4e-40cd-baed-9335e4c35a9e",
         "deleting <UUID>",
+        needs=("-",),
     ),
     _rule(
         "iso-time",
@@ -118,6 +119,7 @@ RULES: tuple[Rule, ...] = (
         "a temporary file's random ending, by the capitals inside of it",
         "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
         "building in <PATH>/build.<ID> from <PATH>/README.Debian",
+        needs=("<PATH>/",),
     ),
     _rule(
         "mac",
@@ -126,6 +128,7 @@ RULES: tuple[Rule, ...] = (
         "names one network card",
         "DHCPREQUEST from fa:16:3e:7a:0c:11",
         "DHCPREQUEST from <MAC>",
+        needs=(":", "-"),
     ),
     _rule(
         "ipv4",
@@ -134,6 +137,7 @@ RULES: tuple[Rule, ...] = (
         "names one machine; which one is a matter for the incident, not for the pattern",
         "rhost=218.188.2.4 to 10.0.0.7:53017",
         "rhost=<IP> to <IP>",
+        needs=(".0",),
     ),
     _rule(
         "ipv6",
@@ -143,6 +147,7 @@ RULES: tuple[Rule, ...] = (
         "as ipv4",
         "peer fe80::f816:3eff:fe7a:c11 up",
         "peer <IP> up",
+        needs=(":",),
     ),
     _rule(
         "email",
@@ -151,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         "names one person",
         "mail to jo.doe@example.org bounced",
         "mail to <EMAIL> bounced",
+        needs=("@",),
     ),
     _rule(
         "host",
@@ -169,6 +175,7 @@ RULES: tuple[Rule, ...] = (
         "names a card in a slot of a rack; beyond nine they count in letters",
         "R04-M1-NB-C:J16-U01 failed",
         "<SLOT> failed",
+        needs=("-",),
     ),
     _rule(
         "hex",
@@ -188,6 +195,7 @@ RULES: tuple[Rule, ...] = (
         "names one object of the kind that its prefix tells",
         "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
         "txn_<ID> charged usr_<ID>, blk_<ID>",
+        needs=("_", "-"),
     ),
     _rule(
         "duration",
@@ -196,6 +204,7 @@ RULES: tuple[Rule, ...] = (
         "how long is a measurement",
         "took 12ms, then 3.5 seconds",
         "took <DURATION>, then <DURATION>",
+        needs=("0",),
     ),
     _rule(
         "size",
@@ -204,6 +213,7 @@ RULES: tuple[Rule, ...] = (
         "how much is a measurement",
         "free 12.5 MB of 3GB, read 512 bytes",
         "free <SIZE> of <SIZE>, read <SIZE>",
+        needs=("0",),
     ),
     _rule(
         "random-word",
@@ -212,6 +222,7 @@ RULES: tuple[Rule, ...] = (
         "letters and digits in turn: a random name, not a word",
         "session k3J9x2Qa opened",
         "session <ID> opened",
+        needs=("0",),
     ),
     _rule(
         "number",
@@ -220,6 +231,7 @@ RULES: tuple[Rule, ...] = (
         "a count, an id, a pid, a version; those that carry meaning were kept before",
         "worker[1934] v1.10.2: 3/16 done, 1024x768, -5 left on node12",
         "worker[<N>] v<N>: <N> done, <N>, <N> left on node<N>",
+        needs=("0",),
     ),
     _rule(
         "ruler",
@@ -228,6 +240,7 @@ RULES: tuple[Rule, ...] = (
         "a line drawn across a terminal; its length follows the text beside it",
         "TASK [deploy] ****************",
         "TASK [deploy] ****",
+        needs=("---", "===", "***", "___", "###", "...", "~~~", "+++"),
     ),
 )
 
