@@ -73,6 +73,9 @@ class Event(StrEnum):
     # alerting
     ANOMALY = "new incident"
     INCIDENT_GREW = "another kind of line joined an incident"
+    INCIDENT_UPDATE = "people are told more of an incident"
+    ALERTS_HELD = "more incidents than max_alerts_per_hour; a digest will tell of those that are held back"
+    DIGEST = "digest of what was held back"
     INCIDENT_RESOLVED = "incident is over"
     INCIDENT_CONTINUES = "incident is still open as we stop"
     ANALYSIS = "Claude says"

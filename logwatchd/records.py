@@ -186,12 +186,22 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What Claude says of an incident, validated and stripped of control characters."""
+    """What Claude says of an incident, validated and stripped of control characters.
+
+    check_also: what else to look at. evidence: those of the given lines that the cause rests on. conclusive: False
+    where the lines do not tell a cause; likely_cause then says what is known and missing. reused_from: the alert whose
+    analysis this was at first, None where it was made for this one.
+    """
 
     likely_cause: str
     severity: Severity
     suggested_action: str
     model: str
+    confidence: Literal["high", "medium", "low"] = "medium"
+    check_also: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    conclusive: bool = True
+    reused_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,25 @@
-"""Which job is next: an analysis or a delivery. All workers ask here; what is kept lies in the outbox."""
+"""Which job is next: a delivery or an analysis. Couriers and analysts ask here; what is kept lies in the outbox."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from logwatchd.alerting.analysis import Analyst
+from logwatchd.alerting.analysis import Analyst, NoAnswerError
 from logwatchd.alerting.lane import Lane
+from logwatchd.alerting.message import Kind
 from logwatchd.alerting.outbox import Outbox, Pending
-from logwatchd.alerting.sink import Sink
+from logwatchd.alerting.sink import Route, Sink
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event
 from logwatchd.records import Analysis
 
-PATIENCE_S = 30.0  # how long an alert waits for its analysis, all in all
-ANALYSIS_CALL_S = 25.0
-_HEAD = 16  # alerts that are looked at for the next job
+ANALYSIS_CALL_S = 45.0
+_GATHER_S = 1.0  # lines after the anomaly come in meanwhile
+_MAX_DUE = 10_000
+_HEAD = 32  # alerts that are looked at for the next analysis
 _IDLE_S = 5.0
 _LONGEST_DELAY_S = 1.0
 _SHORTEST_DELAY_S = 0.01
@@ -35,92 +38,143 @@ class DeliveryJob:
     sink: Sink
 
 
-Job = AnalysisJob | DeliveryJob
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a configuration makes: sinks, who gets what, and Claude. alert_within_s: how long an alert that is due waits
+    for its analysis."""
+
+    sinks: Sequence[Sink]
+    routes: Mapping[str, Route]
+    analyst: Analyst | None
+    alert_within_s: float
 
 
 class Board:
-    """Hands out jobs: deliveries first, in order and one at a time for each sink; analyses beside them.
+    """Hands out jobs: to each sink its messages, in order and one at a time; to analysts the alerts that lack words.
 
     Thread-safe. Its methods raise RetryableError when the outbox cannot be read or written.
     """
 
-    def __init__(self, outbox: Outbox, sinks: Sequence[Sink], analyst: Analyst | None, workers: int) -> None:
+    def __init__(self, outbox: Outbox, services: Services) -> None:
         self._outbox = outbox
         self._lock = threading.Lock()
+        self._services = services
         self._sinks: dict[str, Sink] = {}
         self._lanes: dict[str, Lane] = {}
-        self._analyst: Analyst | None = None
         self._analysis = Lane("analysis", Event.ANALYSIS_FAILS, Event.ANALYSIS_REFUSED, Event.ANALYSIS_RECOVERED)
-        self._max_analyses = 1
         self._analysing: set[int] = set()
-        self._without_analysis: set[int] = set()
-        self._seen_at: dict[int, float] = {}
-        self._unmarked: dict[str, int] = {}  # taken by the sink, but the outbox could not be told
-        self._nothing_waits = False
+        self._attempts: Counter[int] = Counter()
+        self._due_at: dict[str, float] = {}  # by alert: when it goes out, monotonic
+        self._unmarked: dict[str, tuple[Pending, str | None]] = {}  # taken, but the outbox could not be told
+        self._quiet = False
         self._draining = False
         self.analyses = 0
         self.analyses_failed = 0
-        self.reconfigure(sinks, analyst, workers)
+        self.reconfigure(services)
 
-    def reconfigure(self, sinks: Sequence[Sink], analyst: Analyst | None, workers: int) -> None:
-        """Use these from now on; what was refused is tried again. An alert that only waited for a sink which is no
+    def reconfigure(self, services: Services) -> None:
+        """Use these from now on; what was refused is tried again. A message that only waited for a sink which is no
         longer there is done."""
         with self._lock:
-            self._outbox.settle(sink.name for sink in sinks)  # first: it can fail, and then nothing has changed
-            self._sinks = {sink.name: sink for sink in sinks}
+            self._outbox.settle(
+                sink.name for sink in services.sinks
+            )  # first: it can fail, and then nothing has changed
+            self._services = services
+            self._sinks = {sink.name: sink for sink in services.sinks}
             lanes = {
                 name: self._lanes.get(name) or Lane(name, Event.SINK_FAILS, Event.SINK_REFUSED, Event.SINK_RECOVERED)
                 for name in self._sinks
             }
             for lane in (*lanes.values(), self._analysis):
                 lane.renew()
-            self._lanes, self._analyst = lanes, analyst
-            self._max_analyses = max(1, workers - 1)  # one worker stays free to deliver
-            self._nothing_waits = False
+            self._lanes = lanes
+            self._quiet = False
+
+    def hold(self, alert_id: str, until: float) -> None:
+        """An alert that is about to be stored goes out at `until` (monotonic seconds)."""
+        with self._lock:
+            self._due_at[alert_id] = until
+            if len(self._due_at) > _MAX_DUE:
+                del self._due_at[next(iter(self._due_at))]
 
     def alerts_arrived(self) -> None:
         with self._lock:
-            self._nothing_waits = False
+            self._quiet = False
 
-    def next(self, now: float) -> Job | float:
-        """The next job, or the seconds until there may be one."""
+    def next_delivery(self, now: float) -> DeliveryJob | float:
+        """The next delivery, or the seconds until there may be one."""
         with self._lock:
-            if self._nothing_waits:
+            if self._quiet:
                 return _IDLE_S
+            delays, waiting = [_LONGEST_DELAY_S], False
             for name, lane in self._lanes.items():
-                if lane.open(now) and (job := self._delivery(name, now)) is not None:
+                if lane.busy:
+                    waiting = True
+                    continue
+                self._mark(name)
+                pending = self._first_for(name)
+                if pending is None:
+                    continue
+                waiting = True
+                ready_at = max(lane.resting_until, self._ready_at(pending, now))
+                if lane.refused is None and ready_at <= now:
                     lane.busy = True
-                    return job
-            return self._next_analysis(now) or self._delay_s(now)
+                    return DeliveryJob(pending, self._sinks[name])
+                delays += [ready_at - now] if lane.refused is None else []
+            if not waiting:
+                self._quiet = True
+                self._due_at.clear()
+                return _IDLE_S
+            return max(_SHORTEST_DELAY_S, min(delays))
+
+    def next_analysis(self, now: float) -> AnalysisJob | float:
+        """The next analysis, or the seconds until there may be one; those that failed least come first."""
+        with self._lock:
+            analyst = self._services.analyst
+            if analyst is None or self._draining or self._analysis.refused is not None:
+                return _IDLE_S
+            if now < self._analysis.resting_until:
+                return min(self._analysis.resting_until - now, _IDLE_S)
+            waiting = [one for one in self._outbox.unanalysed(_HEAD) if one.seq not in self._analysing]
+            if not waiting:
+                self._attempts.clear() if not self._analysing else None
+                return _LONGEST_DELAY_S if self._analysing else _IDLE_S
+            first = min(waiting, key=lambda one: (self._attempts[one.seq], one.seq))
+            begins_at = min(now + _GATHER_S, self._due_of(first, now))
+            if first.seq not in self._attempts and begins_at > now:
+                self._attempts[first.seq] = 0
+                return begins_at - now
+            self._analysing.add(first.seq)
+            return AnalysisJob(first, analyst, ANALYSIS_CALL_S)
 
     def analysed(self, job: AnalysisJob, analysis: Analysis, now: float) -> None:
-        with self._lock:
-            self._analysing.discard(job.pending.seq)
-            self._without_analysis.add(job.pending.seq)  # should the outbox fail below, the alert goes out all the same
-            self._analysis.succeed(now)
-            self.analyses += 1
-            self._outbox.analysed(job.pending.seq, analysis)
-
-    def not_analysed(self, job: AnalysisJob, error: Exception, now: float) -> None:
-        """It failed. The alert waits for another try only where one is possible in time."""
         seq = job.pending.seq
         with self._lock:
             self._analysing.discard(seq)
-            self.analyses_failed += 1
-            if isinstance(error, RetryableError | PermanentError):
-                self._analysis.fail(error, now)
-            retry_at = max(now, self._analysis.resting_until)
-            late = retry_at - self._seen_at.get(seq, now) >= PATIENCE_S
-            if late or not isinstance(error, RetryableError):
-                self._without_analysis.add(seq)
+            self._analysis.succeed(now)
+            self.analyses += 1
+            self._quiet = False
+            self._outbox.analysed(seq, analysis)
 
-    def delivered(self, job: DeliveryJob, now: float) -> None:
+    def not_analysed(self, job: AnalysisJob, error: Exception, now: float) -> None:
+        """It failed; it is asked for again unless the answer itself was of no use."""
+        seq = job.pending.seq
+        with self._lock:
+            self._analysing.discard(seq)
+            self._attempts[seq] += 1
+            self.analyses_failed += 1
+            if isinstance(error, NoAnswerError):
+                self._outbox.analysed(seq, None)
+            elif isinstance(error, RetryableError | PermanentError):
+                self._analysis.fail(error, now)
+
+    def delivered(self, job: DeliveryJob, receipt: str | None, now: float) -> None:
         name = job.sink.name
         with self._lock:
             if (lane := self._lanes.get(name)) is not None:
                 lane.busy = False
                 lane.succeed(now, job.sink.pace_s)
-            self._unmarked[name] = job.pending.seq
+            self._unmarked[name] = (job.pending, receipt)
             self._mark(name)
 
     def not_delivered(self, job: DeliveryJob, error: Exception, now: float) -> None:
@@ -131,25 +185,25 @@ class Board:
             self._outbox.failed(job.pending.seq, str(error))
 
     def spoiled(self, job: DeliveryJob, error: Exception) -> None:
-        """The sink stumbled over this one alert: given up, or it would stop all others, now and after each start."""
+        """The sink stumbled over this one message: given up, or it would stop all others, now and after each start."""
         with self._lock:
             if (lane := self._lanes.get(job.sink.name)) is not None:
                 lane.busy = False
             self._outbox.give_up(job.pending.seq, f"{job.sink.name}: {type(error).__name__}: {error}")
 
-    def given_back(self, job: Job) -> None:
-        """We are stopping: the alert stays as it was."""
+    def given_back(self, job: AnalysisJob | DeliveryJob) -> None:
+        """We are stopping: the message stays as it was."""
         with self._lock:
             if isinstance(job, AnalysisJob):
                 self._analysing.discard(job.pending.seq)
-                self._without_analysis.add(job.pending.seq)
             elif (lane := self._lanes.get(job.sink.name)) is not None:
                 lane.busy = False
 
     def drain(self) -> None:
-        """We are stopping: no new analyses."""
+        """We are stopping: no new analyses, and nothing waits for one, nor for more lines."""
         with self._lock:
             self._draining = True
+            self._quiet = False
 
     def at_rest(self, now: float, until: float) -> bool:
         """Whether no job is under way and none can begin before `until`."""
@@ -157,62 +211,43 @@ class Board:
             if self._analysing or any(lane.busy for lane in self._lanes.values()):
                 return False
             usable = [name for name, lane in self._lanes.items() if lane.open(max(now, until))]
-            return not any(self._outbox.pending(1, name) for name in usable)
+            return not any(self._outbox.pending(name) for name in usable)
 
     def states(self, now: float) -> dict[str, str]:
         """'ok', 'resting' or 'refused' by service."""
         with self._lock:
             found = {name: lane.state(now) for name, lane in self._lanes.items()}
-            return found | ({"analysis": self._analysis.state(now)} if self._analyst else {})
+            return found | ({"analysis": self._analysis.state(now)} if self._services.analyst else {})
 
-    def _delivery(self, name: str, now: float) -> DeliveryJob | None:
-        self._mark(name)
-        for pending in self._outbox.pending(_HEAD, name):
-            if self._ready(pending, now):
-                return DeliveryJob(pending, self._sinks[name])
+    def _first_for(self, name: str) -> Pending | None:
+        """The sink's next message; those that do not concern it are passed over."""
+        sink, route = self._sinks[name], self._services.routes.get(name)
+        while (pending := self._outbox.pending(name)) is not None:
+            routed = route is None or pending.alert is None or route.leads_here(pending.alert)
+            if routed and sink.wants(pending.kind):
+                return pending
+            self._outbox.delivered(pending.seq, name, self._sinks)
         return None
 
     def _mark(self, name: str) -> None:
         """Tell the outbox what a sink has taken; kept until the outbox has it, so that it is not sent twice."""
         if name not in self._unmarked:
             return
-        seq = self._unmarked[name]
-        if self._outbox.delivered(seq, name, self._sinks):
-            self._without_analysis.discard(seq)
-            self._seen_at.pop(seq, None)
+        pending, receipt = self._unmarked[name]
+        complete = pending.kind is not Kind.ALERT or pending.analysis is not None
+        self._outbox.delivered(pending.seq, name, self._sinks, receipt=receipt, analysed=complete)
         del self._unmarked[name]
 
-    def _next_analysis(self, now: float) -> AnalysisJob | None:
-        analyst = self._analyst
-        waiting = self._outbox.pending(_HEAD)
-        if not waiting:
-            self._nothing_waits = True
-            self._without_analysis.clear()
-            self._seen_at.clear()
-        if analyst is None or self._draining or len(self._analysing) >= self._max_analyses:
-            return None
-        if not self._analysis.open(now):
-            return None
-        for pending in waiting:
-            left_s = PATIENCE_S - (now - self._seen_at.setdefault(pending.seq, now))
-            if pending.seq not in self._analysing and not self._ready(pending, now):
-                self._analysing.add(pending.seq)
-                return AnalysisJob(pending, analyst, min(ANALYSIS_CALL_S, left_s))
-        return None
+    def _due_of(self, pending: Pending, now: float) -> float:
+        """When an alert goes out at the earliest; at once where a restart has forgotten it."""
+        return self._due_at.setdefault(pending.alert.id, now) if pending.alert else now
 
-    def _ready(self, pending: Pending, now: float) -> bool:
-        """Whether an alert can go out: it has its analysis, needs none, or has waited for one long enough."""
-        seq = pending.seq
-        if pending.analysis is not None or self._analyst is None or seq in self._without_analysis:
-            return True
-        if seq in self._analysing:
-            return False
-        waited_s = now - self._seen_at.setdefault(seq, now)
-        return self._draining or self._analysis.down(now) or waited_s >= PATIENCE_S
-
-    def _delay_s(self, now: float) -> float:
-        if self._nothing_waits:
-            return _IDLE_S
-        lanes = (self._analysis, *self._lanes.values())
-        resting = [lane.resting_until - now for lane in lanes if lane.resting_until > now]
-        return max(_SHORTEST_DELAY_S, min((*resting, _LONGEST_DELAY_S)))
+    def _ready_at(self, pending: Pending, now: float) -> float:
+        """When a message may leave. An alert gathers lines, then waits a moment for its analysis if that may come."""
+        if pending.kind is not Kind.ALERT or self._draining:
+            return now
+        due_at = self._due_of(pending, now)
+        hopeless = self._services.analyst is None or self._analysis.down(now)
+        if pending.analysis is not None or hopeless or not self._outbox.wants_analysis(pending.seq):
+            return due_at
+        return due_at + self._services.alert_within_s

@@ -1,9 +1,9 @@
-"""Alerts, analyses and incidents as the outbox holds them: JSON that a person can read with `sqlite3`."""
+"""Alerts, analyses, incidents and digests as the outbox holds them: JSON that a person can read with `sqlite3`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -11,15 +11,34 @@ from typing import Any
 import numpy as np
 
 from logwatchd.alerting.grouping import Incident
+from logwatchd.alerting.message import Digest, Story
 from logwatchd.records import Alert, Analysis, FileId, Level, Severity
 
 _TUPLES = ("nearest_examples", "differs", "context")
+_ANALYSIS_TUPLES = ("check_also", "evidence")
+_NO_VECTOR = np.zeros(0, np.float32)
 
-IncidentRow = tuple[str, str, str, int, int, int, str, str, bytes, str | None, str, str, int]
+IncidentRow = tuple[str | bytes | int | None, ...]
 INCIDENT_COLUMNS = (
-    "alert_id, service, path, device, inode, first_offset, severity, patterns, vector, began,"
-    " first_seen, last_seen, lines"
+    "alert_id, fingerprint, service, path, device, inode, first_offset, severity, patterns, vector, began,"
+    " first_seen, last_seen, lines, held, more"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What is no column of its own in an incident's row, as JSON."""
+
+    kinds: int
+    sources: list[str]
+    hosts: list[str]
+    samples: list[str]
+    ties: list[str]
+    bare: bool
+    told: bool
+    told_lines: int
+    told_reach: int
+    storm: bool
 
 
 def alert_to_json(alert: Alert) -> str:
@@ -52,44 +71,106 @@ def analysis_to_json(analysis: Analysis) -> str:
 def analysis_from_json(text: str) -> Analysis:
     """The analysis that `analysis_to_json` wrote; raises as `alert_from_json` does."""
     fields: dict[str, Any] = json.loads(text)
-    return Analysis(**fields | {"severity": Severity(fields["severity"])})
+    lists = {name: tuple(fields[name]) for name in _ANALYSIS_TUPLES if name in fields}
+    return Analysis(**fields | lists | {"severity": Severity(fields["severity"])})
+
+
+def digest_to_json(digest: Digest) -> str:
+    return json.dumps(asdict(digest), default=_plain)
+
+
+def digest_from_json(text: str) -> Digest:
+    """The digest that `digest_to_json` wrote; raises as `alert_from_json` does."""
+    fields: dict[str, Any] = json.loads(text)
+    return Digest(
+        **fields
+        | {
+            "began": datetime.fromisoformat(fields["began"]),
+            "ended": datetime.fromisoformat(fields["ended"]),
+            "groups": tuple((service, severity, count) for service, severity, count in fields["groups"]),
+            "samples": tuple(fields["samples"]),
+        }
+    )
 
 
 def incident_to_row(incident: Incident) -> IncidentRow:
+    more = Fields(
+        kinds=incident.kinds,
+        sources=incident.sources,
+        hosts=incident.hosts,
+        samples=incident.samples,
+        ties=sorted(incident.ties),
+        bare=incident.bare,
+        told=incident.told_at is not None,
+        told_lines=incident.told_lines,
+        told_reach=incident.told_reach,
+        storm=incident.storm,
+    )
     return (
         incident.alert_id,
+        incident.fingerprint,
         _storable(incident.service),
         _storable(incident.path),
         *incident.inode,
         incident.offset,
         incident.severity.value,
-        json.dumps(sorted(incident.patterns)),
+        json.dumps(sorted(incident.keys)),
         incident.vector.astype("<f4").tobytes(),
         incident.began.isoformat() if incident.began else None,
         incident.first_seen.isoformat(),
         incident.last_seen.isoformat(),
         incident.lines,
+        int(incident.held),
+        json.dumps(asdict(more)),
     )
 
 
-def incident_from_row(row: IncidentRow, now: float) -> Incident:
+def incident_from_row(row: tuple[Any, ...], now: float) -> Incident:
     """An incident that was open when the last run ended; its lines may be read again, so it has just begun at `now`."""
-    alert_id, service, path, device, inode, offset, severity, patterns, vector, began, first, last, lines = row
+    alert_id, fingerprint, service, path, device, inode, offset, severity, keys, vector, began = row[:11]
+    first, last, lines, held, more = row[11:]
+    fields = Fields(**json.loads(more))
     return Incident(
         alert_id=alert_id,
+        fingerprint=fingerprint,
         service=service,
         path=path,
         inode=(device, inode),
         offset=offset,
         severity=Severity(severity),
-        vector=np.frombuffer(vector, dtype="<f4").astype(np.float32),
+        vector=np.frombuffer(vector, dtype="<f4").astype(np.float32) if vector else _NO_VECTOR,
         first_at=now,
         last_at=now,
         began=datetime.fromisoformat(began) if began else None,
+        written=None,
         first_seen=datetime.fromisoformat(first),
         last_seen=datetime.fromisoformat(last),
         lines=lines,
-        patterns=set(json.loads(patterns)),
+        kinds=fields.kinds,
+        keys=set(json.loads(keys)),
+        sources=fields.sources,
+        hosts=fields.hosts,
+        samples=fields.samples,
+        ties=set(fields.ties),
+        bare=fields.bare,
+        told_at=now if fields.told else None,
+        told_lines=fields.told_lines,
+        told_reach=fields.told_reach,
+        held=bool(held),
+        storm=fields.storm,
+    )
+
+
+def story_of(incident: Incident) -> Story:
+    """The incident so far."""
+    return Story(
+        lines=incident.lines,
+        kinds=incident.kinds,
+        first_seen=incident.first_seen,
+        last_seen=incident.last_seen,
+        sources=tuple(incident.sources),
+        hosts=tuple(incident.hosts),
+        samples=tuple(incident.samples),
     )
 
 

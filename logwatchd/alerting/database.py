@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -24,8 +24,9 @@ _NO_SUCH_TABLE_OR_COLUMN = sqlite3.SQLITE_ERROR
 class Database:
     """A connection that any thread may use, one at a time. Every statement runs inside `run`."""
 
-    def __init__(self, file: Path, version: int, schema: str, check: str) -> None:
-        """schema: makes an empty database's tables. check: a statement that fails where they are others.
+    def __init__(self, file: Path, version: int, schema: str, check: str, upgrades: Mapping[int, str]) -> None:
+        """schema: makes an empty database's tables. check: a statement that fails where they are others. upgrades: by
+        version, what makes the next one of it.
 
         Raises:
             StateError: the file can neither be used nor set aside, or a newer logwatchd wrote it.
@@ -34,6 +35,7 @@ class Database:
         self._version = version
         self._schema = schema
         self._check = check
+        self._upgrades = upgrades
         self._lock = threading.Lock()
         try:
             self._connection = self._open_or_begin_anew()
@@ -110,10 +112,10 @@ class Database:
                 " install that one again, or move the file away"
             )
         if version == 0:
-            with _transaction(connection):
-                for statement in self._schema.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {self._version}")
+            self._bring_to(connection, self._version, self._schema)
+        else:
+            for older in range(version, self._version):
+                self._bring_to(connection, older + 1, self._upgrades[older])
         connection.execute(self._check)
         # quick_check's answer is text, not an error; a list of faults is as bad as one.
         faults = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -121,6 +123,13 @@ class Database:
             damaged = sqlite3.DatabaseError(str(faults).splitlines()[0])
             damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise damaged
+
+    @staticmethod
+    def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None:
+        with _transaction(connection):
+            for statement in script.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version}")
 
     def _set_aside(self, error: Exception) -> None:
         with suppress(AttributeError, sqlite3.Error):

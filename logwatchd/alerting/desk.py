@@ -7,22 +7,38 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from logwatchd import clock
-from logwatchd.alerting.codec import incident_from_row, incident_to_row
+from logwatchd.alerting import words
+from logwatchd.alerting.codec import incident_from_row, incident_to_row, story_of
 from logwatchd.alerting.explain import alert_of, line_key, severity_of
-from logwatchd.alerting.grouping import Incident, Reason, Rules, decide
-from logwatchd.alerting.incidents import OpenIncidents
+from logwatchd.alerting.grouping import Incident, Reason, Rules, decide, leads
+from logwatchd.alerting.incidents import MAX_REACH, MAX_SAMPLES, OpenIncidents
+from logwatchd.alerting.message import Story
 from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Observer, nobody
-from logwatchd.alerting.outbox import Outbox
-from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.alerting.notify import Timers
+from logwatchd.alerting.opening import Redact, as_it_is, begin, kind_of
+from logwatchd.alerting.outbox import NewAlert, Outbox
+from logwatchd.alerting.rounds import Rounds
+from logwatchd.alerting.text import gist
+from logwatchd.alerting.ties import host_of, is_failed_request, ties_of
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Anomaly, Severity
+from logwatchd.vectors import Vectors
 
-RESOLVE_AFTER_S = 900.0
 MAX_OPEN = 1000  # the quietest is ended early for the next one
-_TIMERS_S = 5.0
-_PRUNE_S = 600.0
-_MAX_MESSAGE_CHARS = 500
+_MAX_TIES = 64  # an incident's
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What `[incidents]` says. analyse: Claude is to be asked. resolve: sinks want to hear that an incident is over."""
+
+    rules: Rules = field(default_factory=Rules)
+    timers: Timers = field(default_factory=Timers)
+    max_alerts_per_hour: int = 60
+    context_lines: int = 10
+    analyse: bool = False
+    resolve: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +52,12 @@ class DeskStatus:
 
 @dataclass(slots=True)
 class _Plan:
-    """What one call of `observe` is going to change, once the outbox has it."""
+    """What one call of `observe` is going to change, once the outbox has it. leading: alerts of incidents that began
+    earlier, by incident, which a more telling line speaks for from now on."""
 
-    opened: list[tuple[str, Alert, Incident]] = field(default_factory=list)
+    opened: list[tuple[NewAlert, Incident]] = field(default_factory=list)
     joined: list[tuple[Reason, Incident, Anomaly]] = field(default_factory=list)
+    leading: dict[str, tuple[Incident, Alert, bool]] = field(default_factory=dict)
 
 
 class AlertDesk:
@@ -48,33 +66,41 @@ class AlertDesk:
     name = "incidents"
 
     def __init__(
-        self,
-        outbox: Outbox,
-        context_lines: int,
-        *,
-        rules: Rules | None = None,
-        resolve_after_s: float = RESOLVE_AFTER_S,
-        observer: Observer = nobody,
+        self, outbox: Outbox, policy: Policy | None = None, *, observer: Observer = nobody, redact: Redact = as_it_is
     ) -> None:
         """Takes up the incidents that were open when the last run ended.
+
+        redact: takes secrets out of every text that goes on from here.
 
         Raises:
             RetryableError: the outbox cannot be read.
         """
-        self.context_lines = context_lines
-        self.on_alert: Callable[[], None] = lambda: None  # wakes the workers; the wiring sets it
+        self.on_hold: Callable[[str, float], None] = lambda alert_id, until: None  # tells the board; the wiring sets it
+        self.on_alert: Callable[[], None] = lambda: None  # wakes the others; the wiring sets it
         self._outbox = outbox
-        self._rules = rules or Rules()
-        self._resolve_after_s = resolve_after_s
         self._observer = observer
+        self._redact = redact
         self._lock = threading.Lock()
-        self._open = OpenIncidents()
+        self._policy = policy or Policy()
+        self._open = OpenIncidents(self._policy.rules)
         self._status = DeskStatus()
-        self._ended: list[Incident] = []  # not yet written
-        self._fails = False
-        self._next_prune = 0.0
         self._log = logger("incidents")
+        self._rounds = Rounds(outbox, self._policy.timers, self._policy.max_alerts_per_hour, clock.monotonic())
         self._take_up(clock.monotonic())
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    def use(self, policy: Policy, redact: Redact) -> None:
+        """Go by this from the next anomaly on; open incidents stay."""
+        with self._lock:
+            self._policy, self._redact = policy, redact
+            self._rounds.use(policy.timers, policy.max_alerts_per_hour)
+            again = OpenIncidents(policy.rules)
+            for incident in self._open:
+                again.add(incident)
+            self._open = again
 
     def observe(self, anomalies: Sequence[Anomaly], now: float) -> None:
         """Take the anomalies of one block, in order. When it returns, every new incident's alert is on the disk.
@@ -86,39 +112,52 @@ class AlertDesk:
         """
         with self._lock:
             plan = self._plan(anomalies, now)
-            new = self._store(plan)
+            new = self._store(plan, now)
             self._status = replace(
                 self._status,
                 anomalies=self._status.anomalies + len(anomalies),
                 incidents=self._status.incidents + len(new),
             )
+            raised = [one for one, _ in plan.opened if one.alert.id in new]
+            self._rounds.opened(raised, now)
             grown = [item for item in plan.joined if self._join(*item, now)]
-        raised = [alert for _, alert, _ in plan.opened if alert.id in new]
-        for alert in raised:
-            self._report(alert)
+        for one in raised:
+            self._log.warning(Event.ANOMALY, **words.raised(one.alert, held=one.held))
+            self._observer(AlertRaised(one.alert))
         for reason, incident, anomaly in grown:
-            self._log.info(
-                Event.INCIDENT_GREW,
-                alert_id=incident.alert_id,
-                reason=reason,
-                service=incident.service,
-                line=clip(gist(anomaly.line), _MAX_MESSAGE_CHARS),
-            )
+            line = self._redact(anomaly.line)
+            self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
         if raised:
             self.on_alert()
             self._retire(now)
 
     def run_once(self, now: float) -> float:
-        """End what has been quiet, write counts, forget what is old. See `stage.Stage`."""
+        """Tell what has grown, end what has been quiet, write counts, forget what is old. See `stage.Stage`."""
         self._retire(now)
-        self._write(now)
-        return _TIMERS_S
+        with self._lock:
+            told = self._rounds.make(list(self._open), now, resolve=self._policy.resolve)
+            delay_s = self._rounds.delay_s(list(self._open))
+        if told:
+            self.on_alert()
+        return delay_s
 
-    def lines_of(self, alert_id: str) -> int:
-        """How many lines the alert's incident has so far; 1 when it is no longer open. Any thread may call it."""
+    def story(self, alert_id: str) -> Story | None:
+        """The alert's incident so far. Any thread may call it.
+
+        Raises:
+            RetryableError: it is no longer open, and the outbox cannot be read.
+        """
         with self._lock:
             incident = self._open.get(alert_id)
-            return incident.lines if incident else 1
+            if incident is not None:
+                return story_of(incident)
+        return self._outbox.story(alert_id)
+
+    def incident_vector(self, alert_id: str) -> tuple[str, Vectors] | None:
+        """An open incident's service and vector (D,), to find what is near it; None when it is over."""
+        with self._lock:
+            incident = self._open.get(alert_id)
+            return (incident.service, incident.vector) if incident else None
 
     def status(self) -> DeskStatus:
         with self._lock:
@@ -127,19 +166,21 @@ class AlertDesk:
     def close(self) -> None:
         """Say what is still open, and write it: the next run goes on with it. Call it when no thread observes."""
         for incident in self._open:
-            self._log.info(Event.INCIDENT_CONTINUES, **_summary(incident))
-        self._write(clock.monotonic())
+            self._log.info(Event.INCIDENT_CONTINUES, **words.summary(incident))
+        with self._lock:
+            self._rounds.write(list(self._open), clock.monotonic())
 
     def _retire(self, now: float) -> None:
         """End incidents that have been quiet, and the quietest where too many are open."""
         with self._lock:
-            over = {i.alert_id: i for i in self._open if now - i.last_at >= self._resolve_after_s}
+            over = {i.alert_id: i for i in self._open if now - i.last_at >= self._policy.timers.resolve_after_s}
+            quiet = set(over)
             if len(self._open) - len(over) > MAX_OPEN:
                 quietest = sorted(self._open, key=lambda incident: incident.last_at)
                 over |= {i.alert_id: i for i in quietest[: len(self._open) - MAX_OPEN]}
             for incident in over.values():
                 self._open.remove(incident)
-            self._ended += over.values()
+            self._rounds.ended(over.values(), quiet)
         for incident in over.values():
             self._end(incident)
 
@@ -148,138 +189,100 @@ class AlertDesk:
         for row in self._outbox.open_incidents():
             incident = incident_from_row(row, now)
             quiet_s = (wall - incident.last_seen).total_seconds()
-            if quiet_s < self._resolve_after_s:
+            if quiet_s < self._policy.timers.resolve_after_s:
                 self._open.add(incident)
             else:
-                self._ended.append(incident)
+                self._rounds.ended([incident], {incident.alert_id})
                 self._end(incident)
 
     def _plan(self, anomalies: Sequence[Anomaly], now: float) -> _Plan:
         """Decide where each one belongs. New incidents are open at once, so that the block's next lines can join."""
         plan = _Plan()
         for anomaly in anomalies:
-            verdict, service = anomaly.verdict, anomaly.service
+            verdict = anomaly.verdict
             severity = severity_of(verdict.level, verdict.score, verdict.threshold)
-            same = self._open.with_pattern(service, verdict.pattern)
-            decision = decide(
-                anomaly,
-                severity,
-                now,
-                self._rules,
-                same_pattern=same,
-                just_begun=() if same else self._open.begun_lately(service),
-                nearest=None if same else self._open.nearest(service, anomaly.vector),
-            )
-            if decision.incident is not None:
-                plan.joined.append((decision.reason, decision.incident, anomaly))
+            key = kind_of(anomaly, self._policy.rules.group_by)
+            decision = decide(anomaly, severity, now, self._policy.rules, self._open.around(anomaly, key, now))
+            if decision.incident is None:
+                self._begin(plan, anomaly, key, severity, now)
                 continue
-            alert = alert_of(anomaly, self.context_lines)
-            incident = _incident_of(anomaly, alert.id, severity, now)
-            plan.opened.append((line_key(anomaly.file, anomaly.offset, anomaly.line), alert, incident))
-            self._open.add(incident)
+            plan.joined.append((decision.reason, decision.incident, anomaly))
+            if decision.reason is not Reason.SAME_PATTERN:
+                self._consider(plan, decision.incident, anomaly, severity)
         return plan
 
-    def _store(self, plan: _Plan) -> frozenset[str]:
-        if not plan.opened:
+    def _begin(self, plan: _Plan, anomaly: Anomaly, key: str, severity: Severity, now: float) -> None:
+        alert = alert_of(anomaly, self._policy.context_lines, self._redact)
+        incident = begin(anomaly, alert, key, severity, now)
+        held = not self._rounds.admits(now, sum(not one.held for one, _ in plan.opened))
+        incident.held = held
+        line = line_key(anomaly.file, anomaly.offset, anomaly.line)
+        plan.opened.append((NewAlert(line, alert, "", held, self._policy.analyse), incident))
+        self._open.add(incident)
+        self._open.opened(incident, now)
+
+    def _consider(self, plan: _Plan, incident: Incident, anomaly: Anomaly, severity: Severity) -> None:
+        """Let the more telling of two lines speak for an incident that nobody was told of."""
+        bare = is_failed_request(anomaly.line)
+        earlier = plan.leading.get(incident.alert_id)
+        told_as = earlier[1].severity if earlier else incident.severity
+        if not leads(severity, bare, incident, told_as, earlier[2] if earlier else incident.bare):
+            return
+        alert = alert_of(anomaly, self._policy.context_lines, self._redact)
+        alert = replace(alert, id=incident.alert_id, fingerprint=incident.fingerprint)
+        plan.leading[incident.alert_id] = (incident, alert, bare)
+
+    def _store(self, plan: _Plan, now: float) -> frozenset[str]:
+        if not (plan.opened or plan.leading):
             return frozenset()
+        for one in (one for one, _ in plan.opened if not one.held):
+            self.on_hold(one.alert.id, now + self._policy.timers.group_wait_s)
         try:
-            return self._outbox.store(
-                [(key, alert) for key, alert, _ in plan.opened],
-                [incident_to_row(incident) for _, _, incident in plan.opened],
+            plan.opened = [(self._with_past(one), incident) for one, incident in plan.opened]
+            new = self._outbox.store(
+                [one for one, _ in plan.opened],
+                [incident_to_row(incident) for _, incident in plan.opened],
+                [(alert_id, alert) for alert_id, (_, alert, _) in plan.leading.items()],
             )
         except RetryableError:
-            for _, _, incident in plan.opened:
+            for _, incident in plan.opened:
                 self._open.remove(incident)
             raise
+        for incident, alert, bare in plan.leading.values():
+            incident.severity, incident.bare, incident.changed = alert.severity, bare, True
+        return new
+
+    def _with_past(self, one: NewAlert) -> NewAlert:
+        was_over = self._outbox.was_over(one.alert.fingerprint)
+        return replace(one, why=words.came_back(was_over, one.alert.read_at))
 
     def _join(self, reason: Reason, incident: Incident, anomaly: Anomaly, now: float) -> bool:
-        """Count a line; True when it is the first of its pattern."""
+        """Count a line; True when it is the first of its kind."""
         incident.lines += 1
         incident.last_at = max(incident.last_at, now)
+        incident.written = anomaly.timestamp
         incident.last_seen = max(incident.last_seen, anomaly.read_at)
         incident.changed = True
-        return reason is not Reason.SAME_PATTERN and self._open.learn(incident, anomaly.verdict.pattern)
-
-    def _report(self, alert: Alert) -> None:
-        self._log.warning(
-            Event.ANOMALY,
-            message=f"{alert.severity.value} {visible(alert.service)} score {alert.score:.2f} over"
-            f" {alert.threshold:.2f}: {clip(gist(alert.line), _MAX_MESSAGE_CHARS)}",
-            alert_id=alert.id,
-            fingerprint=alert.fingerprint,
-            service=alert.service,
-            path=alert.path,
-            line_level=alert.level,
-            severity=alert.severity,
-            score=round(alert.score, 4),
-            threshold=round(alert.threshold, 4),
-            distance=round(alert.distance, 4),
-            radius=round(alert.radius, 4),
-            novelty=round(alert.novelty, 4),
-            centroid=alert.centroid,
-            nearest=alert.nearest_examples,
-            differs=alert.differs,
-            pattern=alert.pattern,
-            line=alert.line,
-        )
-        self._observer(AlertRaised(alert))
+        _note(incident.sources, anomaly.path)
+        if len(incident.hosts) < MAX_REACH and (host := host_of(anomaly.line)):
+            _note(incident.hosts, host)
+        if reason is Reason.SAME_PATTERN:
+            return False
+        incident.kinds += 1
+        if not self._open.learn(incident, kind_of(anomaly, self._policy.rules.group_by)):
+            return False
+        incident.ties |= ties_of(anomaly.line) if len(incident.ties) < _MAX_TIES else frozenset()
+        if len(incident.samples) < MAX_SAMPLES:
+            incident.samples.append(gist(self._redact(anomaly.line))[:500])
+        return True
 
     def _end(self, incident: Incident) -> None:
-        self._log.info(Event.INCIDENT_RESOLVED, **_summary(incident))
+        self._log.info(Event.INCIDENT_RESOLVED, **words.summary(incident))
         self._observer(
             IncidentEnded(incident.alert_id, incident.service, incident.lines, incident.first_seen, incident.last_seen)
         )
 
-    def _write(self, now: float) -> None:
-        """Bring the outbox up to date; what fails is written the next time."""
-        with self._lock:
-            changed = [incident for incident in self._open if incident.changed]
-            ended, self._ended = self._ended, []
-            rows = [incident_to_row(incident) for incident in changed]
-            ended_rows = [incident_to_row(incident) for incident in ended]
-            for incident in changed:
-                incident.changed = False
-        try:
-            if rows or ended_rows:
-                self._outbox.update_incidents(rows, ended_rows)
-            if now >= self._next_prune:
-                self._outbox.prune()
-                self._next_prune = now + _PRUNE_S
-            self._fails = False
-        except RetryableError as error:
-            if not self._fails:
-                self._log.error(Event.OUTBOX_FAILS, reason=str(error))
-            self._fails = True
-            with self._lock:
-                self._ended = ended + self._ended
-                for incident in changed:
-                    incident.changed = True
 
-
-def _incident_of(anomaly: Anomaly, alert_id: str, severity: Severity, now: float) -> Incident:
-    return Incident(
-        alert_id=alert_id,
-        service=anomaly.service,
-        path=anomaly.path,
-        inode=anomaly.file[:2],
-        offset=anomaly.offset,
-        severity=severity,
-        vector=anomaly.vector,
-        first_at=now,
-        last_at=now,
-        began=anomaly.timestamp,
-        first_seen=anomaly.read_at,
-        last_seen=anomaly.read_at,
-        patterns={anomaly.verdict.pattern},
-    )
-
-
-def _summary(incident: Incident) -> dict[str, object]:
-    return {
-        "alert_id": incident.alert_id,
-        "service": incident.service,
-        "lines": incident.lines,
-        "patterns": len(incident.patterns),
-        "first_seen": incident.first_seen.isoformat(timespec="seconds"),
-        "last_seen": incident.last_seen.isoformat(timespec="seconds"),
-    }
+def _note(names: list[str], name: str) -> None:
+    if name not in names and len(names) < MAX_REACH:
+        names.append(name)

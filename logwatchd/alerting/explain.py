@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from logwatchd.alerting.text import clip
 from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
@@ -28,27 +28,31 @@ _BY_LEVEL = {
 }
 
 
-def alert_of(anomaly: Anomaly, context_lines: int) -> Alert:
-    """The alert that the first line of a new incident makes; every text in it is bounded."""
+def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str]) -> Alert:
+    """The alert that the first line of a new incident makes; every text in it is redacted and bounded.
+
+    Its ids rest on the texts as they were: the same whatever is redacted.
+    """
     verdict, nearest = anomaly.verdict, anomaly.verdict.nearest
     examples = nearest.examples if nearest else ()
     context = anomaly.context[-context_lines:] if context_lines else ()
     fingerprint = fingerprint_of(anomaly.service, verdict.pattern)
+    pattern = redact(verdict.pattern)
     return Alert(
         id=_digest(fingerprint, *map(str, anomaly.file), str(anomaly.offset), anomaly.line)[:12],
         fingerprint=fingerprint,
         service=clip(anomaly.service, 200),
         path=anomaly.path,
-        line=clip(anomaly.line, MAX_LINE_CHARS),
-        pattern=clip(verdict.pattern, MAX_LINE_CHARS),
+        line=clip(redact(anomaly.line), MAX_LINE_CHARS),
+        pattern=clip(pattern, MAX_LINE_CHARS),
         level=verdict.level,
         score=verdict.score,
         threshold=verdict.threshold,
         distance=nearest.distance if nearest else _NO_NEAREST,
         centroid=nearest.centroid if nearest else None,
-        nearest_examples=tuple(clip(example, MAX_EXAMPLE_CHARS) for example in examples),
-        differs=verdict.differs,
-        context=tuple(clip(line, MAX_CONTEXT_CHARS) for line in context),
+        nearest_examples=tuple(clip(redact(example), MAX_EXAMPLE_CHARS) for example in examples),
+        differs=tuple(word for word in verdict.differs if word in pattern),
+        context=tuple(clip(redact(line), MAX_CONTEXT_CHARS) for line in context),
         severity=severity_of(verdict.level, verdict.score, verdict.threshold),
         read_at=anomaly.read_at,
         file=anomaly.file,

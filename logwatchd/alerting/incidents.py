@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
+from datetime import datetime
 
 import numpy as np
 
-from logwatchd.alerting.grouping import Incident
+from logwatchd.alerting.grouping import Around, Incident, Rules, seconds_apart
+from logwatchd.records import Anomaly
 from logwatchd.vectors import Vectors
 
-MAX_PATTERNS = 64  # an incident: more would only cost memory
+MAX_KEYS = 64  # an incident: more would only cost memory
+MAX_REACH = 16  # sources and hosts that are named
+MAX_SAMPLES = 5
 _FIRST_ROWS = 4
-_MAX_BEGUN = 16  # that a service's next line is compared with
+_MAX_BEGUN = 16  # that the next line is compared with
+_MAX_SERVICES = 1000  # whose beginnings are remembered
 
 
 class _Rows:
@@ -49,12 +54,15 @@ class _Rows:
 
 
 class OpenIncidents:
-    """An index over incidents by alert id, pattern, beginning and meaning. Not thread-safe: the desk locks."""
+    """An index over incidents by alert id, kind, beginning and meaning. Not thread-safe: the desk locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._by_id: dict[str, Incident] = {}
-        self._by_pattern: dict[tuple[str, str], Incident] = {}
+        self._by_key: dict[str, Incident] = {}
         self._begun: dict[str, deque[Incident]] = {}
+        self._latest: deque[Incident] = deque(maxlen=_MAX_BEGUN)
+        self._openings: OrderedDict[str, deque[tuple[float, datetime | None]]] = OrderedDict()
         self._rows: dict[tuple[str, int], _Rows] = {}
 
     def __len__(self) -> int:
@@ -68,43 +76,65 @@ class OpenIncidents:
 
     def add(self, incident: Incident) -> None:
         self._by_id[incident.alert_id] = incident
-        for pattern in incident.patterns:
-            self._by_pattern[incident.service, pattern] = incident
+        for key in incident.keys:
+            self._by_key[key] = incident
         self._begun.setdefault(incident.service, deque(maxlen=_MAX_BEGUN)).appendleft(incident)
+        self._latest.appendleft(incident)
         dimensions = len(incident.vector)
         self._rows.setdefault((incident.service, dimensions), _Rows(dimensions)).add(incident)
 
     def remove(self, incident: Incident) -> None:
         del self._by_id[incident.alert_id]
-        for pattern in incident.patterns:
-            if self._by_pattern.get((incident.service, pattern)) is incident:
-                del self._by_pattern[incident.service, pattern]
+        for key in incident.keys:
+            if self._by_key.get(key) is incident:
+                del self._by_key[key]
         begun = self._begun.get(incident.service, ())
         if incident in begun:
             self._begun[incident.service].remove(incident)
         if incident.service in self._begun and not self._begun[incident.service]:
             del self._begun[incident.service]
+        if incident in self._latest:
+            self._latest.remove(incident)
         rows = self._rows[incident.service, len(incident.vector)]
         rows.remove(incident)
         if not rows:
             del self._rows[incident.service, len(incident.vector)]
 
-    def learn(self, incident: Incident, pattern: str) -> bool:
-        """Count a pattern as the incident's own from now on; False when it already was, or has enough of them."""
-        if pattern in incident.patterns or len(incident.patterns) >= MAX_PATTERNS:
+    def opened(self, incident: Incident, now: float) -> None:
+        """Remember that an incident began, to tell a storm; the next ones of its service join one that began in it."""
+        times = self._openings.pop(incident.service, None) or deque(maxlen=self._rules.storm_incidents)
+        full = len(times) == self._rules.storm_incidents
+        incident.storm = full and all(self._close(now, incident.began, *time) for time in times)
+        times.append((now, incident.began))
+        self._openings[incident.service] = times
+        if len(self._openings) > _MAX_SERVICES:
+            self._openings.popitem(last=False)
+
+    def learn(self, incident: Incident, key: str) -> bool:
+        """Count a kind as the incident's own from now on; False when it already was, or has enough of them."""
+        if key in incident.keys or len(incident.keys) >= MAX_KEYS:
             return False
-        incident.patterns.add(pattern)
-        self._by_pattern[incident.service, pattern] = incident
+        incident.keys.add(key)
+        self._by_key[key] = incident
         return True
 
-    def with_pattern(self, service: str, pattern: str) -> Incident | None:
-        return self._by_pattern.get((service, pattern))
+    def around(self, anomaly: Anomaly, key: str, now: float) -> Around:
+        """What is open around an anomaly of this kind."""
+        same = self._by_key.get(key)
+        if same is not None or self._rules.group_by != "meaning":
+            return Around(same)
+        service = anomaly.service
+        rows = self._rows.get((service, len(anomaly.vector)))
+        begun = tuple(self._begun.get(service, ()))
+        return Around(
+            begun=begun,
+            elsewhere=tuple(self._latest),
+            nearest=rows.nearest(anomaly.vector) if rows else None,
+            storm=tuple(
+                one for one in begun if one.storm and self._close(now, anomaly.timestamp, one.last_at, one.written)
+            ),
+        )
 
-    def begun_lately(self, service: str) -> tuple[Incident, ...]:
-        """The service's newest incidents, newest first."""
-        return tuple(self._begun.get(service, ()))
-
-    def nearest(self, service: str, vector: Vectors) -> tuple[Incident, float] | None:
-        """The service's incident with the highest cosine to a unit vector (D,); other dimensions do not count."""
-        rows = self._rows.get((service, len(vector)))
-        return rows.nearest(vector) if rows else None
+    def _close(self, now: float, written: datetime | None, at: float, began: datetime | None) -> bool:
+        """Whether two lines belong into one storm: by their arrival, and by their own times where they have some."""
+        return now - at <= self._rules.storm_s and (seconds_apart(written, began) or 0.0) <= self._rules.storm_s

@@ -1,7 +1,7 @@
-"""Alerts on their way: stored before their lines are committed, kept until somebody has taken them.
+"""Messages on their way: stored before their lines are committed, kept until somebody has taken them.
 
 state_dir/alerts.sqlite3 can be read while the daemon runs:
-    sqlite3 alerts.sqlite3 "SELECT seq, stored_at, state, attempts, last_error FROM alerts ORDER BY seq"
+    sqlite3 alerts.sqlite3 "SELECT seq, stored_at, kind, state, attempts, last_error FROM alerts ORDER BY seq"
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from logwatchd import clock
+from logwatchd.alerting import digests, retention, schema
 from logwatchd.alerting.codec import (
     INCIDENT_COLUMNS,
     IncidentRow,
@@ -20,78 +21,63 @@ from logwatchd.alerting.codec import (
     alert_to_json,
     analysis_from_json,
     analysis_to_json,
+    digest_from_json,
+    incident_from_row,
+    story_of,
 )
 from logwatchd.alerting.database import Database
+from logwatchd.alerting.message import Digest, Kind, Story
+from logwatchd.alerting.retention import Limits
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
 
 FILE_NAME = "alerts.sqlite3"
-
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE alerts (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    line_key TEXT NOT NULL UNIQUE,
-    id TEXT NOT NULL,
-    stored_at TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'refused')),
-    attempts INTEGER NOT NULL DEFAULT 0,
-    last_error TEXT,
-    alert TEXT NOT NULL,
-    analysis TEXT
-);
-CREATE INDEX pending ON alerts (seq) WHERE state = 'pending';
-CREATE TABLE deliveries (
-    seq INTEGER NOT NULL REFERENCES alerts ON DELETE CASCADE,
-    sink TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (seq, sink)
-) WITHOUT ROWID;
-CREATE TABLE incidents (
-    alert_id TEXT PRIMARY KEY,
-    service TEXT NOT NULL,
-    path TEXT NOT NULL,
-    device INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
-    first_offset INTEGER NOT NULL,
-    severity TEXT NOT NULL,
-    patterns TEXT NOT NULL,
-    vector BLOB NOT NULL,
-    began TEXT,
-    first_seen TEXT NOT NULL,
-    last_seen TEXT NOT NULL,
-    lines INTEGER NOT NULL,
-    resolved_at TEXT
-)"""
-_CHECK = (
-    f"SELECT {INCIDENT_COLUMNS}, resolved_at, alerts.line_key, alerts.analysis, deliveries.at"
-    " FROM incidents, alerts, deliveries LIMIT 0"
-)
+_WANTED_FOR = timedelta(hours=24)  # an analysis that came even later would help nobody
 _UPSERT = (
-    f"INSERT INTO incidents ({INCIDENT_COLUMNS}) VALUES ({', '.join('?' * 13)})"
+    f"INSERT INTO incidents ({INCIDENT_COLUMNS}) VALUES ({', '.join('?' * 16)})"
     " ON CONFLICT (alert_id) DO UPDATE SET patterns = excluded.patterns, last_seen = excluded.last_seen,"
-    " lines = max(lines, excluded.lines), resolved_at = NULL"
+    " severity = excluded.severity, lines = max(lines, excluded.lines), held = excluded.held, more = excluded.more,"
+    " resolved_at = NULL"
+)
+_COPY = (
+    "INSERT INTO alerts (line_key, id, stored_at, kind, why, target, alert, analysis)"
+    " SELECT ?, id, ?, ?, ?, ?, alert, analysis FROM alerts WHERE id = ? AND kind = 'alert' ON CONFLICT DO NOTHING"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much is kept: rows that are dealt with, rows that wait, and for how long each."""
+class NewAlert:
+    """An incident's alert to be kept. key: of its line, see `explain.line_key`. why: it came back, or ''. held: only a
+    digest is to tell of it. wants_analysis: Claude is to be asked."""
 
-    max_done: int = 10_000
-    done_for: timedelta = timedelta(days=30)
-    max_pending: int = 10_000
-    pending_for: timedelta = timedelta(days=30)
+    key: str
+    alert: Alert
+    why: str = ""
+    held: bool = False
+    wants_analysis: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One more message about an incident that has an alert."""
+
+    alert_id: str
+    kind: Kind
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An alert that waits. seq: its place in the order. delivered: names of the sinks that have taken it."""
+    """A message that waits. seq: its place in the order. digest: in place of an alert. receipt: what the sink it waits
+    for answered to the incident's alert."""
 
     seq: int
-    alert: Alert
+    kind: Kind
+    alert: Alert | None
     analysis: Analysis | None
-    delivered: frozenset[str]
+    digest: Digest | None
+    why: str
+    receipt: str | None
 
 
 class Outbox:
@@ -99,11 +85,17 @@ class Outbox:
 
     def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         """Raises StateError where the folder cannot hold it; a damaged file is set aside with one loud line."""
-        self._database = Database(folder / FILE_NAME, _VERSION, _SCHEMA, _CHECK)
+        self._database = Database(
+            folder / FILE_NAME, schema.VERSION, schema.SCHEMA, schema.CHECK, upgrades=schema.UPGRADES
+        )
         self._limits = limits or Limits()
 
-    def store(self, alerts: Sequence[tuple[str, Alert]], incidents: Iterable[IncidentRow]) -> frozenset[str]:
-        """Keep new alerts, each with its line's key, and their incidents, in this order.
+    # incidents
+
+    def store(
+        self, new: Sequence[NewAlert], incidents: Iterable[IncidentRow], leads: Iterable[tuple[str, Alert]] = ()
+    ) -> frozenset[str]:
+        """Keep new alerts and their incidents, in this order. leads: what alerts that nobody has got yet shall say now.
 
         Returns:
             The ids of alerts whose line is new; the others' lines were seen before a crash and nothing was added.
@@ -111,19 +103,44 @@ class Outbox:
         stored_at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> frozenset[str]:
-            new = set()
-            for key, alert in alerts:
-                row = (key, alert.id, stored_at, alert_to_json(alert))
-                sql = "INSERT INTO alerts (line_key, id, stored_at, alert) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            held = digests.held_back(connection) if any(one.held for one in new) else 0
+            over = [one for one in new if one.held][max(0, digests.MAX_HELD - held) :]
+            digests.count_over(connection, [(one.alert.service, one.alert.severity.value) for one in over], stored_at)
+            kept = set()
+            for one in new:
+                if one in over:
+                    continue
+                alert = one.alert
+                row = (
+                    one.key,
+                    alert.id,
+                    stored_at,
+                    alert_to_json(alert),
+                    one.why,
+                    int(one.held),
+                    int(one.wants_analysis and not one.held),
+                )
+                sql = (
+                    "INSERT INTO alerts (line_key, id, stored_at, alert, why, held, wants_analysis)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+                )
                 if connection.execute(sql, row).rowcount:
-                    new.add(alert.id)
+                    kept.add(alert.id)
             connection.executemany(_UPSERT, incidents)
-            return frozenset(new)
+            for alert_id, alert in leads:
+                connection.execute(
+                    "UPDATE alerts SET alert = ? WHERE id = ? AND kind = 'alert'"
+                    " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = alerts.seq)",
+                    (alert_to_json(alert), alert_id),
+                )
+            return frozenset(kept | {one.alert.id for one in over})
 
         return self._database.run(work)
 
-    def update_incidents(self, open_ones: Iterable[IncidentRow], resolved: Iterable[IncidentRow] = ()) -> None:
-        """Bring counts and times of incidents up to date."""
+    def update_incidents(
+        self, open_ones: Iterable[IncidentRow], resolved: Iterable[IncidentRow] = (), news: Iterable[News] = ()
+    ) -> None:
+        """Bring counts and times of incidents up to date, and queue what people are to hear of them."""
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> None:
@@ -131,6 +148,9 @@ class Outbox:
             for row in resolved:
                 connection.execute(_UPSERT, row)
                 connection.execute("UPDATE incidents SET resolved_at = ? WHERE alert_id = ?", (at, row[0]))
+            for one in news:
+                key = f"{one.alert_id}:{one.kind}:{at}"
+                connection.execute(_COPY, (key, at, one.kind, one.why, None, one.alert_id))
 
         self._database.run(work)
 
@@ -139,40 +159,121 @@ class Outbox:
         sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE resolved_at IS NULL ORDER BY first_seen"
         return self._database.run(lambda connection: connection.execute(sql).fetchall())
 
-    def pending(self, limit: int, without_sink: str | None = None) -> list[Pending]:
-        """The oldest alerts that wait, in order; with `without_sink` only those that this sink has not taken."""
-        sql = (
-            "SELECT seq, alert, analysis, (SELECT group_concat(sink, ' ') FROM deliveries d WHERE d.seq = a.seq)"
-            " FROM alerts a WHERE state = 'pending'"
-            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = ?) ORDER BY seq LIMIT ?"
-        )
-        rows = self._database.run(lambda connection: connection.execute(sql, (without_sink, limit)).fetchall())
-        return [pending for row in rows if (pending := self._read(*row)) is not None]
+    def story(self, alert_id: str) -> Story | None:
+        """An incident as it was when last written."""
+        sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE alert_id = ?"
+        row = self._database.run(lambda connection: connection.execute(sql, (alert_id,)).fetchone())
+        return story_of(incident_from_row(row, 0.0)) if row else None
 
-    def _read(self, seq: int, alert: str, analysis: str | None, sinks: str | None) -> Pending | None:
+    def was_over(self, fingerprint: str) -> datetime | None:
+        """When the last incident of this kind was over; None where there was none, as far as is remembered."""
+        sql = "SELECT max(resolved_at) FROM incidents WHERE fingerprint = ?"
+        (at,) = self._database.run(lambda connection: connection.execute(sql, (fingerprint,)).fetchone())
+        return datetime.fromisoformat(at) if at else None
+
+    def recent_messages(self, within: timedelta) -> list[datetime]:
+        """When the latest alerts and updates were queued."""
+        sql = "SELECT stored_at FROM alerts WHERE kind IN ('alert', 'update') AND held = 0 AND stored_at > ?"
+        since = (clock.utc_now() - within).isoformat()
+        rows = self._database.run(lambda connection: connection.execute(sql, (since,)).fetchall())
+        return [datetime.fromisoformat(at) for (at,) in rows]
+
+    def held_back(self) -> int:
+        """How many incidents wait for a digest."""
+        return self._database.run(digests.held_back)
+
+    def make_digest(self) -> Digest | None:
+        """Queue one message that accounts for all that was held back; None where there is nothing."""
+        at = clock.utc_now().isoformat()
+        return self._database.run(lambda connection: digests.make_digest(connection, at))
+
+    # delivery
+
+    def pending(self, sink: str) -> Pending | None:
+        """The oldest message that this sink has not taken."""
+        sql = (
+            "SELECT seq, kind, alert, analysis, why, (SELECT receipt FROM alerts first JOIN deliveries d"
+            " ON d.seq = first.seq AND d.sink = :sink WHERE first.id = a.id AND first.kind = 'alert')"
+            " FROM alerts a WHERE state = 'pending' AND held = 0 AND (target IS NULL OR target = :sink)"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = :sink) ORDER BY seq LIMIT 1"
+        )
+        while True:
+            row = self._database.run(lambda connection: connection.execute(sql, {"sink": sink}).fetchone())
+            if row is None or (found := self._read(row)) is not None:
+                return found if row else None
+
+    def unanalysed(self, limit: int) -> list[Pending]:
+        """The oldest alerts of the last day for which Claude is to be asked, sent or not."""
+        sql = (
+            "SELECT seq, kind, alert, analysis, why, NULL FROM alerts"
+            " WHERE wants_analysis = 1 AND stored_at > ? ORDER BY seq LIMIT ?"
+        )
+        since = (clock.utc_now() - _WANTED_FOR).isoformat()
+        rows = self._database.run(lambda connection: connection.execute(sql, (since, limit)).fetchall())
+        return [pending for row in rows if (pending := self._read(row)) is not None]
+
+    def wants_analysis(self, seq: int) -> bool:
+        """Whether Claude is still to be asked about an alert."""
+        sql = "SELECT wants_analysis FROM alerts WHERE seq = ?"
+        row = self._database.run(lambda connection: connection.execute(sql, (seq,)).fetchone())
+        return bool(row and row[0])
+
+    def _read(self, row: Sequence[str | int | None]) -> Pending | None:
         """One row; an unreadable one is given up with one loud line, or it would stop all others for ever."""
+        seq, kind, alert, analysis, why, receipt = row
         try:
-            words = None if analysis is None else analysis_from_json(analysis)
-            return Pending(seq, alert_from_json(alert), words, frozenset((sinks or "").split()))
+            is_digest = Kind(str(kind)) is Kind.DIGEST
+            return Pending(
+                seq=int(seq or 0),
+                kind=Kind(str(kind)),
+                alert=None if is_digest else alert_from_json(str(alert)),
+                analysis=None if analysis is None else analysis_from_json(str(analysis)),
+                digest=digest_from_json(str(alert)) if is_digest else None,
+                why=str(why),
+                receipt=None if receipt is None else str(receipt),
+            )
         except (ValueError, KeyError, TypeError) as error:
-            self.give_up(seq, "unreadable")
+            self.give_up(int(seq or 0), "unreadable")
             logger("outbox").error(
                 Event.ALERTS_GIVEN_UP, alerts=1, seq=seq, reason=f"row {seq} is unreadable: {error!r}"
             )
             return None
 
-    def analysed(self, seq: int, analysis: Analysis) -> None:
-        sql = "UPDATE alerts SET analysis = ? WHERE seq = ?"
-        self._database.run(lambda connection: connection.execute(sql, (analysis_to_json(analysis), seq)))
+    def analysed(self, seq: int, analysis: Analysis | None) -> None:
+        """Claude's words, or None where there will be none. Sinks that have the alert get them as a follow-up."""
+        at = clock.utc_now().isoformat()
+        text = None if analysis is None else analysis_to_json(analysis)
 
-    def delivered(self, seq: int, sink: str, wanted: Iterable[str]) -> bool:
-        """A sink has taken an alert. True when all `wanted` sinks now have, and the alert is thereby sent."""
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE alerts SET analysis = ?, wants_analysis = 0 WHERE seq = ?", (text, seq))
+            if text is not None:
+                sinks = connection.execute("SELECT sink FROM deliveries WHERE seq = ?", (seq,)).fetchall()
+                for (sink,) in sinks:
+                    _follow_up(connection, seq, sink, at)
+
+        self._database.run(work)
+
+    def delivered(
+        self, seq: int, sink: str, wanted: Iterable[str], *, receipt: str | None = None, analysed: bool = True
+    ) -> bool:
+        """A sink has taken a message. True when all `wanted` sinks now have, and the message is thereby sent.
+
+        analysed: whether the message had all that Claude was to say; otherwise a follow-up is queued if that came
+        meanwhile.
+        """
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> bool:
-            connection.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?)", (seq, sink, at))
+            connection.execute(
+                "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt) VALUES (?, ?, ?, ?)",
+                (seq, sink, at, receipt),
+            )
+            row = connection.execute("SELECT target, analysis FROM alerts WHERE seq = ?", (seq,)).fetchone()
+            target, analysis = row or (None, None)
+            if not analysed and analysis is not None:
+                _follow_up(connection, seq, sink, at)
             taken = {name for (name,) in connection.execute("SELECT sink FROM deliveries WHERE seq = ?", (seq,))}
-            done = taken.issuperset(wanted)
+            done = taken.issuperset([target] if target else wanted)
             if done:
                 connection.execute("UPDATE alerts SET state = 'sent', attempts = attempts + 1 WHERE seq = ?", (seq,))
             return done
@@ -180,62 +281,53 @@ class Outbox:
         return self._database.run(work)
 
     def failed(self, seq: int, error: str) -> None:
-        """An attempt failed; the alert keeps its place."""
+        """An attempt failed; the message keeps its place."""
         sql = "UPDATE alerts SET attempts = attempts + 1, last_error = ? WHERE seq = ?"
         self._database.run(lambda connection: connection.execute(sql, (error, seq)))
 
     def give_up(self, seq: int, error: str) -> None:
-        """Nobody can take this alert; it stays readable until it is forgotten with the others."""
-        sql = "UPDATE alerts SET state = 'refused', attempts = attempts + 1, last_error = ? WHERE seq = ?"
+        """Nobody can take this message; it stays readable until it is forgotten with the others."""
+        sql = (
+            "UPDATE alerts SET state = 'refused', wants_analysis = 0, attempts = attempts + 1, last_error = ?"
+            " WHERE seq = ?"
+        )
         self._database.run(lambda connection: connection.execute(sql, (error, seq)))
 
     def settle(self, sinks: Iterable[str]) -> int:
         """Mark as sent what every one of these sinks has taken already: a sink may have been removed."""
         names = sorted(set(sinks))
+        marks = ", ".join("?" * len(names))
         sql = (
-            "UPDATE alerts SET state = 'sent' WHERE state = 'pending' AND (SELECT count(*) FROM deliveries d"
-            f" WHERE d.seq = alerts.seq AND d.sink IN ({', '.join('?' * len(names))})) = ?"
+            "UPDATE alerts SET state = 'sent' WHERE state = 'pending' AND held = 0 AND CASE WHEN target IS NULL THEN"
+            f" (SELECT count(*) FROM deliveries d WHERE d.seq = alerts.seq AND d.sink IN ({marks})) = ?"
+            f" ELSE target NOT IN ({marks}) END"
         )
-        return self._database.run(lambda connection: connection.execute(sql, (*names, len(names))).rowcount)
+        return self._database.run(lambda connection: connection.execute(sql, (*names, len(names), *names)).rowcount)
+
+    def waiting(self) -> int:
+        """How many messages wait for delivery."""
+        sql = "SELECT count(*) FROM alerts WHERE state = 'pending'"
+        return int(self._database.run(lambda connection: connection.execute(sql).fetchone())[0])
 
     def counts(self) -> dict[str, int]:
-        """Rows by state."""
-        sql = "SELECT state, count(*) FROM alerts GROUP BY state"
+        """Messages by state; 'held' ones wait for a digest."""
+        sql = (
+            "SELECT CASE WHEN held = 1 AND state = 'pending' THEN 'held' ELSE state END, count(*)"
+            " FROM alerts GROUP BY 1"
+        )
         found = dict(self._database.run(lambda connection: connection.execute(sql).fetchall()))
-        return {state: int(found.get(state, 0)) for state in ("pending", "sent", "refused")}
+        return {state: int(found.get(state, 0)) for state in ("pending", "sent", "refused", "held")}
 
     def prune(self) -> int:
-        """Forget what is old or too much; alerts that nobody took in time are given up with one loud line.
+        """Forget what is old or too much; messages that nobody took in time are given up with one loud line.
 
         Returns:
-            How many alerts were given up.
+            How many messages were given up.
         """
-        limits, now = self._limits, clock.utc_now()
-        too_late = (now - limits.pending_for).isoformat()
-        too_old = (now - limits.done_for).isoformat()
-
-        def work(connection: sqlite3.Connection) -> int:
-            given_up = connection.execute(
-                "UPDATE alerts SET state = 'refused', last_error = coalesce(last_error || '; ', '') || 'given up'"
-                " WHERE state = 'pending' AND (stored_at < ? OR seq IN"
-                " (SELECT seq FROM alerts WHERE state = 'pending' ORDER BY seq DESC LIMIT -1 OFFSET ?))",
-                (too_late, limits.max_pending),
-            ).rowcount
-            connection.execute(
-                "DELETE FROM alerts WHERE state != 'pending' AND (stored_at < ? OR seq IN"
-                " (SELECT seq FROM alerts WHERE state != 'pending' ORDER BY seq DESC LIMIT -1 OFFSET ?))",
-                (too_old, limits.max_done),
-            )
-            connection.execute(
-                "DELETE FROM incidents WHERE resolved_at IS NOT NULL AND (resolved_at < ? OR alert_id IN (SELECT"
-                " alert_id FROM incidents WHERE resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT -1 OFFSET ?))",
-                (too_old, limits.max_done),
-            )
-            return given_up
-
-        given_up = self._database.run(work)
+        given_up = self._database.run(lambda connection: retention.prune(connection, self._limits, clock.utc_now()))
         self._database.give_back_space()
         if given_up:
+            limits = self._limits
             logger("outbox").error(
                 Event.ALERTS_GIVEN_UP,
                 alerts=given_up,
@@ -245,3 +337,11 @@ class Outbox:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _follow_up(connection: sqlite3.Connection, seq: int, sink: str, at: str) -> None:
+    """Queue Claude's words for a sink that has got the alert without them."""
+    row = connection.execute("SELECT line_key, id FROM alerts WHERE seq = ?", (seq,)).fetchone()
+    if row is not None:
+        key, alert_id = row
+        connection.execute(_COPY, (f"{key}:analysis:{sink}", at, Kind.ANALYSIS, "", sink, alert_id))

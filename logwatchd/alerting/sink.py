@@ -1,26 +1,20 @@
-"""Where alerts go: what every sink offers, and the journal, which is always one."""
+"""Where messages go: what every sink offers, and the journal, which is always one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Protocol
 
-from logwatchd.alerting.explain import shown_severity
+from logwatchd.alerting.explain import shown_severity, urgency
+from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.journal import Event, logger
-from logwatchd.records import Alert, Analysis
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is delivered. analysis: None where there is none. lines: how many the incident has so far."""
-
-    alert: Alert
-    analysis: Analysis | None
-    lines: int
+from logwatchd.records import Alert, Severity
 
 
 class Sink(Protocol):
-    """Takes alerts, one at a time, from changing threads."""
+    """Takes messages, one at a time, from changing threads."""
 
     @property
     def name(self) -> str:
@@ -30,13 +24,40 @@ class Sink(Protocol):
     def pace_s(self) -> float:
         """Seconds from one delivery to the next at the least."""
 
-    def deliver(self, message: Message) -> None:
+    def wants(self, kind: Kind) -> bool:
+        """Whether it takes messages of this kind; what it does not take counts as delivered."""
+
+    def deliver(self, message: Message | Digest) -> str | None:
         """Hand the message over; when this returns it was accepted.
+
+        Returns:
+            What later messages about the same incident need to know, such as the id of the message to reply to.
 
         Raises:
             RetryableError: not now; it is tried again, not before its `retry_after_s`.
             PermanentError: this sink takes nothing until somebody mends the configuration.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which alerts a sink gets: those at least this urgent, of these services, from these paths (globs; none: all)."""
+
+    min_severity: Severity = Severity.P4
+    services: Sequence[str] = ()
+    sources: Sequence[str] = ()
+
+    def leads_here(self, alert: Alert) -> bool:
+        """By the local estimate of its severity, which no model's words change."""
+        return (
+            urgency(alert.severity) <= urgency(self.min_severity)
+            and _matches(alert.service, self.services)
+            and _matches(alert.path, self.sources)
+        )
+
+
+def _matches(name: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(name, glob) for glob in globs)
 
 
 class JournalSink:
@@ -45,10 +66,13 @@ class JournalSink:
     name = "journal"
     pace_s = 0.0
 
-    def deliver(self, message: Message) -> None:
-        analysis = message.analysis
-        if analysis is None:
+    def wants(self, kind: Kind) -> bool:
+        return kind in (Kind.ALERT, Kind.ANALYSIS)
+
+    def deliver(self, message: Message | Digest) -> None:
+        if isinstance(message, Digest) or message.analysis is None:
             return
+        analysis = message.analysis
         severity = shown_severity(message.alert, analysis).value
         logger("analysis").warning(
             Event.ANALYSIS,
@@ -60,5 +84,10 @@ class JournalSink:
             likely_cause=analysis.likely_cause,
             suggested_action=analysis.suggested_action,
             model=analysis.model,
-            lines=message.lines,
+            confidence=analysis.confidence,
+            conclusive=analysis.conclusive,
+            check_also=analysis.check_also or None,
+            evidence=analysis.evidence or None,
+            reused_from=analysis.reused_from,
+            lines=message.story.lines,
         )

@@ -1,16 +1,17 @@
-"""Slack through an incoming webhook and the slack_sdk client."""
+"""Slack through the slack_sdk client: an incoming webhook, or a bot's token, whose messages take replies."""
 
 from __future__ import annotations
 
 import http.client
 import logging
 import urllib.error
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from logwatchd.alerting.sink import Message
-from logwatchd.alerting.slack_blocks import blocks_of, fallback_of
+from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.alerting.slack_blocks import fallback_of, parts_of
 from logwatchd.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10
 _PACE_S = 1.0
-_MEND = "mend the slack_webhook_url credential or SLACK_WEBHOOK_URL, then reload"
+_MEND_WEBHOOK = "mend the slack_webhook_url credential or SLACK_WEBHOOK_URL, then reload"
+_MEND_BOT = "mend the slack_bot_token credential or SLACK_BOT_TOKEN, or slack.channel, then reload"
 _REASONS = {
     "no_service": "the webhook was removed or never was",
     "no_active_hooks": "the webhook was disabled",
@@ -30,7 +32,21 @@ _REASONS = {
     "channel_is_archived": "its channel is archived",
     "user_not_found": "its user is gone",
 }
+_BOT_REASONS = {
+    "invalid_auth": "the token is wrong",
+    "not_authed": "the token is wrong",
+    "token_revoked": "the token was revoked",
+    "token_expired": "the token has expired",
+    "account_inactive": "the bot's account is gone",
+    "missing_scope": "the token lacks the scope chat:write",
+    "channel_not_found": "there is no such channel, or the bot cannot see it",
+    "not_in_channel": "the bot is not in the channel: invite it",
+    "is_archived": "the channel is archived",
+    "restricted_action": "the workspace's administrator forbids it",
+}
 _WITHOUT_BLOCKS = 400
+_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_too_long", "invalid_arguments"}
+_BUSY = {"ratelimited", "rate_limited", "service_unavailable", "internal_error", "fatal_error", "request_timeout"}
 
 
 class SlackSink:
@@ -43,34 +59,99 @@ class SlackSink:
     def __init__(self, webhook_url: SecretStr) -> None:
         self._webhook_url = webhook_url
 
-    def deliver(self, message: Message) -> None:
+    def wants(self, kind: Kind) -> bool:
+        """A webhook's messages take no replies: that an incident is over would be one more message for nothing."""
+        return kind is not Kind.RESOLVED
+
+    def deliver(self, message: Message | Digest) -> None:
         """See `Sink.deliver`. A message whose blocks Slack refuses is sent as plain text instead."""
         client = self._client()
-        text = fallback_of(message)
-        answer = _send(client, text, blocks=True, message=message)
+        answer = _send(client, message, blocks=True)
         if answer.status_code == _WITHOUT_BLOCKS:
-            answer = _send(client, text, blocks=False, message=message)
+            answer = _send(client, message, blocks=False)
         _judge(answer)
 
     def _client(self) -> WebhookClient:
         from slack_sdk.webhook import WebhookClient
 
-        silent = logging.Logger("slack", logging.CRITICAL + 1)
-        # The worker pool retries by itself: it can meanwhile analyse other alerts.
-        return WebhookClient(self._webhook_url.get_secret_value(), timeout=TIMEOUT_S, logger=silent, retry_handlers=[])
-
-
-def _send(client: WebhookClient, text: str, *, blocks: bool, message: Message) -> WebhookResponse:
-    try:
-        return client.send(
-            text=text, blocks=blocks_of(message) if blocks else None, unfurl_links=False, unfurl_media=False
+        # The couriers retry by themselves: they can meanwhile serve other sinks.
+        return WebhookClient(
+            self._webhook_url.get_secret_value(), timeout=TIMEOUT_S, logger=_silent(), retry_handlers=[]
         )
+
+
+class SlackBotSink:
+    """Posts to one channel as a bot, by chat.postMessage: what follows an alert is a reply to it."""
+
+    name = "slack"
+    pace_s = _PACE_S
+
+    def __init__(self, token: SecretStr, channel: str, base_url: str | None) -> None:
+        self._token = token
+        self._channel = channel
+        self._base_url = base_url
+
+    def wants(self, kind: Kind) -> bool:
+        return True
+
+    def deliver(self, message: Message | Digest) -> str | None:
+        """See `Sink.deliver`. The receipt is the message's time stamp, by which Slack knows it."""
+        thread = message.receipt if isinstance(message, Message) and message.kind is not Kind.ALERT else None
+        answer = self._post(message, thread, blocks=True)
+        if answer.get("error") in _BAD_BLOCKS:
+            answer = self._post(message, thread, blocks=False)
+        error = answer.get("error")
+        if error is None:
+            return str(answer.get("ts") or "") or None
+        if error in _BUSY:
+            raise RetryableError(f"Slack says {error}")
+        raise PermanentError(
+            f"Slack says {error}: {_BOT_REASONS.get(str(error), 'the message is refused')}; {_MEND_BOT}"
+        )
+
+    def _post(self, message: Message | Digest, thread: str | None, *, blocks: bool) -> Mapping[str, Any]:
+        """Slack's answer, with `error` where it refuses."""
+        from slack_sdk import WebClient
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        options: dict[str, Any] = {"base_url": self._base_url.rstrip("/") + "/"} if self._base_url else {}
+        client = WebClient(
+            self._token.get_secret_value(), timeout=TIMEOUT_S, logger=_silent(), retry_handlers=[], **options
+        )
+        body: dict[str, Any] = {"channel": self._channel, "thread_ts": thread, "unfurl_links": False}
+        if blocks:
+            body |= parts_of(message)
+        try:
+            found = client.chat_postMessage(text=fallback_of(message), unfurl_media=False, **body).data
+            return found if isinstance(found, dict) else {"error": "internal_error"}
+        except SlackApiError as error:
+            if error.response.status_code == 429:
+                raise RetryableError("Slack says 429, too many messages", _seconds(error.response.headers)) from None
+            if error.response.status_code >= 500:
+                raise RetryableError(f"Slack says {error.response.status_code}") from None
+            found = error.response.data
+            return found if isinstance(found, dict) and "error" in found else {"error": "internal_error"}
+        except (OSError, http.client.HTTPException, UnicodeError, LookupError, SlackClientError, ValueError) as error:
+            raise RetryableError(f"no answer from Slack ({type(_cause(error)).__name__})") from None
+
+
+def _silent() -> logging.Logger:
+    return logging.Logger("slack", logging.CRITICAL + 1)
+
+
+def _send(client: WebhookClient, message: Message | Digest, *, blocks: bool) -> WebhookResponse:
+    parts: dict[str, Any] = parts_of(message) if blocks else {}
+    try:
+        return client.send(text=fallback_of(message), unfurl_links=False, unfurl_media=False, **parts)
     except (UnicodeEncodeError, http.client.InvalidURL):
-        raise PermanentError(f"the webhook's address holds a character that no address has; {_MEND}") from None
+        raise PermanentError(f"the webhook's address holds a character that no address has; {_MEND_WEBHOOK}") from None
     # UnicodeError, LookupError: a proxy between us and Slack answers in no known charset.
     except (OSError, http.client.HTTPException, UnicodeError, LookupError) as error:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise RetryableError(f"no answer from Slack ({type(cause).__name__})") from None
+        raise RetryableError(f"no answer from Slack ({type(_cause(error)).__name__})") from None
+
+
+def _cause(error: Exception) -> object:
+    return error.reason if isinstance(error, urllib.error.URLError) else error
 
 
 def _judge(answer: WebhookResponse) -> None:
@@ -84,18 +165,18 @@ def _judge(answer: WebhookResponse) -> None:
     if status == 200 and body == "ok":
         return
     if status == 429:
-        raise RetryableError("Slack says 429, too many messages", _seconds(answer))
+        raise RetryableError("Slack says 429, too many messages", _seconds(answer.headers))
     if status in (400, 401, 403, 404, 410):
         reason = _REASONS.get(body, "the webhook's address is wrong or disabled")
-        raise PermanentError(f"Slack says {status}: {reason}; {_MEND}")
-    raise RetryableError(f"Slack's answer is {status} and not 'ok'", _seconds(answer))
+        raise PermanentError(f"Slack says {status}: {reason}; {_MEND_WEBHOOK}")
+    raise RetryableError(f"Slack's answer is {status} and not 'ok'", _seconds(answer.headers))
 
 
-def _seconds(answer: WebhookResponse) -> float | None:
-    for name, value in answer.headers.items():
+def _seconds(headers: Mapping[str, Any]) -> float | None:
+    for name, value in headers.items():
         if name.lower() == "retry-after":
             try:
-                return max(0.0, float(value))
+                return max(0.0, float(value[0] if isinstance(value, list) else value))
             except ValueError:
                 return None
     return None

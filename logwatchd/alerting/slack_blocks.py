@@ -1,126 +1,171 @@
-"""An alert as Slack blocks: within Slack's limits whatever the line holds.
-
-Limits (Slack's Block Kit reference): 150 characters a header, 3,000 a section, 2,000 a context element; counted here as
-UTF-16 units of the escaped text, the strictest reading. Only & < > are escaped.
-"""
+"""A message as Slack blocks: within Slack's limits whatever its texts hold, see `slack_text`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from typing import Any
-
 from logwatchd.alerting.explain import explanation, shown_severity
-from logwatchd.alerting.sink import Message
+from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.alerting.slack_text import (
+    SECTION_UNITS,
+    Block,
+    code,
+    context,
+    escape,
+    fenced,
+    fit,
+    header,
+    labelled,
+    section,
+)
 from logwatchd.alerting.text import visible
-from logwatchd.records import Severity
+from logwatchd.records import Alert, Analysis, Severity
 
-HEADER_UNITS = 150
-SECTION_UNITS = 3000
 FALLBACK_UNITS = 1000
-_CODE_UNITS = 600
-
-_FENCE = "```\n", "\n```"
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SIGNS = {Severity.P1: "🔴", Severity.P2: "🟠", Severity.P3: "🟡", Severity.P4: "⚪"}
-_CUT = "…"
-_TICKS = re.compile(r"`(?=`)")
-_BREAK = "\N{ZERO WIDTH SPACE}"
-
-Block = dict[str, Any]
+_COLOURS = {Severity.P1: "#b3261e", Severity.P2: "#e8710a", Severity.P3: "#f2c037", Severity.P4: "#9aa0a6"}
+_OVER = "#2e7d32"
+_MAX_NAMES = 8
 
 
-def blocks_of(message: Message) -> list[Block]:
-    """The message's blocks."""
+def parts_of(message: Message | Digest) -> dict[str, list[Block]]:
+    """The message's blocks, and as an attachment what stands below them, beside a bar in the severity's colour."""
+    *blocks, footer = blocks_of(message)
+    return {"blocks": blocks, "attachments": [{"color": colour_of(message), "blocks": [footer], "fallback": " "}]}
+
+
+def blocks_of(message: Message | Digest) -> list[Block]:
+    """All of the message's blocks; the last one is its footer."""
+    if isinstance(message, Digest):
+        return _digest(message)
+    match message.kind:
+        case Kind.ALERT:
+            return _alert(message)
+        case Kind.ANALYSIS:
+            return _words(message)
+        case _:
+            return _update(message)
+
+
+def colour_of(message: Message | Digest) -> str:
+    """The bar beside the message: its severity, or green where it is over."""
+    if isinstance(message, Digest):
+        return _COLOURS[Severity.P2]
+    return _OVER if message.kind is Kind.RESOLVED else _COLOURS[shown_severity(message.alert, message.analysis)]
+
+
+def fallback_of(message: Message | Digest) -> str:
+    """The message as one text: for notifications, and where blocks are refused."""
+    if isinstance(message, Digest):
+        return fit(f"{message.incidents} more incidents were held back, {message.lines} lines", FALLBACK_UNITS, escape)
+    alert, analysis = message.alert, message.analysis
+    words = f" {analysis.likely_cause}" if analysis else ""
+    why = f" ({message.why})" if message.why else ""
+    text = f"{shown_severity(alert, analysis).value} {alert.service}{why}: {alert.line}{words}"
+    return fit(visible(text), FALLBACK_UNITS, escape) or "-"
+
+
+def _alert(message: Message) -> list[Block]:
     alert, analysis = message.alert, message.analysis
     severity = shown_severity(alert, analysis)
-    count = "1 line" if message.lines == 1 else f"{message.lines} lines so far"
-    facts = (
-        f"*Score* {alert.score:.2f} (threshold {alert.threshold:.2f})  *Level* {alert.level.name}  *Count* {count}"
-        f"\n*Service* {_code(alert.service)}  *File* {_code(alert.path)}"
-    )
-    found: list[Block] = [
-        {"type": "header", "text": _plain_text(f"{_SIGNS[severity]} {severity.value}: {visible(alert.service)}")},
-        _section(fenced([alert.line], SECTION_UNITS)),
-        _section(facts),
+    found = [
+        header(f"{_SIGNS[severity]} {severity.value}: {visible(alert.service)}"),
+        section(fenced([alert.line], SECTION_UNITS)),
+        section(_facts(message)),
     ]
-    if analysis is not None:
-        found += [
-            _labelled("*Likely cause*\n", analysis.likely_cause),
-            _labelled("*Do first*\n", analysis.suggested_action),
-        ]
-    else:
-        found.append(_labelled("", explanation(alert)))
+    if message.why:
+        found.append(labelled("*Again* ", message.why))
+    found += _analysis(alert, analysis) if analysis else [labelled("", explanation(alert))]
+    if message.story.samples:
+        label = f"*With it* ({_counted(message.story.kinds, 'kind')} of lines)\n"
+        found.append(section(label + fenced(message.story.samples, SECTION_UNITS - len(label))))
     if alert.nearest_examples:
         label = "*Nearest normal lines*\n"
-        found.append(_section(label + fenced(alert.nearest_examples, SECTION_UNITS - len(label))))
-    source = f"words of {_code(analysis.model)}" if analysis else "no analysis: compared with the known-good lines"
+        found.append(section(label + fenced(alert.nearest_examples, SECTION_UNITS - len(label))))
+    source = f"words of {code(analysis.model)}" if analysis else "no analysis: compared with the known-good lines"
     when = alert.read_at.isoformat(timespec="seconds")
-    footer = f"alert {alert.id} · {when} · local estimate {alert.severity.value} · {source}"
-    found.append({"type": "context", "elements": [_mrkdwn(footer)]})
+    found.append(
+        context(f"alert {alert.id} · {when} · local estimate {alert.severity.value} · {source}\n{_mute(alert)}")
+    )
     return found
 
 
-def fallback_of(message: Message) -> str:
-    """The message as one text: for notifications, and where blocks are refused."""
+def _words(message: Message) -> list[Block]:
     alert, analysis = message.alert, message.analysis
-    words = f" {analysis.likely_cause}" if analysis else ""
-    text = f"{shown_severity(alert, analysis).value} {alert.service}: {alert.line}{words}"
-    return fit(visible(text), FALLBACK_UNITS, _escape) or "-"
+    assert analysis is not None  # it is what the message is for
+    severity = shown_severity(alert, analysis)
+    return [
+        section(f"{_SIGNS[severity]} *{severity.value}: analysis of* {code(alert.line, 300)}"),
+        *_analysis(alert, analysis),
+        context(f"alert {alert.id} · service {code(alert.service, 200)} · words of {code(analysis.model)}"),
+    ]
 
 
-def fenced(lines: Iterable[str], units: int) -> str:
-    """Lines in a code fence that none of them can close; each gets an even share of the room."""
-    shown = [_TICKS.sub("`" + _BREAK, visible(line, keep="\t")) or " " for line in lines]
-    room = units - sum(map(len, _FENCE)) - (len(shown) - 1)
-    share = room // len(shown)
-    return _FENCE[0] + "\n".join(fit(line, share, _escape) for line in shown) + _FENCE[1]
+def _update(message: Message) -> list[Block]:
+    alert = message.alert
+    over = message.kind is Kind.RESOLVED
+    sign = "🟢" if over else _SIGNS[shown_severity(alert, message.analysis)]
+    head = "Over" if over else "Still open"
+    found = [
+        section(f"{sign} *{head}: {fit(visible(message.why), 300, escape)}*\n{code(alert.line, 300)}"),
+        section(_facts(message)),
+    ]
+    if message.story.samples and not over:
+        found.append(section(fenced(message.story.samples, SECTION_UNITS)))
+    return [*found, context(f"alert {alert.id} · service {code(alert.service, 200)}")]
 
 
-def fit(text: str, units: int, write: Callable[[str], str]) -> str:
-    """As much of the text as has room when each of its characters is written by `write`; a cut ends in an ellipsis."""
-    pieces, used = [], 0
-    for index, char in enumerate(text):
-        piece = write(char)
-        size = _units(piece)
-        left = 0 if index == len(text) - 1 else len(_CUT)
-        if used + size + left > units:
-            pieces.append(_CUT)
-            break
-        pieces.append(piece)
-        used += size
-    return "".join(pieces)
+def _digest(digest: Digest) -> list[Block]:
+    rows = [f"{count:5}  {severity}  {service}" for service, severity, count in digest.groups]
+    if digest.others:
+        rows.append(f"{digest.others:5}  of other services")
+    since, until = (at.isoformat(timespec="seconds") for at in (digest.began, digest.ended))
+    found = [
+        header(f"📋 {_counted(digest.incidents, 'more incident')} held back"),
+        section(
+            f"There were more than `max_alerts_per_hour` allows: {_counted(digest.incidents, 'incident')} with"
+            f" {_counted(digest.lines, 'line')} between {since} and {until} got no message of their own."
+        ),
+        section(fenced(rows, SECTION_UNITS)),
+    ]
+    if digest.samples:
+        label = "*Among them*\n"
+        found.append(section(label + fenced(digest.samples, SECTION_UNITS - len(label))))
+    look = f"`journalctl LOGWATCHD_EVENT=ANOMALY --since '{digest.began:%Y-%m-%d %H:%M:%S} UTC'` shows each of them"
+    return [*found, context(f"digest {digest.id} · {look}")]
 
 
-def _labelled(label: str, text: str) -> Block:
-    return _section(label + fit(_TICKS.sub("`" + _BREAK, visible(text)), SECTION_UNITS - len(label), _escape))
+def _facts(message: Message) -> str:
+    alert, story = message.alert, message.story
+    count = "1 line" if story.lines == 1 else f"{story.lines} lines so far"
+    text = (
+        f"*Score* {alert.score:.2f} (threshold {alert.threshold:.2f})  *Level* {alert.level.name}  *Count* {count}"
+        f"\n*Service* {code(alert.service)}  *File* {_names(story.sources or (alert.path,))}"
+    )
+    return text + (f"  *Host* {_names(story.hosts)}" if story.hosts else "")
 
 
-def _code(text: str) -> str:
-    """A short piece of foreign text in a sentence of ours: nothing in it formats or links."""
-    return "`" + fit(visible(text).replace("`", "'"), _CODE_UNITS, _escape) + "`"
+def _names(names: tuple[str, ...]) -> str:
+    shown = [code(name, 120) for name in names[:_MAX_NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else "")
 
 
-def _escape(char: str) -> str:
-    return _ESCAPES.get(char, char)
+def _analysis(alert: Alert, analysis: Analysis) -> list[Block]:
+    label = f"*Likely cause* (confidence: {analysis.confidence})\n" if analysis.conclusive else "*Inconclusive*\n"
+    found = [labelled(label, analysis.likely_cause), labelled("*Do first*\n", analysis.suggested_action)]
+    if analysis.check_also:
+        found.append(labelled("*Check also*\n", " · ".join(analysis.check_also)))
+    if analysis.evidence:
+        label = "*It rests on*\n"
+        found.append(section(label + fenced(analysis.evidence, SECTION_UNITS - len(label))))
+    return found
 
 
-def _keep(char: str) -> str:
-    return char
+def _mute(alert: Alert) -> str:
+    """How to hear no more of lines like this one."""
+    return (
+        "to mute: add the line to the known-good logs and build the baseline again, or give it a level of its source's"
+        f" `skip_levels`; kind {alert.fingerprint}"
+    )
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text)}
-
-
-def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack makes no links and no mentions of what only looks like some.
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _plain_text(text: str) -> Block:
-    return {"type": "plain_text", "text": fit(text, HEADER_UNITS, _keep), "emoji": True}
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -37,3 +37,11 @@ def clip(text: str, limit: int) -> str:
     mark = f"... [{len(text) - limit} more]"
     mark = f"... [{len(text) - limit + len(mark)} more]"
     return (text[: max(0, limit - len(mark))] + mark)[:limit]
+
+
+def span(seconds: float) -> str:
+    """A length of time in the largest unit that serves."""
+    for unit, size_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size_s:
+            return f"{seconds / size_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from logwatchd import clock
 from logwatchd.alerting.analysis import Analyst
-from logwatchd.alerting.board import Board
+from logwatchd.alerting.board import Board, Services
 from logwatchd.alerting.bounded import BoundedCalls
-from logwatchd.alerting.desk import RESOLVE_AFTER_S, AlertDesk
+from logwatchd.alerting.desk import AlertDesk, Policy
 from logwatchd.alerting.grouping import Rules
+from logwatchd.alerting.message import Kind
 from logwatchd.alerting.notices import Observer, nobody
+from logwatchd.alerting.notify import Timers
+from logwatchd.alerting.opening import as_it_is
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.sink import JournalSink, Sink
-from logwatchd.alerting.workers import Worker
+from logwatchd.alerting.workers import AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, StateError
 from logwatchd.journal import Event, logger
@@ -39,6 +42,7 @@ class AlertingStatus:
     alerts_pending: int = 0
     alerts_sent: int = 0
     alerts_refused: int = 0
+    alerts_held: int = 0
     analyses: int = 0
     analyses_failed: int = 0
     services: dict[str, str] = field(default_factory=dict)
@@ -52,36 +56,31 @@ class Alerting:
     """Owns the desk, the outbox, the board and all threads behind them. Its methods belong to the main thread, but
     for `observe`, which belongs to the score thread."""
 
-    def __init__(
-        self, config: Config, on_crash: OnCrash, *, observer: Observer, resolve_after_s: float, rules: Rules | None
-    ) -> None:
+    def __init__(self, config: Config, on_crash: OnCrash, *, observer: Observer) -> None:
         settings = config.settings
         self._on_crash = on_crash
         self._observer = observer
         self._outbox = Outbox(settings.state_dir)
-        self.desk = AlertDesk(
-            self._outbox,
-            settings.analysis.context_lines,
-            rules=rules,
-            resolve_after_s=resolve_after_s,
-            observer=observer,
-        )
-        self._board = Board(self._outbox, _sinks(config), _analyst(config), settings.workers.threads)
+        services = _services(config)
+        self.desk = AlertDesk(self._outbox, _policy(config, services), observer=observer)
+        self._board = Board(self._outbox, services)
         self._analyses = BoundedCalls("Claude")
         self._deliveries = BoundedCalls("the sink")
         self._incidents = StageThread(self.desk, on_crash)
         self._lock = threading.Lock()
-        self._workers: list[StageThread] = []
+        self._couriers: list[StageThread] = []
+        self._analysts: list[StageThread] = []
         self._made = 0
         self._started = False
-        self._resize(settings.workers.threads)
+        self._resize(services, settings.workers.threads)
+        self.desk.on_hold = self._board.hold
         self.desk.on_alert = self._alert_arrived
 
     @property
     def threads(self) -> Sequence[StageThread]:
         """All of them, for their heartbeats; a worker's turn may last `workers.MAX_TURN_S`."""
         with self._lock:
-            return (self._incidents, *self._workers)
+            return (self._incidents, *self._couriers, *self._analysts)
 
     def start(self) -> None:
         """What an earlier run left undelivered goes out first."""
@@ -99,10 +98,10 @@ class Alerting:
         Raises:
             RetryableError: the outbox cannot be written; nothing was changed.
         """
-        settings = config.settings
-        self._board.reconfigure(_sinks(config), _analyst(config), settings.workers.threads)
-        self.desk.context_lines = settings.analysis.context_lines
-        for thread in self._resize(settings.workers.threads):
+        services = _services(config)
+        self._board.reconfigure(services)
+        self.desk.use(_policy(config, services), as_it_is)
+        for thread in self._resize(services, config.settings.workers.threads):
             if self._started:
                 thread.start()
         self._alert_arrived()
@@ -155,19 +154,30 @@ class Alerting:
         except RetryableError:  # an outbox that cannot be read has nothing to deliver
             return True
 
-    def _resize(self, count: int) -> list[StageThread]:
-        """Have so many workers; returns those that are new and not yet started."""
-        with self._lock:
-            surplus, self._workers = self._workers[count:], self._workers[:count]
-            new = [self._new_worker() for _ in range(count - len(self._workers))]
-            self._workers += new
-        for thread in surplus:
-            thread.stop()
-        return new
+    def _resize(self, services: Services, threads: int) -> list[StageThread]:
+        """Have a courier for each sink, so that none waits for another, and so many analysts where Claude is asked.
 
-    def _new_worker(self) -> StageThread:
+        Returns:
+            Those that are new and not yet started.
+        """
+        analysts = threads if services.analyst else 0
+        with self._lock:
+            more_couriers, fewer_couriers = _change(self._couriers, len(services.sinks), self._courier)
+            more_analysts, fewer_analysts = _change(self._analysts, analysts, self._analyst)
+        for thread in fewer_couriers + fewer_analysts:
+            thread.stop()
+        return more_couriers + more_analysts
+
+    def _courier(self) -> StageThread:
         self._made += 1
-        worker = Worker(self._made, self._board, self._analyses, self._deliveries, self.desk.lines_of, self._observer)
+        return StageThread(
+            Courier(f"courier-{self._made}", self._board, self._deliveries, self.desk.story), self._on_crash
+        )
+
+    def _analyst(self) -> StageThread:
+        self._made += 1
+        name = f"analyst-{self._made}"
+        worker = AnalystWorker(name, self._board, self._analyses, self._observer, self._alert_arrived)
         return StageThread(worker, self._on_crash)
 
     def _alert_arrived(self) -> None:
@@ -176,18 +186,21 @@ class Alerting:
 
     def _wake_workers(self) -> None:
         with self._lock:
-            for thread in self._workers:
+            for thread in (self._incidents, *self._couriers, *self._analysts):
                 thread.wake()
 
 
-def build(
-    config: Config,
-    on_crash: OnCrash,
-    *,
-    observer: Observer = nobody,
-    resolve_after_s: float = RESOLVE_AFTER_S,
-    rules: Rules | None = None,
-) -> Alerting:
+def _change(
+    threads: list[StageThread], count: int, make: Callable[[], StageThread]
+) -> tuple[list[StageThread], list[StageThread]]:
+    """Make `threads` so many; returns the new ones and the surplus."""
+    new = [make() for _ in range(count - len(threads))]
+    surplus = threads[count:]
+    threads[count:] = new
+    return new, surplus
+
+
+def build(config: Config, on_crash: OnCrash, *, observer: Observer = nobody) -> Alerting:
     """Alerting as the configuration asks for it; no thread runs yet.
 
     Args:
@@ -198,9 +211,35 @@ def build(
         StateError: state_dir cannot hold the outbox.
     """
     try:
-        return Alerting(config, on_crash, observer=observer, resolve_after_s=resolve_after_s, rules=rules)
+        return Alerting(config, on_crash, observer=observer)
     except RetryableError as error:
         raise StateError(str(error)) from None
+
+
+def _policy(config: Config, services: Services) -> Policy:
+    incidents = config.settings.incidents
+    return Policy(
+        rules=Rules(group_by=incidents.group_by),
+        timers=Timers(
+            group_wait_s=incidents.group_wait_s,
+            group_interval_s=incidents.group_interval_s,
+            repeat_interval_s=incidents.repeat_interval_s,
+            resolve_after_s=incidents.resolve_after_s,
+        ),
+        max_alerts_per_hour=incidents.max_alerts_per_hour,
+        context_lines=config.settings.analysis.context_lines,
+        analyse=services.analyst is not None,
+        resolve=any(sink.wants(Kind.RESOLVED) for sink in services.sinks),
+    )
+
+
+def _services(config: Config) -> Services:
+    return Services(
+        sinks=_sinks(config),
+        routes={},
+        analyst=_analyst(config),
+        alert_within_s=config.settings.analysis.alert_within_s,
+    )
 
 
 def _sinks(config: Config) -> list[Sink]:

@@ -1,4 +1,5 @@
-"""The workers: each takes one job from the board at a time, does it within a bounded time and says how it went."""
+"""Couriers deliver and analysts analyse: each does one job of the board's at a time, within a bounded time, and says
+how it went."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from logwatchd import clock
 from logwatchd.alerting.analysis import NoAnswerError
 from logwatchd.alerting.board import ANALYSIS_CALL_S, AnalysisJob, Board, DeliveryJob
 from logwatchd.alerting.bounded import BoundedCalls, CancelledError
+from logwatchd.alerting.message import Digest, Message, Story
 from logwatchd.alerting.notices import AlertAnalysed, Observer
-from logwatchd.alerting.sink import Message
+from logwatchd.alerting.outbox import Pending
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
 
@@ -19,54 +21,57 @@ MAX_TURN_S = max(ANALYSIS_CALL_S, DELIVERY_CALL_S) + 5.0
 means that it hangs."""
 _OUTBOX_RETRY_S = 5.0
 
+StoryOf = Callable[[str], Story | None]
 
-class Worker:
-    """One of the pool. Its stage waits for the network inside a turn, for MAX_TURN_S at the most."""
 
-    def __init__(
-        self,
-        number: int,
-        board: Board,
-        analyses: BoundedCalls,
-        deliveries: BoundedCalls,
-        lines_of: Callable[[str], int],
-        observer: Observer,
-    ) -> None:
-        """lines_of: how many lines an alert's incident has so far."""
-        self._number = number
+class _Worker:
+    """A stage that waits for the network inside a turn, for MAX_TURN_S at the most."""
+
+    def __init__(self, name: str, board: Board, calls: BoundedCalls) -> None:
+        self.name = name
         self._board = board
-        self._analyses = analyses
-        self._deliveries = deliveries
-        self._lines_of = lines_of
-        self._observer = observer
+        self._calls = calls
         self._fails = False
-
-    @property
-    def name(self) -> str:
-        return f"worker-{self._number}"
 
     def run_once(self, now: float) -> float:
         """Do one job. See `stage.Stage`."""
         try:
-            job = self._board.next(now)
-            if isinstance(job, float):
-                return job
-            if isinstance(job, AnalysisJob):
-                self._analyse(job)
-            else:
-                self._deliver(job)
+            delay_s = self._work(now)
             self._fails = False
+            return delay_s
         except RetryableError as error:  # the outbox: the services' own errors went to the board
             if not self._fails:
                 logger(self.name).error(Event.OUTBOX_FAILS, reason=str(error))
             self._fails = True
             return _OUTBOX_RETRY_S
+
+    def _work(self, now: float) -> float:
+        raise NotImplementedError
+
+
+class AnalystWorker(_Worker):
+    """Asks Claude. on_words: wakes those who deliver."""
+
+    def __init__(
+        self, name: str, board: Board, calls: BoundedCalls, observer: Observer, on_words: Callable[[], None]
+    ) -> None:
+        super().__init__(name, board, calls)
+        self._observer = observer
+        self._on_words = on_words
+
+    def _work(self, now: float) -> float:
+        job = self._board.next_analysis(now)
+        if isinstance(job, float):
+            return job
+        self._analyse(job)
+        self._on_words()
         return 0.0
 
     def _analyse(self, job: AnalysisJob) -> None:
         alert = job.pending.alert
+        assert alert is not None  # only alerts are analysed
         try:
-            analysis = self._analyses.within(job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s))
+            analysis = self._calls.within(job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s))
         except CancelledError:
             self._board.given_back(job)
         except NoAnswerError as error:
@@ -78,17 +83,41 @@ class Worker:
             self._board.analysed(job, analysis, clock.monotonic())
             self._observer(AlertAnalysed(alert, analysis))
 
+
+class Courier(_Worker):
+    """Delivers. story_of: an alert's incident so far."""
+
+    def __init__(self, name: str, board: Board, calls: BoundedCalls, story_of: StoryOf) -> None:
+        super().__init__(name, board, calls)
+        self._story_of = story_of
+
+    def _work(self, now: float) -> float:
+        job = self._board.next_delivery(now)
+        if isinstance(job, float):
+            return job
+        self._deliver(job)
+        return 0.0
+
     def _deliver(self, job: DeliveryJob) -> None:
-        alert = job.pending.alert
-        message = Message(alert, job.pending.analysis, self._lines_of(alert.id))
+        pending = job.pending
         try:
-            self._deliveries.within(DELIVERY_CALL_S, lambda: job.sink.deliver(message))
+            message = self._message(pending)
+            receipt = self._calls.within(DELIVERY_CALL_S, lambda: job.sink.deliver(message))
         except CancelledError:
             self._board.given_back(job)
         except (RetryableError, PermanentError) as error:
             self._board.not_delivered(job, error, clock.monotonic())
         except Exception as error:
-            logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert_id=alert.id, reason=str(error))
+            alert_id = pending.alert.id if pending.alert else None
+            logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert_id=alert_id, reason=str(error))
             self._board.spoiled(job, error)
         else:
-            self._board.delivered(job, clock.monotonic())
+            self._board.delivered(job, receipt, clock.monotonic())
+
+    def _message(self, pending: Pending) -> Message | Digest:
+        alert = pending.alert
+        if alert is None:
+            assert pending.digest is not None  # one of the two
+            return pending.digest
+        story = self._story_of(alert.id) or Story(1, 1, alert.read_at, alert.read_at, (alert.path,))
+        return Message(pending.kind, alert, pending.analysis, story, pending.why, pending.receipt)

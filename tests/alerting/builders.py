@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import sqlite3
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import numpy as np
 from pydantic import SecretStr
 
 from logwatchd.alerting.explain import alert_of
+from logwatchd.alerting.grouping import Incident
+from logwatchd.alerting.message import Kind, Message, Story
+from logwatchd.alerting.opening import as_it_is, begin, kind_of
+from logwatchd.alerting.outbox import FILE_NAME, NewAlert
 from logwatchd.config import Config, Secrets, Settings
-from logwatchd.records import Alert, Anomaly, FileId, Level, Nearest, SourceSpec, Verdict
+from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Nearest, Severity, SourceSpec, Verdict
 from logwatchd.scoring.difference import MAX_WORDS, lacking
 from logwatchd.vectors import Vectors
 
@@ -70,7 +75,44 @@ def anomaly(
 
 
 def alert(line: str = "database is locked", offset: int = 0, **fields: Any) -> Alert:
-    return alert_of(anomaly(line, offset, **fields), context_lines=10)
+    return alert_of(anomaly(line, offset, **fields), 10, as_it_is)
+
+
+def incident(first: Anomaly, at: float = 100.0, severity: Severity = Severity.P2, **fields: Any) -> Incident:
+    """The incident that this anomaly opens at `at`."""
+    made = begin(first, alert_of(first, 10, as_it_is), kind_of(first, "meaning"), severity, at)
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def message(
+    about: Alert | None = None,
+    analysis: Analysis | None = None,
+    lines: int = 1,
+    *,
+    kind: Kind = Kind.ALERT,
+    **fields: Any,
+) -> Message:
+    """A message about an incident of so many lines."""
+    about = about or alert()
+    story = Story(lines, 1, about.read_at, about.read_at, (about.path,))
+    return Message(kind, about, analysis, fields.pop("story", story), **fields)
+
+
+def new(key: str, made: Alert, **fields: Any) -> NewAlert:
+    """An alert to be kept under this key."""
+    return NewAlert(key, made, **fields)
+
+
+def waiting(folder: Path, sink: str = "") -> list[tuple[int, str]]:
+    """The messages that wait for this sink, or for any, by place and line; read by another connection."""
+    sql = (
+        "SELECT seq, json_extract(alert, '$.line') FROM alerts a WHERE state = 'pending' AND held = 0"
+        " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = ?) ORDER BY seq"
+    )
+    with closing(sqlite3.connect(folder / FILE_NAME)) as other:
+        return [(seq, line) for seq, line in other.execute(sql, (sink,))]
 
 
 def faults(count: int, start: int = 0, read_at: datetime = NOON) -> list[Anomaly]:
@@ -87,6 +129,7 @@ def config(
     claude_url: str | None = None,
     slack_url: str | None = None,
     threads: int = 2,
+    incidents: dict[str, Any] | None = None,
     **analysis: Any,
 ) -> Config:
     """Claude and Slack are on where they have an address."""
@@ -95,6 +138,7 @@ def config(
             "state_dir": state_dir,
             "source": [{"paths": ["/var/log/shop.log"]}],
             "analysis": {"base_url": claude_url} | analysis,
+            "incidents": {"group_wait_s": 0} | (incidents or {}),
             "workers": {"threads": threads},
         }
     )

@@ -6,41 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logwatchd.alerting.grouping import Incident, Reason, Rules, decide
+from logwatchd.alerting.grouping import Around, GroupBy, Incident, Reason, Rules, decide, leads
+from logwatchd.alerting.opening import kind_of
 from logwatchd.records import Anomaly, FileId, Level, Severity
-from tests.alerting.builders import NOON, anomaly
+from tests.alerting.builders import NOON, anomaly, incident
 
 RULES = Rules()
 
 
-def incident(first: Anomaly, at: float = 100.0, severity: Severity = Severity.P2) -> Incident:
-    return Incident(
-        alert_id=first.line,
-        service=first.service,
-        path=first.path,
-        inode=first.file[:2],
-        offset=first.offset,
-        severity=severity,
-        vector=first.vector,
-        first_at=at,
-        last_at=at,
-        began=first.timestamp,
-        first_seen=NOON,
-        last_seen=NOON,
-    )
-
-
 def reason(line: Anomaly, now: float, opened: Incident, severity: Severity = Severity.P2) -> Reason:
-    decision = decide(line, severity, now, RULES, same_pattern=None, just_begun=[opened], nearest=None)
+    decision = decide(line, severity, now, RULES, Around(begun=[opened]))
     assert (decision.incident is None) is (decision.reason is Reason.NEW)
     return decision.reason
 
 
 def test_the_same_pattern_comes_before_everything_else() -> None:
     one, other = incident(anomaly("one")), incident(anomaly("other"))
-    decision = decide(
-        anomaly("x"), Severity.P1, 100, RULES, same_pattern=one, just_begun=[other], nearest=(other, 0.99)
-    )
+    decision = decide(anomaly("x"), Severity.P1, 100, RULES, Around(one, [other], nearest=(other, 0.99)))
     assert decision.reason is Reason.SAME_PATTERN
     assert decision.incident is one
 
@@ -48,14 +30,12 @@ def test_the_same_pattern_comes_before_everything_else() -> None:
 @pytest.mark.parametrize(("similarity", "expected"), [(0.85, Reason.NEAR_IN_MEANING), (0.84, Reason.NEW)])
 def test_near_in_meaning(similarity: float, expected: Reason) -> None:
     nearest = incident(anomaly("one"))
-    decision = decide(
-        anomaly("x"), Severity.P2, 9e9, RULES, same_pattern=None, just_begun=[nearest], nearest=(nearest, similarity)
-    )
+    decision = decide(anomaly("x"), Severity.P2, 9e9, RULES, Around(begun=[nearest], nearest=(nearest, similarity)))
     assert decision.reason is expected
 
 
 def test_nothing_open_is_new() -> None:
-    decision = decide(anomaly("x"), Severity.P2, 1, RULES, same_pattern=None, just_begun=[], nearest=None)
+    decision = decide(anomaly("x"), Severity.P2, 1, RULES, Around())
     assert decision.reason is Reason.NEW
 
 
@@ -105,8 +85,9 @@ def test_another_source_is_no_burst_but_a_rotated_one_is() -> None:
 
 def test_a_critical_line_is_not_hidden_in_a_lesser_incident() -> None:
     line = anomaly("x", level=Level.FATAL)
-    assert reason(line, 100, incident(anomaly("first"), severity=Severity.P3), Severity.P1) is Reason.NEW
-    assert reason(line, 100, incident(anomaly("first"), severity=Severity.P1), Severity.P1) is Reason.BURST
+    assert reason(line, 100, incident(anomaly("first"), severity=Severity.P3, told_at=1.0), Severity.P1) is Reason.NEW
+    assert reason(line, 100, incident(anomaly("first"), severity=Severity.P3), Severity.P1) is Reason.BURST
+    assert reason(line, 100, incident(anomaly("first"), severity=Severity.P1, told_at=1.0), Severity.P1) is Reason.BURST
 
 
 @given(st.lists(st.floats(0.1, 1.9), min_size=2, max_size=30))
@@ -116,11 +97,73 @@ def test_bursts_do_not_chain(gaps_s: list[float]) -> None:
     for number, gap_s in enumerate(gaps_s):
         now += gap_s
         line = anomaly(f"line {number}", number)
-        decision = decide(
-            line, Severity.P2, now, RULES, same_pattern=None, just_begun=tuple(reversed(opened)), nearest=None
-        )
+        decision = decide(line, Severity.P2, now, RULES, Around(begun=tuple(reversed(opened))))
         if decision.incident is None:
             opened.append(incident(line, now))
         else:
             assert now - decision.incident.first_at <= RULES.burst_s
     assert len(opened) >= sum(gaps_s) / (RULES.burst_s + 1.9)
+
+
+ACCESS = '10.0.0.7 - - [01/Mar/2026:12:00:00 +0000] "GET /cart HTTP/1.1" 502 45 "-" "curl/8" 0.056 {}'
+
+
+def echo(line: str, first: str, *, after_s: float = 0.5, severity: Severity = Severity.P2) -> Reason:
+    """What becomes of a line of another source."""
+    opened = incident(anomaly(first, at=NOON), severity=Severity.P2)
+    other = anomaly(
+        line, service="web", path="/var/log/access.log", file=FileId(8, 9, 0), at=NOON + timedelta(seconds=after_s)
+    )
+    return decide(other, severity, 100 + after_s, RULES, Around(elsewhere=[opened])).reason
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "expected"),
+    [
+        (ACCESS.format("-"), "shop: upstream gone", Reason.ECHO),  # says no more than that a request failed
+        ("shop: upstream gone", ACCESS.format("-"), Reason.ECHO),
+        ("payment failed [req_7f3k9]", "order lost [req_7f3k9]", Reason.ECHO),
+        ("4367f970 failed", ACCESS.format("4367f970"), Reason.ECHO),
+        ("payment failed [req_7f3k9]", "order lost [req_8888]", Reason.NEW),
+        ("kernel: out of memory", "shop: upstream gone", Reason.NEW),
+        (ACCESS.format("1"), ACCESS.format("2"), Reason.NEW),
+    ],
+)
+def test_another_sources_echo_joins_and_another_fault_does_not(line: str, first: str, expected: Reason) -> None:
+    assert echo(line, first) is expected
+    assert echo(line, first, after_s=2.1) is Reason.NEW
+
+
+def test_a_failed_request_is_no_echo_of_what_is_no_error() -> None:
+    opened = incident(anomaly("sshd: unknown key type", at=NOON), severity=Severity.P3)
+    other = anomaly(ACCESS.format("-"), path="/var/log/access.log", file=FileId(8, 9, 0), at=NOON)
+    assert decide(other, Severity.P3, 100, RULES, Around(elsewhere=[opened])).reason is Reason.NEW
+
+
+def test_the_more_telling_line_speaks_until_somebody_was_told() -> None:
+    bare = incident(anomaly(ACCESS.format("-")), severity=Severity.P2)
+    assert leads(Severity.P2, False, bare, Severity.P2, told_bare=True)
+    assert not leads(Severity.P2, False, bare, Severity.P2, told_bare=False)
+    assert leads(Severity.P1, True, bare, Severity.P2, told_bare=False)
+    assert not leads(Severity.P3, False, bare, Severity.P2, told_bare=True)
+    bare.told_at = 1.0
+    assert not leads(Severity.P1, False, bare, Severity.P2, told_bare=True)
+
+
+@pytest.mark.parametrize("group_by", ["pattern", "none"])
+def test_without_meaning_only_the_same_kind_joins(group_by: GroupBy) -> None:
+    rules, near = Rules(group_by=group_by), incident(anomaly("one"))
+    decision = decide(anomaly("x", 1), Severity.P2, 100, rules, Around(begun=[near], nearest=(near, 1.0), storm=[near]))
+    assert decision.reason is Reason.NEW
+    assert decide(anomaly("x", 1), Severity.P2, 100, rules, Around(same=near)).reason is Reason.SAME_PATTERN
+
+
+def test_with_none_only_the_same_text_is_the_same_kind() -> None:
+    lines = [
+        "2026-03-01T12:00:00Z fault 7 in a",
+        "2026-03-01T12:00:09.123Z fault 7 in a",
+        "2026-03-01T12:00:09Z fault 8 in a",
+    ]
+    one, again, other = (kind_of(anomaly(line, pattern="fault <N> in a"), "none") for line in lines)
+    assert one == again != other
+    assert len({kind_of(anomaly(line, pattern="fault <N> in a"), "pattern") for line in lines}) == 1

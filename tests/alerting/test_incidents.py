@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from logwatchd.alerting.grouping import Incident
-from logwatchd.alerting.incidents import MAX_PATTERNS, OpenIncidents
-from logwatchd.records import Severity
-from tests.alerting.builders import NOON, direction
+from logwatchd.alerting.grouping import Incident, Rules
+from logwatchd.alerting.incidents import MAX_KEYS, OpenIncidents
+from tests.alerting.builders import anomaly, direction
+from tests.alerting.builders import incident as opened
 
 SERVICES = st.sampled_from(["shop", "mail"])
 DIMENSIONS = st.sampled_from([8, 16])
@@ -21,7 +21,7 @@ class IndexModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = OpenIncidents()
+        self.index = OpenIncidents(Rules())
         self.plain: list[Incident] = []
         self.made = 0
 
@@ -30,11 +30,9 @@ class IndexModel(RuleBasedStateMachine):
         self.made += 1
         name = f"{self.made}"
         vector = direction(name, dimensions)
-        incident = Incident(
-            name, service, "/l", (1, 1), 0, Severity.P2, vector, 0.0, 0.0, None, NOON, NOON, patterns={name}
-        )
-        self.index.add(incident)
-        self.plain.append(incident)
+        made = opened(anomaly(name, service=service, vector=vector), alert_id=name, keys={name})
+        self.index.add(made)
+        self.plain.append(made)
 
     @precondition(lambda self: self.plain)
     @rule(data=st.data())
@@ -47,10 +45,10 @@ class IndexModel(RuleBasedStateMachine):
     @rule(data=st.data(), pattern=st.text("ab", min_size=1, max_size=2))
     def learn(self, data: st.DataObject, pattern: str) -> None:
         incident = data.draw(st.sampled_from(self.plain))
-        if self.index.with_pattern(incident.service, pattern) is None:
+        if self.index.around(anomaly(pattern), pattern, 0.0).same is None:
             assert self.index.learn(incident, pattern)
         assert not self.index.learn(incident, incident.alert_id)
-        assert len(incident.patterns) <= MAX_PATTERNS
+        assert len(incident.keys) <= MAX_KEYS
 
     @invariant()
     def finds_what_is_there(self) -> None:
@@ -58,8 +56,8 @@ class IndexModel(RuleBasedStateMachine):
         assert list(self.index) == self.plain
         for incident in self.plain:
             assert self.index.get(incident.alert_id) is incident
-            for pattern in incident.patterns:
-                assert self.index.with_pattern(incident.service, pattern) is incident
+            for key in incident.keys:
+                assert self.index.around(anomaly("x"), key, 0.0).same is incident
 
     @invariant()
     def finds_the_nearest(self) -> None:
@@ -67,7 +65,7 @@ class IndexModel(RuleBasedStateMachine):
             for dimensions in (8, 16):
                 wanted = direction("wanted", dimensions)
                 alike = [i for i in self.plain if i.service == service and len(i.vector) == dimensions]
-                found = self.index.nearest(service, wanted)
+                found = self.index.around(anomaly("x", service=service, vector=wanted), "none", 0.0).nearest
                 if not alike:
                     assert found is None
                     continue
@@ -80,8 +78,9 @@ class IndexModel(RuleBasedStateMachine):
     def knows_the_newest(self) -> None:
         for service in ("shop", "mail"):
             newest = [i for i in reversed(self.plain) if i.service == service]
-            assert all(incident in newest for incident in self.index.begun_lately(service))
-            assert list(self.index.begun_lately(service)[:1]) == newest[:1] or len(newest) > 16
+            begun = self.index.around(anomaly("x", service=service), "none", 0.0).begun
+            assert all(incident in newest for incident in begun)
+            assert list(begun[:1]) == newest[:1] or len(newest) > 16
 
 
 TestIndexModel = IndexModel.TestCase

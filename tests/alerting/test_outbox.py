@@ -23,38 +23,36 @@ from logwatchd.alerting.codec import (
     analysis_to_json,
     incident_from_row,
     incident_to_row,
+    story_of,
 )
-from logwatchd.alerting.grouping import Incident
-from logwatchd.alerting.outbox import FILE_NAME, Limits, Outbox
+from logwatchd.alerting.message import Kind
+from logwatchd.alerting.outbox import FILE_NAME, Outbox
+from logwatchd.alerting.retention import Limits
 from logwatchd.errors import RetryableError, StateError
 from logwatchd.journal import Event
 from logwatchd.records import Analysis, Severity
-from tests.alerting.builders import NOON, alert, anomaly, full_disk
+from tests.alerting.builders import alert, anomaly, full_disk, incident, new, waiting
 
 Entries = list[MutableMapping[str, Any]]
 WORDS = Analysis("The disk is full.", Severity.P2, "Look at df.", "claude-opus-4-6")
 
 
-def incident(alert_id: str = "a1") -> Incident:
-    first = anomaly("database is locked", 5)
-    return Incident(
-        alert_id, "shop", "/l", (8, 1), 5, Severity.P2, first.vector, 10.0, 11.0, NOON, NOON, NOON, 7, {"b", "a"}
-    )
-
-
 def test_what_is_stored_is_read_back_as_it_was(tmp_path: Path) -> None:
     made = alert("weird \udcff \x00 \u202e line", 3)
     outbox = Outbox(tmp_path)
-    assert outbox.store([("k", made)], [incident_to_row(incident())]) == {made.id}
+    opened = incident(anomaly("x"), hosts=["web1"], samples=["y"], ties={"req-1"}, held=True, lines=7, keys={"b", "a"})
+    assert outbox.store([new("k", made)], [incident_to_row(opened)]) == {made.id}
     outbox.analysed(1, WORDS)
     outbox.close()
     again = Outbox(tmp_path)
-    (pending,) = again.pending(10)
-    assert (pending.alert, pending.analysis, pending.delivered) == (made, WORDS, frozenset())
+    pending = again.pending("slack")
+    assert pending is not None
+    assert (pending.alert, pending.analysis, pending.kind, pending.receipt) == (made, WORDS, Kind.ALERT, None)
     (row,) = again.open_incidents()
     back = incident_from_row(row, now=99.0)
-    assert incident_to_row(back) == incident_to_row(incident())
-    assert (back.first_at, back.patterns, back.vector.tolist()) == (99.0, {"a", "b"}, incident().vector.tolist())
+    assert incident_to_row(back) == incident_to_row(opened)
+    assert (back.first_at, back.keys, back.vector.tolist()) == (99.0, {"a", "b"}, opened.vector.tolist())
+    assert again.story(opened.alert_id) == story_of(opened)
 
 
 def test_json_goes_both_ways() -> None:
@@ -65,37 +63,38 @@ def test_json_goes_both_ways() -> None:
 def test_a_line_that_was_seen_before_adds_nothing(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
     first, second = alert("one"), alert("two")
-    assert outbox.store([("k1", first)], []) == {first.id}
-    assert outbox.store([("k1", first), ("k2", second)], []) == {second.id}
-    assert [pending.alert for pending in outbox.pending(10)] == [first, second]
+    assert outbox.store([new("k1", first)], []) == {first.id}
+    assert outbox.store([new("k1", first), new("k2", second)], []) == {second.id}
+    assert [line for _, line in waiting(tmp_path)] == [first.line, second.line]
 
 
 def test_an_alert_is_sent_when_every_sink_has_it(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k1", alert("one")), ("k2", alert("two"))], [])
+    outbox.store([new("k1", alert("one")), new("k2", alert("two"))], [])
     outbox.failed(1, "no answer from Slack")
     assert not outbox.delivered(1, "journal", ["journal", "slack"])
-    assert [p.seq for p in outbox.pending(10, "journal")] == [2]
-    assert [(p.seq, p.delivered) for p in outbox.pending(10, "slack")] == [(1, {"journal"}), (2, frozenset())]
+    assert waiting(tmp_path, "journal") == [(2, "two")]
+    assert waiting(tmp_path, "slack") == [(1, "one"), (2, "two")]
+    assert [outbox.pending(sink).seq for sink in ("journal", "slack")] == [2, 1]  # type: ignore[union-attr]
     assert outbox.delivered(1, "slack", ["journal", "slack"])
-    assert outbox.counts() == {"pending": 1, "sent": 1, "refused": 0}
+    assert outbox.counts() == {"pending": 1, "sent": 1, "refused": 0, "held": 0}
 
 
 def test_a_sink_that_was_removed_holds_nothing_back(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k1", alert("one")), ("k2", alert("two"))], [])
+    outbox.store([new("k1", alert("one")), new("k2", alert("two"))], [])
     outbox.delivered(1, "journal", ["journal", "slack"])
     assert outbox.settle(["journal"]) == 1
-    assert outbox.counts() == {"pending": 1, "sent": 1, "refused": 0}
+    assert outbox.counts() == {"pending": 1, "sent": 1, "refused": 0, "held": 0}
 
 
 def test_old_and_surplus_rows_go_and_the_file_stays_small(tmp_path: Path, entries: Entries) -> None:
     outbox = Outbox(tmp_path, Limits(max_done=5, max_pending=3))
     size = 0
     for turn in range(60):
-        outbox.store([(f"{turn} {i}", alert(f"line {turn} {i} " + "x" * 3000)) for i in range(10)], [])
-        for pending in outbox.pending(7):
-            outbox.delivered(pending.seq, "journal", ["journal"])
+        outbox.store([new(f"{turn} {i}", alert(f"line {turn} {i} " + "x" * 3000)) for i in range(10)], [])
+        for seq, _ in waiting(tmp_path)[:7]:
+            outbox.delivered(seq, "journal", ["journal"])
         outbox.prune()
         size = max(size, sum(file.stat().st_size for file in tmp_path.iterdir()))
         if turn == 10:
@@ -111,9 +110,9 @@ def test_old_and_surplus_rows_go_and_the_file_stays_small(tmp_path: Path, entrie
 
 def test_alerts_that_waited_too_long_are_given_up_loudly(tmp_path: Path, entries: Entries) -> None:
     outbox = Outbox(tmp_path, Limits(pending_for=timedelta(0), done_for=timedelta(days=1)))
-    outbox.store([("k", alert())], [])
+    outbox.store([new("k", alert())], [])
     assert outbox.prune() == 1
-    assert outbox.counts() == {"pending": 0, "sent": 0, "refused": 1}
+    assert outbox.counts() == {"pending": 0, "sent": 0, "refused": 1, "held": 0}
     assert [entry["log_level"] for entry in entries] == ["error"]
 
 
@@ -123,7 +122,7 @@ def test_alerts_that_waited_too_long_are_given_up_loudly(tmp_path: Path, entries
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, entries: Entries, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     outbox = Outbox(tmp_path)
-    outbox.store([("k", alert())], [])
+    outbox.store([new("k", alert())], [])
     assert outbox.counts()["pending"] == 1
     (aside,) = tmp_path.glob(f"{FILE_NAME}.damaged-*Z")
     assert aside.read_bytes() == content
@@ -133,41 +132,44 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, entries
 
 def test_pages_that_were_overwritten_are_found_at_the_start(tmp_path: Path, entries: Entries) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([(f"k{i}", alert(f"line {i} " + "x" * 2000)) for i in range(50)], [])
+    outbox.store([new(f"k{i}", alert(f"line {i} " + "x" * 2000)) for i in range(50)], [])
     outbox.close()
     with (tmp_path / FILE_NAME).open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * 20_000)
     again = Outbox(tmp_path)
-    again.store([("new", alert())], [])
-    assert [p.alert for p in again.pending(5)] == [alert()]
+    again.store([new("new", alert())], [])
+    assert [line for _, line in waiting(tmp_path)] == [alert().line]
     assert [entry["event"] for entry in entries] == [Event.OUTBOX_SET_ASIDE]
 
 
 def test_damage_while_it_runs_loses_nothing_that_is_stored_afterwards(tmp_path: Path, entries: Entries) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([(f"k{i}", alert(f"line {i} " + "x" * 2000)) for i in range(50)], [])
+    outbox.store([new(f"k{i}", alert(f"line {i} " + "x" * 2000)) for i in range(50)], [])
     outbox.give_up(1, "so that the log is written back")
     with sqlite3.connect(tmp_path / FILE_NAME) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     other.close()
     with (tmp_path / FILE_NAME).open("r+b") as file:
         file.write(b"\xa5" * 40_000)
-    outbox.store([("new", alert())], [])
-    assert [p.alert for p in outbox.pending(99)][-1] == alert()
+    outbox.store([new("new", alert())], [])
+    assert waiting(tmp_path)[-1][1] == alert().line
     outbox.close()
-    assert [p.alert for p in Outbox(tmp_path).pending(99)] == [alert()]
+    Outbox(tmp_path)
+    assert [line for _, line in waiting(tmp_path)] == [alert().line]
     assert [entry["event"] for entry in entries] == [Event.OUTBOX_SET_ASIDE]
 
 
 def test_an_unreadable_row_stops_no_other(tmp_path: Path, entries: Entries) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k1", alert("one")), ("k2", alert("two"))], [])
+    outbox.store([new("k1", alert("one")), new("k2", alert("two"))], [])
     with sqlite3.connect(tmp_path / FILE_NAME) as other:
         other.execute("""UPDATE alerts SET alert = '{"no": "alert"}' WHERE seq = 1""")
     other.close()
-    assert [p.seq for p in outbox.pending(10)] == [2]
-    assert outbox.counts() == {"pending": 1, "sent": 0, "refused": 1}
+    found = outbox.pending("journal")
+    assert found is not None
+    assert found.seq == 2
+    assert outbox.counts() == {"pending": 1, "sent": 0, "refused": 1, "held": 0}
     assert [entry["event"] for entry in entries] == [Event.ALERTS_GIVEN_UP]
 
 
@@ -188,24 +190,24 @@ def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_an_error_that_passes(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k1", alert("one"))], [])
+    outbox.store([new("k1", alert("one"))], [])
     with full_disk(), pytest.raises(RetryableError, match="look at the disk's free space"):
-        outbox.store([("k2", alert("two" + "x" * 3000))], [])
-    assert [p.alert for p in outbox.pending(10)] == [alert("one")]
-    outbox.store([("k2", alert("two"))], [])
-    assert [p.alert for p in outbox.pending(10)] == [alert("one"), alert("two")]
+        outbox.store([new("k2", alert("two" + "x" * 3000))], [])
+    assert [line for _, line in waiting(tmp_path)] == ["one"]
+    outbox.store([new("k2", alert("two"))], [])
+    assert [line for _, line in waiting(tmp_path)] == ["one", "two"]
 
 
 def test_only_the_daemon_may_read_it(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k", alert())], [])
+    outbox.store([new("k", alert())], [])
     assert {oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {"0o600"}
 
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the sqlite3 command is not installed")
 def test_it_is_readable_by_sqlite3_while_it_is_open(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
-    outbox.store([("k", alert())], [])
+    outbox.store([new("k", alert())], [])
     query = "SELECT seq, state, json_extract(alert, '$.line') FROM alerts; PRAGMA journal_mode; PRAGMA integrity_check"
     shown = subprocess.run(["sqlite3", tmp_path / FILE_NAME, query], capture_output=True, text=True, check=True)
     assert shown.stdout.split("\n")[:3] == ["1|pending|database is locked", "wal", "ok"]
@@ -215,15 +217,15 @@ CHILD = """
 import sys
 from pathlib import Path
 from logwatchd.alerting.outbox import Outbox
-from tests.alerting.builders import alert
+from tests.alerting.builders import alert, new
 
 outbox = Outbox(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), 10**9):
     made = alert(f"line {number}")
-    outbox.store([(f"key {number}", made)], [])
+    outbox.store([new(f"key {number}", made)], [])
     print(f"stored {number}", flush=True)
     if number % 3 == 0:
-        seq = outbox.pending(1)[0].seq
+        seq = outbox.pending("journal").seq
         outbox.delivered(seq, "journal", ["journal"])
         print(f"sent {seq}", flush=True)
 """
@@ -255,7 +257,7 @@ def test_what_was_stored_survives_sigkill(tmp_path: Path) -> None:
     assert stored == keys[: len(stored)]
     assert 0 <= len(keys) - len(stored) <= 1
     assert 0 <= outbox.counts()["sent"] - sent <= 10
-    assert [p.alert.line for p in outbox.pending(10_000)] == [f"line {i}" for i in keys[outbox.counts()["sent"] :]]
+    assert [line for _, line in waiting(tmp_path)] == [f"line {i}" for i in keys[outbox.counts()["sent"] :]]
 
 
 class OutboxModel(RuleBasedStateMachine):
@@ -273,16 +275,16 @@ class OutboxModel(RuleBasedStateMachine):
 
     @rule(keys=st.lists(st.integers(0, 30), max_size=4))
     def store(self, keys: list[int]) -> None:
-        new = self.outbox.store([(str(key), alert(f"line {key}", key)) for key in keys], [])
+        stored = self.outbox.store([new(str(key), alert(f"line {key}", key)) for key in keys], [])
         fresh = [key for key in dict.fromkeys(keys) if key not in self.keys]
-        assert new == {alert(f"line {key}", key).id for key in fresh}
+        assert stored == {alert(f"line {key}", key).id for key in fresh}
         self.keys += fresh
 
     @precondition(lambda self: self.keys)
     @rule(data=st.data(), sink=st.sampled_from(SINKS))
     def deliver(self, data: st.DataObject, sink: str) -> None:
         index = data.draw(st.integers(0, len(self.keys) - 1))
-        seq = {int(p.alert.line.split()[1]): p.seq for p in self.outbox.pending(100)}.get(self.keys[index])
+        seq = {int(line.split()[1]): seq for seq, line in waiting(self.folder)}.get(self.keys[index])
         if seq is not None:
             self.taken.setdefault(self.keys[index], set()).add(sink)
             done = self.outbox.delivered(seq, sink, self.SINKS)
@@ -295,12 +297,14 @@ class OutboxModel(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        waiting = [key for key in self.keys if self.taken.get(key, set()) != set(self.SINKS)]
-        assert [p.alert.line for p in self.outbox.pending(100)] == [f"line {key}" for key in waiting]
+        open_keys = [key for key in self.keys if self.taken.get(key, set()) != set(self.SINKS)]
+        assert [line for _, line in waiting(self.folder)] == [f"line {key}" for key in open_keys]
         for sink in self.SINKS:
-            left = [key for key in waiting if sink not in self.taken.get(key, set())]
-            assert [p.alert.line for p in self.outbox.pending(100, sink)] == [f"line {key}" for key in left]
-        assert self.outbox.counts()["sent"] == len(self.keys) - len(waiting)
+            left = [key for key in open_keys if sink not in self.taken.get(key, set())]
+            assert [line for _, line in waiting(self.folder, sink)] == [f"line {key}" for key in left]
+            first = self.outbox.pending(sink)
+            assert (first.alert.line if first and first.alert else None) == (f"line {left[0]}" if left else None)
+        assert self.outbox.counts()["sent"] == len(self.keys) - len(open_keys)
 
     def teardown(self) -> None:
         self.outbox.close()

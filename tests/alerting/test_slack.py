@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from logwatchd.alerting.sink import Message
 from logwatchd.alerting.slack import SlackSink
-from logwatchd.alerting.slack_blocks import SECTION_UNITS, blocks_of, fallback_of, fenced
+from logwatchd.alerting.slack_blocks import blocks_of, fallback_of, parts_of
+from logwatchd.alerting.slack_text import SECTION_UNITS, fenced
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
-from tests.alerting.builders import alert, steers_nothing
+from tests.alerting.builders import alert, message, steers_nothing
 from tests.fakes import FakeSlack, Garbage, Hang, Reset, Status, Torn
 from tests.fakes.server import Answer
 from tests.fakes.slack import refusal_of
@@ -52,7 +52,7 @@ def test_blocks_keep_slacks_limits_whatever_the_line_holds(
 ) -> None:
     made = alert(line, examples=(example,) * 3, service=service, path=path, pattern=line[:100])
     analysis = Analysis(cause, Severity.P1, action, service[:100]) if analysed else None
-    blocks, text = blocks_of(Message(made, analysis, 3)), fallback_of(Message(made, analysis, 3))
+    blocks, text = blocks_of(message(made, analysis, 3)), fallback_of(message(made, analysis, 3))
     assert refusal_of({"text": text, "blocks": blocks}) is None
     assert refusal_of({"text": text}) is None
     for shown in [*texts(blocks)[1:], text]:
@@ -74,15 +74,15 @@ def test_a_fence_cannot_be_closed_from_within(lines: list[str], units: int) -> N
 
 
 def test_a_message_reads_well() -> None:
-    shown = "\n".join(texts(blocks_of(Message(alert("write <failed> & gone"), WORDS, 12))))
+    shown = "\n".join(texts(blocks_of(message(alert("write <failed> & gone"), WORDS, 12))))
     assert shown.startswith("\U0001f7e0 P2-High: shop\n```\nwrite &lt;failed&gt; &amp; gone\n```\n*Score* 0.90")
     assert "(threshold 0.30)  *Level* ERROR  *Count* 12 lines so far" in shown
-    assert "*Likely cause*\nThe disk is full.\n*Do first*\nLook at `df -h`." in shown
+    assert "*Likely cause* (confidence: medium)\nThe disk is full.\n*Do first*\nLook at `df -h`." in shown
     assert "*Nearest normal lines*\n```\nuser &lt;N&gt; logged in\ncache hit for &lt;PATH&gt;\n```" in shown
 
 
 def test_without_analysis_it_explains_itself() -> None:
-    shown = "\n".join(texts(blocks_of(Message(alert(), None, 1))))
+    shown = "\n".join(texts(blocks_of(message(alert(), None, 1))))
     assert "They do not have: database, is, locked." in shown
     assert "*Count* 1 line\n" in shown
     assert "Likely cause" not in shown
@@ -90,20 +90,20 @@ def test_without_analysis_it_explains_itself() -> None:
 
 def test_an_analysis_that_plays_it_down_is_shown_one_step_lower_at_most() -> None:
     quiet = replace(WORDS, severity=Severity.P4)
-    assert texts(blocks_of(Message(alert(), quiet, 1)))[0].endswith("P3-Medium: shop")
+    assert texts(blocks_of(message(alert(), quiet, 1)))[0].endswith("P3-Medium: shop")
 
 
 def test_a_message_is_accepted_with_its_blocks(slack: FakeSlack) -> None:
-    SlackSink(SecretStr(slack.webhook_url)).deliver(Message(alert(), WORDS, 1))
+    SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), WORDS, 1))
     (body,) = slack.history
-    assert body["blocks"] == blocks_of(Message(alert(), WORDS, 1))
+    assert {name: body[name] for name in ("blocks", "attachments")} == parts_of(message(alert(), WORDS, 1))
     assert body["text"] == "P2-High shop: database is locked The disk is full."
     assert (body["unfurl_links"], body["unfurl_media"]) == (False, False)
 
 
 def test_blocks_that_are_refused_become_plain_text(slack: FakeSlack) -> None:
     slack.enqueue(Status(400, "invalid_blocks"))
-    SlackSink(SecretStr(slack.webhook_url)).deliver(Message(alert(), None, 1))
+    SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1))
     assert ["blocks" in body for body in slack.history] == [True, False]
     assert slack.history[1]["text"].startswith("P2-High shop: database is locked")
 
@@ -131,7 +131,7 @@ def test_every_trouble_is_one_clear_line_without_the_address(
 ) -> None:
     slack.enqueue(*answers)
     with caplog.at_level(1), pytest.raises(error) as caught:
-        SlackSink(SecretStr(slack.webhook_url)).deliver(Message(alert(), None, 1))
+        SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1))
     text = str(caught.value)
     assert says in text
     assert "\n" not in text
@@ -143,7 +143,7 @@ def test_every_trouble_is_one_clear_line_without_the_address(
 def test_a_wait_that_was_asked_for_is_passed_on(slack: FakeSlack) -> None:
     slack.enqueue(Status(429, headers={"Retry-After": "30"}))
     with pytest.raises(RetryableError) as caught:
-        SlackSink(SecretStr(slack.webhook_url)).deliver(Message(alert(), None, 1))
+        SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1))
     assert caught.value.retry_after_s == 30
 
 
@@ -151,17 +151,17 @@ def test_silence_ends(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("logwatchd.alerting.slack.TIMEOUT_S", 0.2)
     slack.enqueue(Hang())
     with pytest.raises(RetryableError, match="no answer from Slack"):
-        SlackSink(SecretStr(slack.webhook_url)).deliver(Message(alert(), None, 1))
+        SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/\u2026", "http://127.0.0.1:1/a b"])
 def test_an_address_that_cannot_be_one_is_refused(url: str) -> None:
     with pytest.raises(PermanentError, match="a character that no address has"):
-        SlackSink(SecretStr(url)).deliver(Message(alert(), None, 1))
+        SlackSink(SecretStr(url)).deliver(message(alert(), None, 1))
 
 
 def test_nobody_listening_is_a_trouble_that_may_pass() -> None:
     with FakeSlack() as fake:
         url = fake.webhook_url
     with pytest.raises(RetryableError, match="ConnectionRefusedError"):
-        SlackSink(SecretStr(url)).deliver(Message(alert(), None, 1))
+        SlackSink(SecretStr(url)).deliver(message(alert(), None, 1))

@@ -68,12 +68,13 @@ def events(entries: Entries) -> list[Event]:
 def test_an_alert_reaches_slack_with_claudes_words(tmp_path: Path, entries: Entries) -> None:
     seen: list[Notice] = []
     with FakeClaude() as claude, FakeSlack() as slack:
-        with running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url), seen) as alerting:
+        settings = config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, alert_within_s=30)
+        with running(settings, seen) as alerting:
             alerting.observe([anomaly("database is locked"), anomaly("database is locked", 50)], clock.monotonic())
             wait_until(lambda: alerting.status().alerts_sent == 1)
             status = alerting.status()
         (body,) = slack.history
-        assert WORDS["likely_cause"] in body["blocks"][3]["text"]["text"]
+        assert WORDS["likely_cause"] in str(body["blocks"])
         assert "2 lines so far" in body["blocks"][2]["text"]["text"]
     assert [type(notice) for notice in seen] == [AlertRaised, AlertAnalysed]
     assert (status.anomalies, status.incidents, status.incidents_open, status.analyses) == (2, 1, 1, 1)
@@ -113,36 +114,45 @@ def test_a_failing_analysis_does_not_hold_back_the_alert(
         with running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url)) as alerting:
             observe(alerting, 1)
             wait_until(lambda: alerting.status().alerts_sent == 1)
-        assert len(claude.history) == len(answers)
+        assert claude.history
         assert "They do not have: fault, number, 0000." in str(slack.history[0])
     assert events(entries).count(logged) == 1
     assert ANTHROPIC_KEY not in str(entries)
 
 
 @pytest.mark.parametrize("answer", [Hang(), Drip()], ids=["hangs", "drips"])
-def test_an_analysis_that_never_ends_is_given_up(
+def test_an_alert_does_not_wait_for_an_analysis_that_never_ends_and_the_next_try_follows_it(
     tmp_path: Path, entries: Entries, answer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logwatchd.alerting.board.ANALYSIS_CALL_S", 0.3)
-    monkeypatch.setattr("logwatchd.alerting.board.PATIENCE_S", 0.6)
+    monkeypatch.setattr("logwatchd.alerting.board.ANALYSIS_CALL_S", 2.0)
     with FakeClaude() as claude, FakeSlack() as slack:
         claude.enqueue(answer)
-        with running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url)) as alerting:
+        settings = config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, alert_within_s=0.2)
+        with running(settings) as alerting:
             observe(alerting, 1)
-            wait_until(lambda: alerting.status().alerts_sent == 1)
-        assert "They do not have" in str(slack.history[0])
+            wait_until(lambda: slack.history)
+            assert "They do not have" in str(slack.history[0])
+            wait_until(lambda: len(slack.history) == 2, timeout_s=30)
+        assert WORDS["likely_cause"] in str(slack.history[1])
 
 
-def test_alerts_leave_while_an_analysis_hangs(tmp_path: Path, entries: Entries) -> None:
+def test_a_slow_analysis_delays_no_alert_by_more_than_alert_within_s(tmp_path: Path, entries: Entries) -> None:
+    """Also with one thread, and with more alerts than threads."""
     hang = Hang()
     with FakeClaude() as claude, FakeSlack() as slack:
         claude.enqueue(hang)
-        with running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, threads=3)) as alerting:
-            observe(alerting, 2)
-            wait_until(lambda: alerting.status().alerts_sent == 1)
-            assert len(lines_sent(slack)) == 1
+        settings = config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, threads=1, alert_within_s=0.5)
+        with running(settings) as alerting:
+            began = time.monotonic()
+            observe(alerting, 3)
+            wait_until(lambda: len(slack.requests) == 3, timeout_s=30)
+            # Slack takes one a second; a busy machine may be late, but nothing waits for Claude's 45 seconds.
+            assert slack.requests[0].at - began < 5
+            assert len(claude.requests) == 1
             hang.until.set()
-            wait_until(lambda: alerting.status().alerts_sent == 2, timeout_s=40)
+            wait_until(lambda: alerting.status().analyses == 3, timeout_s=40)
+            wait_until(lambda: len(slack.requests) == 6, timeout_s=40)
+        assert sum(WORDS["likely_cause"] in str(body) for body in slack.history) == 3
 
 
 def test_a_line_with_orders_changes_neither_structure_nor_severity(tmp_path: Path, entries: Entries) -> None:
@@ -179,7 +189,7 @@ def test_a_refused_webhook_is_said_once_and_mended_by_a_reload(tmp_path: Path, e
             assert len(slack.requests) == 1
             alerting.reconfigure(config(tmp_path, slack_url=slack.webhook_url, threads=4))
             wait_until(lambda: alerting.status().alerts_sent == 3)
-            assert len(alerting.threads) == 5
+            assert len(alerting.threads) == 3
             alerting.reconfigure(config(tmp_path, threads=1))
             observe(alerting, 1, start=3)
             wait_until(lambda: alerting.status().alerts_sent == 4)
@@ -198,7 +208,7 @@ def test_a_new_key_takes_effect(tmp_path: Path, entries: Entries) -> None:
             wait_until(lambda: alerting.status().services["analysis"] == "refused")
             alerting.reconfigure(config(tmp_path, claude_url=claude.url, model="claude-haiku-4-5"))
             observe(alerting, 1, start=1)
-            wait_until(lambda: alerting.status().analyses == 1)
+            wait_until(lambda: alerting.status().analyses >= 1)
             assert claude.history[0]["model"] == "claude-haiku-4-5"
 
 
@@ -246,7 +256,7 @@ def test_a_missing_state_folder_is_one_clear_line(tmp_path: Path) -> None:
 def test_an_idle_pool_has_a_fresh_heartbeat(tmp_path: Path) -> None:
     with running(config(tmp_path)) as alerting:
         names = [thread.name for thread in alerting.threads]
-        assert names == ["incidents", "worker-1", "worker-2"]
+        assert names == ["incidents", "courier-1"]
         wait_until(lambda: all(thread.heartbeat_age_s(clock.monotonic()) < 1.5 for thread in alerting.threads))
 
 
@@ -263,7 +273,8 @@ position = folder / "position"
 import logwatchd.alerting.lane as lane
 import logwatchd.alerting.slack as slack
 slack.SlackSink.pace_s, lane._FIRST_PAUSE_S = 0.0, 0.02  # 60 messages need no minute here
-alerting = build(config(folder, slack_url=url), lambda name, error: sys.exit(f"{name}: {error!r}"))
+settings = config(folder, slack_url=url, incidents={"max_alerts_per_hour": 0})
+alerting = build(settings, lambda name, error: sys.exit(f"{name}: {error!r}"))
 alerting.start()
 begin = int(position.read_text()) if position.exists() else 0
 for start in range(begin, total, 2):

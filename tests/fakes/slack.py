@@ -39,7 +39,8 @@ def refusal_of(body: Any) -> str | None:
     """What Slack says to a message that breaks its limits, or None. Limits: Slack's Block Kit reference."""
     if not isinstance(body, dict):
         return "invalid_payload"
-    blocks = body.get("blocks")
+    blocks = list(body.get("blocks") or [])
+    blocks += [block for part in body.get("attachments") or [] for block in part.get("blocks", [])]
     if not blocks:
         text = body.get("text")
         return None if isinstance(text, str) and 0 < len(text) <= 40_000 else "no_text"

@@ -1,0 +1,91 @@
+"""The outbox's tables, and what makes them of an earlier version's."""
+
+from __future__ import annotations
+
+from logwatchd.alerting.codec import INCIDENT_COLUMNS
+
+VERSION = 2
+
+_INCIDENTS = """
+CREATE TABLE incidents (
+    alert_id TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    service TEXT NOT NULL,
+    path TEXT NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    first_offset INTEGER NOT NULL,
+    severity TEXT NOT NULL,
+    patterns TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    began TEXT,
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    more TEXT NOT NULL,
+    resolved_at TEXT
+);
+CREATE INDEX incidents_by_kind ON incidents (fingerprint, resolved_at)"""
+_OVERFLOW = """
+CREATE TABLE overflow (
+    service TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    incidents INTEGER NOT NULL,
+    began TEXT NOT NULL,
+    ended TEXT NOT NULL,
+    PRIMARY KEY (service, severity)
+) WITHOUT ROWID"""
+
+# held: 0 goes out, 1 waits for a digest, 2 stands in one. target: the only sink that a message is for, or all of them.
+SCHEMA = f"""
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    line_key TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL,
+    stored_at TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'refused')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    alert TEXT NOT NULL,
+    analysis TEXT,
+    kind TEXT NOT NULL DEFAULT 'alert',
+    target TEXT,
+    why TEXT NOT NULL DEFAULT '',
+    held INTEGER NOT NULL DEFAULT 0,
+    wants_analysis INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX pending ON alerts (seq) WHERE state = 'pending';
+CREATE INDEX alerts_by_incident ON alerts (id);
+CREATE INDEX unanalysed ON alerts (seq) WHERE wants_analysis = 1;
+CREATE TABLE deliveries (
+    seq INTEGER NOT NULL REFERENCES alerts ON DELETE CASCADE,
+    sink TEXT NOT NULL,
+    at TEXT NOT NULL,
+    receipt TEXT,
+    PRIMARY KEY (seq, sink)
+) WITHOUT ROWID;
+{_OVERFLOW};
+{_INCIDENTS}"""
+
+# Incidents that were open are begun anew: their alerts have what people need.
+UPGRADES = {
+    1: f"""
+ALTER TABLE alerts ADD COLUMN kind TEXT NOT NULL DEFAULT 'alert';
+ALTER TABLE alerts ADD COLUMN target TEXT;
+ALTER TABLE alerts ADD COLUMN why TEXT NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN wants_analysis INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN receipt TEXT;
+CREATE INDEX alerts_by_incident ON alerts (id);
+CREATE INDEX unanalysed ON alerts (seq) WHERE wants_analysis = 1;
+{_OVERFLOW};
+DROP TABLE incidents;
+{_INCIDENTS}"""
+}
+
+CHECK = (
+    f"SELECT {', '.join('incidents.' + column.strip() for column in INCIDENT_COLUMNS.split(','))}, resolved_at,"
+    " alerts.line_key, alerts.wants_analysis, deliveries.receipt, overflow.incidents"
+    " FROM incidents, alerts, deliveries, overflow LIMIT 0"
+)
