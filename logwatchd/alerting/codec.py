@@ -35,7 +35,6 @@ class Fields:
     samples: list[str]
     ties: list[str]
     bare: bool
-    told: bool
     told_lines: int
     told_reach: int
     storm: bool
@@ -101,7 +100,6 @@ def incident_to_row(incident: Incident) -> IncidentRow:
         samples=incident.samples,
         ties=sorted(incident.ties),
         bare=incident.bare,
-        told=incident.told_at is not None,
         told_lines=incident.told_lines,
         told_reach=incident.told_reach,
         storm=incident.storm,
@@ -126,7 +124,10 @@ def incident_to_row(incident: Incident) -> IncidentRow:
 
 
 def incident_from_row(row: tuple[Any, ...], now: float) -> Incident:
-    """An incident that was open when the last run ended; its lines may be read again, so it has just begun at `now`."""
+    """An incident that was open when the last run ended; its lines may be read again, so it has just begun at `now`.
+
+    A start sends at once what still gathered lines: people know of it.
+    """
     alert_id, fingerprint, service, path, device, inode, offset, severity, keys, vector, began = row[:11]
     first, last, lines, held, more = row[11:]
     fields = Fields(**json.loads(more))
@@ -153,9 +154,9 @@ def incident_from_row(row: tuple[Any, ...], now: float) -> Incident:
         samples=fields.samples,
         ties=set(fields.ties),
         bare=fields.bare,
-        told_at=now if fields.told else None,
-        told_lines=fields.told_lines,
-        told_reach=fields.told_reach,
+        told_at=now,
+        told_lines=fields.told_lines or lines,
+        told_reach=fields.told_reach or len(fields.sources) + len(fields.hosts),
         held=bool(held),
         storm=fields.storm,
     )

@@ -40,7 +40,17 @@ WORDS = Analysis("The disk is full.", Severity.P2, "Look at df.", "claude-opus-4
 def test_what_is_stored_is_read_back_as_it_was(tmp_path: Path) -> None:
     made = alert("weird \udcff \x00 \u202e line", 3)
     outbox = Outbox(tmp_path)
-    opened = incident(anomaly("x"), hosts=["web1"], samples=["y"], ties={"req-1"}, held=True, lines=7, keys={"b", "a"})
+    opened = incident(
+        anomaly("x"),
+        told_lines=3,
+        told_reach=1,
+        hosts=["web1"],
+        samples=["y"],
+        ties={"req-1"},
+        held=True,
+        lines=7,
+        keys={"b", "a"},
+    )
     assert outbox.store([new("k", made)], [incident_to_row(opened)]) == {made.id}
     outbox.analysed(1, WORDS)
     outbox.close()
