@@ -8,7 +8,7 @@ from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
-NORMALISER_VERSION = f"3-{ruleset_version()}"
+NORMALISER_VERSION = f"4-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
 _MASKS = compiled(RULES)
 
