@@ -32,6 +32,7 @@ Submit = Callable[[Sequence[str]], None]
 
 CONTEXT_LINES = 50
 _MAX_CONTEXT_FILES = 4096
+_MAX_UNDECIDED = 20_000  # texts that wait for vectors at once, but for the last block's: where every line is new
 _MAX_EXPLAINED = 100  # patterns a block whose first line is told in full: a storm must not cost fifty lines a line
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
@@ -98,6 +99,7 @@ class ScoreStage:
         self._on_done = on_done
         self._outage = outage
         self._judge = Judge(detector)
+        self._inbox: deque[Block] = deque()
         self._waiting: list[_Waiting] = []
         self._context: OrderedDict[tuple[int, int], deque[bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -114,7 +116,7 @@ class ScoreStage:
     @property
     def blocks_waiting(self) -> int:
         """Blocks that wait for verdicts."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._inbox)
 
     def give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
         """Vectors that were asked for, float32 (len(texts), D), and the embedder's name. Any thread may call it."""
@@ -145,14 +147,25 @@ class ScoreStage:
                 self._learn(texts, vectors)
         if self._outage and self._outage.back():
             self._judge = Judge(self._judge.detector)  # the twin's verdicts were for the time being
-        for block in self._queue.take():
-            if self._judge.full():
-                self._judge = Judge(self._judge.detector)
-            self._waiting.append(self._item(block, clock.utc_now()))
+        self._inbox.extend(self._queue.take())
+        self._admit()
         self._take_up_kept()
         delay_s = self._hand_on(now)
         self._ask()
-        return delay_s
+        return 0.0 if self._inbox and self._undecided() < _MAX_UNDECIDED else delay_s
+
+    def _undecided(self) -> int:
+        return sum(len(item.undecided) for item in self._waiting)
+
+    def _admit(self) -> None:
+        """Look at the blocks that came, as long as not too many new texts wait: the others cost only their bytes."""
+        undecided = self._undecided()
+        while self._inbox and undecided < _MAX_UNDECIDED:
+            if self._judge.full():
+                self._judge = Judge(self._judge.detector)
+            item = self._item(self._inbox.popleft(), clock.utc_now())
+            undecided += len(item.undecided)
+            self._waiting.append(item)
 
     def _start_anew(self, detector: Detector, twin: Detector | None) -> None:
         self._judge = Judge(detector)
@@ -173,9 +186,10 @@ class ScoreStage:
                 self._waiting.append(self._item(excerpt.block, excerpt.read_at, excerpt, number))
 
     def _ask(self) -> None:
-        """Ask for the vectors that blocks wait for."""
+        """Ask for the vectors that blocks wait for, but not of lines that are only held up for want of room."""
+        asking = self._outage is None or self._outage.way() == "ask"
         for item in self._waiting:
-            if item.undecided and not item.asked:
+            if item.undecided and not item.asked and (asking or item.late):
                 item.asked = True
                 self._submit([item.judge.pattern(i) for i in item.undecided])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,20 +27,21 @@ def vector(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 class FakeOpenAI(FakeService):
-    """Embeds with `vector`; `dimensions` unless a request names its own. down: its answer to all while it is away.
+    """Embeds with `vector`; `dimensions` unless a request names its own.
 
-    answered: every text that it gave a vector for, in order.
+    trouble: what it answers in place of vectors, if anything, asked for each request. answered: every text that it gave
+    a vector for, in order.
     """
 
     def __init__(self, dimensions: int = 1536) -> None:
         self.dimensions = dimensions
-        self.down: Answer | None = None
+        self.trouble: Callable[[], Answer | None] = lambda: None
         self.answered: list[str] = []
         super().__init__()
 
     def well(self, request: Request) -> Answer:
-        if self.down is not None:
-            return self.down
+        if (trouble := self.trouble()) is not None:
+            return trouble
         if not request.path.endswith("/embeddings"):
             return Status(404)
         texts = request.body["input"]

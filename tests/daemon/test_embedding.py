@@ -1,0 +1,269 @@
+"""The whole way from a file to a verdict, over the real openai client, while the service misbehaves on command."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from logwatchd import status_file
+from logwatchd.flow import BlockQueue
+from logwatchd.ingest.offline import read_events
+from logwatchd.ingest.sources import Sources
+from logwatchd.pipeline import Pipeline, Scoring
+from logwatchd.records import Anomaly, Level, SourceSpec, flat
+from logwatchd.scoring.backlog import Backlog
+from logwatchd.scoring.baseline import load
+from logwatchd.scoring.batching import Limits
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.kept import Kept
+from logwatchd.scoring.ledger import Ledger
+from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.scoring.remote import OpenAIEmbedder, Service
+from logwatchd.scoring.twin import twin_of
+from logwatchd.scoring.vector_cache import VectorCache, open_store
+from tests.conftest import SHARED
+from tests.daemon.process import Daemon
+from tests.fakes.openai import FakeOpenAI
+from tests.fakes.server import Answer, Drip, Garbage, Hang, Reset, Status, Torn
+from tests.helpers import wait_until
+from tests.scoring.making import NORMAL, block_of, learn
+
+OPENAI = '[embedder]\nprovider = "openai"\n'
+
+
+@pytest.fixture
+def service() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI(dimensions=64) as running:
+        yield running
+
+
+def env_of(service: FakeOpenAI) -> dict[str, str]:
+    return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+
+
+def words(count: int, seed: int = 7) -> Iterator[str]:
+    """Lines that no mask folds together."""
+    rng = random.Random(seed)
+    syllables = ["ba", "ke", "lo", "mi", "nu", "ra", "se", "ti", "vo", "zu", "pla", "gre", "sko", "tri", "fun"]
+    seen: set[str] = set()
+    while len(seen) < count:
+        line = "ERROR " + " ".join("".join(rng.choices(syllables, k=4)) for _ in range(4)) + " failed"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+class Bench:
+    """A real pipeline, its threads and its files; what a person would be told ends up in `anomalies`."""
+
+    def __init__(self, folder: Path, service: FakeOpenAI, limits: Limits, *, local: bool = False) -> None:
+        self.folder = folder
+        self.anomalies: list[Anomaly] = []
+        self.crashes: list[BaseException] = []
+        (folder / "state").mkdir(exist_ok=True)
+        embedder = OpenAIEmbedder(Service("m", service.url + "/v1", timeout_s=2.0), SecretStr("sk-test"))
+        baseline = learn(embedder=embedder, threshold=0.05)
+        blocks = BlockQueue()
+        store = open_store(folder / "state")
+        source = Sources([SourceSpec((f"{folder}/*.log",), start_at="beginning")], blocks, folder / "state")
+        self.pipeline = Pipeline(
+            blocks,
+            source,
+            Scoring(Detector(baseline), embedder, limits, Detector(twin_of(baseline)) if local else None),
+            lambda found, now: self.anomalies.extend(found),
+            lambda stage, error: self.crashes.append(error),
+            Kept(store, VectorCache(store, 64 << 20), Ledger(store), Backlog(folder / "state", 64 << 20)),
+        )
+
+    def __enter__(self) -> Bench:
+        self.pipeline.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pipeline.stop(5)
+
+    def append(self, lines: Sequence[str], name: str = "app.log") -> None:
+        with (self.folder / name).open("ab") as file:
+            file.write(block_of(lines))
+
+    def found(self, name: str = "app.log") -> list[str]:
+        return [anomaly.line for anomaly in list(self.anomalies) if anomaly.path.endswith(name)]
+
+    def wait(self, lines: int, timeout_s: float = 60.0) -> None:
+        def done() -> bool:
+            assert not self.crashes, self.crashes
+            return self.pipeline.score.lines >= lines
+
+        wait_until(done, timeout_s, f"{lines} lines having their verdicts")
+
+
+@pytest.mark.slow
+def test_with_every_third_request_failing_every_line_has_its_verdict_in_order(
+    service: FakeOpenAI, tmp_path: Path
+) -> None:
+    rng = random.Random(3)
+    faults: list[Answer] = [
+        Status(429),
+        Status(429, headers={"Retry-After": "0.2"}),
+        Status(500),
+        Status(503),
+        Reset(),
+        Torn(),
+        Garbage(),
+        Drip(0.01),
+    ]
+    lock = threading.Lock()
+
+    def trouble() -> Answer | None:
+        with lock:
+            return rng.choice(faults) if rng.random() < 0.3 else None
+
+    service.trouble = trouble
+    lines = list(words(3000))
+    with Bench(tmp_path, service_of_baseline(service, tmp_path), Limits(batch_size=50, max_wait_ms=20)) as bench:
+        for part in range(10):
+            for file in range(3):
+                bench.append(lines[file * 1000 + part * 100 : file * 1000 + (part + 1) * 100], f"{file}.log")
+        bench.wait(3000, timeout_s=120)
+        for file in range(3):
+            assert bench.found(f"{file}.log") == lines[file * 1000 : (file + 1) * 1000]
+    sent = [text for text in service.answered if "failed" in text]
+    assert max(Counter(sent).values()) == 1
+
+
+def service_of_baseline(service: FakeOpenAI, folder: Path) -> FakeOpenAI:
+    """The service, well while the baseline is learned."""
+    trouble, service.trouble = service.trouble, lambda: None
+    threading.Timer(1.5, lambda: setattr(service, "trouble", trouble)).start()
+    return service
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("local", [False, True], ids=["wait", "local"])
+def test_while_the_service_is_dead_for_a_minute_known_lines_lose_nothing(
+    service: FakeOpenAI, tmp_path: Path, local: bool
+) -> None:
+    lines = words(10_000)
+    with Bench(tmp_path, service, Limits(batch_size=100, max_wait_ms=20), local=local) as bench:
+        bench.append(NORMAL)
+        bench.wait(len(NORMAL))
+        service.trouble = lambda: Status(503)
+        known, new = len(NORMAL), []
+        began = time.monotonic()
+        while time.monotonic() - began < 60:
+            some = list(itertools.islice(lines, 5))
+            new += some
+            known += len(NORMAL)
+            bench.append([*some, *NORMAL])
+            time.sleep(0.1)
+        assert bench.pipeline.embed.away
+        bench.wait(known + (len(new) if local else 0), timeout_s=10)  # all that needs no service
+        assert bench.pipeline.lines_kept == (0 if local else len(new))
+        service.trouble = lambda: None
+        back = time.monotonic()
+        if local:
+            assert bench.found() == new
+            assert all(anomaly.by_twin or not anomaly.late for anomaly in bench.anomalies)
+            bench.append(list(itertools.islice(lines, 1)))
+            wait_until(lambda: not bench.pipeline.embed.away, 10, "a probe being answered")
+        else:
+            bench.wait(known + len(new), timeout_s=10)
+            assert bench.found() == new
+            assert all(anomaly.late for anomaly in bench.anomalies[len(new) // 2 :])
+            wait_until(lambda: not bench.pipeline.lines_kept, 10, "an empty backlog")
+        assert time.monotonic() - back < 20
+
+
+def real_logs() -> list[Path]:
+    if not SHARED.exists():
+        pytest.skip("../shared is not here: no real logs to read")
+    return sorted((SHARED / "data").glob("*/*.log"))
+
+
+def distinct(logs: Sequence[Path], baseline: Path) -> tuple[set[str], int]:
+    """Patterns that need a vector, and the number of events."""
+    known, wanted, events = load(baseline).patterns, set(), 0
+    for log in logs:
+        lexicon = Lexicon()
+        for data, inner in read_events(log, SourceSpec((str(log),))):
+            events += len(lexicon.ids_of(flat(data, inner)))
+        for pattern, level in zip(lexicon.patterns, lexicon.levels, strict=True):
+            if pattern and pattern not in known and level is not Level.DEBUG:
+                wanted.add(pattern)
+    return wanted, events
+
+
+@pytest.mark.slow
+def test_of_200_000_real_lines_each_pattern_is_sent_once_through_kill_9_and_restarts(
+    service: FakeOpenAI, tmp_path: Path
+) -> None:
+    logs = real_logs()
+    extra = "threshold = 0.999\nweigh_levels = false\n" + OPENAI
+    with Daemon(tmp_path, extra, env_of(service)) as daemon:
+        daemon.learn()
+        wanted, events = distinct(logs, daemon.baseline)
+        assert events > 195_000
+        service.answered.clear()
+        text = daemon.config.read_text().replace("[[source]]", '[[source]]\nstart_at = "beginning"')
+        daemon.config.write_text(text.replace(f'["{daemon.logs}/*.log"]', json.dumps([str(log) for log in logs])))
+        before = len(service.requests)
+        service.enqueue(*[service.well] * 6, *[Hang()] * 4)
+        daemon.start(ready=False)
+        wait_until(lambda: len(service.requests) - before >= 10, 60, "four requests that hang")
+        assert daemon.process is not None
+        daemon.stop(signal.SIGKILL)
+        answered = len(set(service.answered))
+        assert 0 < answered < len(wanted)
+        daemon.start()
+        daemon.wait(lambda: set(service.answered) >= wanted, "every pattern having been sent", 120)
+        assert Counter(service.answered) == Counter(wanted)  # none twice, none that nobody needs
+        wait_until(lambda: counters(daemon)["texts_waiting"] == 0, 20, "the end of the backlog")
+        assert daemon.stop() == 0
+        requests = len(service.requests)
+        for file in daemon.state.iterdir():
+            if not file.name.startswith("embeddings"):
+                file.unlink() if file.is_file() else None
+        daemon.start()
+        wait_until(lambda: counters(daemon)["lines"] >= events, 120, "all lines having been read again")
+        assert daemon.stop() == 0
+        assert len(service.requests) == requests  # a second start on the same logs asks for nothing
+
+
+def counters(daemon: Daemon) -> dict[str, int | float]:
+    found = status_file.read(daemon.state)
+    return {"lines": 0, "texts_waiting": 1, "lines_kept": 0} | dict(found.counters if found else {})
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_while_the_service_is_away_and_every_line_is_new(service: FakeOpenAI, tmp_path: Path) -> None:
+    with Daemon(tmp_path, OPENAI + "outage_mb = 8\nmax_wait_ms = 20\n", env_of(service)) as daemon:
+        daemon.learn()
+        service.trouble = lambda: Status(503)
+        daemon.log.touch()
+        daemon.start()
+        daemon.append(*words(2000))
+        daemon.wait(lambda: counters(daemon)["lines_kept"] >= 2000, "the lines being kept", 60)
+        assert daemon.process is not None
+        settled = rss_kib(daemon.process.pid)
+        for part in range(20):
+            daemon.append(*words(30_000, seed=part))
+        daemon.wait(lambda: daemon.events("BACKLOG_FULL"), "the backlog being full", 120)
+        peak = [rss_kib(daemon.process.pid) for _ in range(40) if time.sleep(0.1) is None]
+        print("RSS", settled, max(peak))
+        assert max(peak) - settled < 256 * 1024
+        assert counters(daemon)["lines_kept"] > 2000
+
+
+def rss_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1])
