@@ -35,7 +35,7 @@ from logwatchd.config_errors import (
     repeated_path,
     unreadable,
 )
-from logwatchd.config_types import AbsolutePath, HttpUrl, Switch, Table, absolute
+from logwatchd.config_types import AbsolutePath, Duration, HttpUrl, Switch, Table, absolute, seconds
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Level, Mask, SourceSpec, StartAt
@@ -213,6 +213,11 @@ class BaselineSettings(Table):
             raise ValueError("threshold and alerts_per_day exclude each other: keep one of them")
         return self
 
+    warmup: Duration = "24h"
+
+    @property
+    def warmup_s(self) -> float:
+        return seconds(self.warmup)
 
 class MaskSettings(Table):
     """One `[[mask]]`: what varies in lines of the user's and no rule of ours knows."""

@@ -22,8 +22,14 @@ def _absolute_path(path: Path) -> Path:
     return path
 
 
+def seconds(text: str) -> float:
+    """How long '90s', '30m', '24h' or '7d' is; 0 for 'off'."""
+    return 0.0 if text == "off" else float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]]
+
+
 Switch = bool | Literal["auto"]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Duration = Annotated[str, Field(pattern=r"^(off|[1-9]\d{0,5}[smhd])$")]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
 
 

@@ -18,17 +18,20 @@ from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.unlearned import unlearned
 from logwatchd.journal import Event
-from logwatchd.pipeline import Pipeline
+from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.scoring.kept import kept_in
 from logwatchd.stage import StageThread
 from logwatchd.status_file import DaemonStatus, Reloads, State
 from logwatchd.supervisor import Supervisor
+from logwatchd.warming import Warming, lacks_baseline
 
 SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
 _TICK_S = 1.0
 _ENDED = "ended"  # standard input was all there was to follow
 _STATUS_EVERY_S = 5.0
-_HANGS_AFTER_S = 60.0  # a worker may wait half a minute for a service that does not answer
+# Where no watchdog says otherwise; a worker may wait half a minute for a service that does not answer.
+_HANGS_AFTER_S = 60.0
+_LEARNED = "learned"  # the warm-up's baseline is in its place
 
 _log = journal.logger("daemon")
 
@@ -54,9 +57,19 @@ class Daemon:
         self._hanging: set[str] = set()
         self._status_due = 0.0
         self._lines_before = (clock.monotonic(), 0)
-        self._scoring = scoring_of(found)
+        self._last_good_config: datetime = self._started_at
+        self._warming: Warming | None = None
+        with self._supervisor.patience():
+            self._build(found)
+
+    def _build(self, found: Config) -> None:
+        scoring = None if lacks_baseline(found) else scoring_of(found)
         self._lock = StateLock(self._state_dir)
         try:
+            if scoring is None:
+                self._warming = Warming(found, lambda: self._messages.put(_LEARNED), self._crashed)
+                scoring = self._warming.scoring
+            self._scoring = scoring
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
             self._source = Sources(found.sources, blocks, self._state_dir)
@@ -68,6 +81,8 @@ class Daemon:
                 self._crashed,
                 kept_in(self._state_dir, found.settings.embedder),
             )
+            if self._warming:
+                self._pipeline.learn = self._warming.add
         except BaseException:
             self._lock.release()
             raise
@@ -105,8 +120,11 @@ class Daemon:
                 self._tick(clock.monotonic())
                 continue
             if message == signal.SIGHUP:
-                self._reload()
+                with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
+                    self._reload()
                 self._tick(clock.monotonic())
+            elif message == _LEARNED:
+                self._end_warm_up()
             elif isinstance(message, int) or message == _ENDED:
                 return
             else:
@@ -122,21 +140,32 @@ class Daemon:
             self._become_ready()
         if self._source.ended() and not self._pipeline.queue.in_flight:
             self._messages.put(_ENDED)
-        hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > _HANGS_AFTER_S}
+        self._watch_stages(now)
+        if self._warming and self._state == "ready":
+            self._warming.tick(now)
+        if now >= self._status_due:
+            self._status_due = now + _STATUS_EVERY_S
+            self._tell(self._state)
+
+    def _watch_stages(self, now: float) -> None:
+        """A sign of life for systemd, if every stage gave one."""
+        half_s = self._supervisor.watchdog_interval_s
+        limit_s = 2 * half_s if half_s else _HANGS_AFTER_S
+        hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > limit_s}
         for name in hanging - self._hanging:
             _log.critical(Event.STAGE_HANGS, stage=name)
         self._hanging = hanging
         if not hanging:
             self._supervisor.alive()
-        if now >= self._status_due:
-            self._status_due = now + _STATUS_EVERY_S
-            self._tell(self._state)
 
     def _become_ready(self) -> None:
         counters = self._counters()
         self._tell("ready")
         self._supervisor.ready()
         _log.info(Event.READY, files=counters["files"], threshold=round(self._scoring.detector.threshold, 4))
+        if self._warming:
+            wanted = self._config.settings.baseline
+            _log.warning(Event.LEARNING, warmup=wanted.warmup, baseline=wanted.path)
         self._warn_of_unlearned()
 
     def _threads(self) -> tuple[StageThread, ...]:
@@ -155,24 +184,53 @@ class Daemon:
                 raise ConfigError(
                     [f"{found.path}: state_dir = '{found.settings.state_dir}': cannot change in a reload; restart"]
                 )
-            scoring = scoring_of(found)
+            warming = self._warming if lacks_baseline(found) else None
+            if warming:
+                warming.reconfigure(found)
+            scoring = warming.scoring if warming else scoring_of(found)
             self._alerting.reconfigure(found)
         except (LogwatchdError, OSError, MemoryError) as error:
             self._reloads = Reloads(count, last_ok=False, last_error=str(error))
             _log.error(Event.RELOAD_REFUSED, reason=str(error))
         else:
-            self._pipeline.swap(scoring)
+            self._use(scoring, warming)
             self._source.reconfigure(found.sources)
-            self._config, self._scoring = found, scoring
+            self._config = found
             journal.configure(secrets=found.secrets.all())
             self._reloads = Reloads(count, last_ok=True)
+            self._last_good_config = clock.utc_now()
             _log.info(Event.RELOADED, threshold=round(scoring.detector.threshold, 4))
             self._warn_of_unlearned()
         self._tell(before)
         if before == "ready":
             self._supervisor.ready()
 
+    def _use(self, scoring: Scoring, warming: Warming | None) -> None:
+        if self._warming and not warming:
+            self._pipeline.learn = None
+            self._warming.close()
+        self._pipeline.swap(scoring)
+        self._scoring, self._warming = scoring, warming
+
+    def _end_warm_up(self) -> None:
+        """Watch by the baseline that was learned; a reload may have found one before."""
+        if self._warming is None:
+            return
+        with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
+            scoring = scoring_of(self._config)
+        self._use(scoring, None)
+        manifest = scoring.detector.baseline.manifest
+        _log.info(
+            Event.LEARNED,
+            lines=manifest.lines,
+            patterns=manifest.patterns,
+            threshold=round(scoring.detector.threshold, 4),
+        )
+        self._tell(self._state)
+
     def _warn_of_unlearned(self) -> None:
+        if self._warming:
+            return
         for name in unlearned(self._config.sources, self._scoring.detector.baseline.manifest.sources):
             _log.warning(Event.SOURCE_UNLEARNED, source=name)
 
@@ -181,14 +239,20 @@ class Daemon:
         self._supervisor.stopping()
         self._tell("stopping")
         _log.info(Event.STOPPING)
-        drained = self._pipeline.stop(SHUTDOWN_S / 2)
-        self._alerting.close(deadline - clock.monotonic())
+        with self._supervisor.patience():
+            drained = self._pipeline.stop(SHUTDOWN_S / 2)
+            self._alerting.close(deadline - clock.monotonic())
+        if self._warming:
+            self._warming.keep()
         _log.info(Event.STOPPED, drained=drained, **self._counters())
         self._lock.release()
 
     def _counters(self) -> dict[str, int | float]:
         ingest, alerts = self._source.status(), self._alerting.status()
         return {
+            "config_last_reload_successful": int(self._reloads.last_ok is not False),
+            "config_last_reload_success_timestamp_seconds": round(self._last_good_config.timestamp(), 3),
+            "warming_up": int(self._warming is not None),
             "files": ingest.files,
             "streams": ingest.streams,
             "lines": self._pipeline.score.lines,
@@ -250,9 +314,11 @@ class Daemon:
         rate = (counters["lines"] - lines) / max(now - before, 1e-3)
         self._lines_before = (now, int(counters["lines"]))
         parts = [
-            f"{state}: {self._followed()}, {rate:,.0f} lines/s",
+            f"{'learning' if self._warming and state == 'ready' else state}: {self._followed()}, {rate:,.0f} lines/s",
             f"{counters['incidents_open']} incidents open",
         ]
+        if self._warming:
+            parts.append(self._warming.status())
         if embedding := self._embedding_state():
             parts.append(embedding)
         if counters["polling_only"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from logwatchd import clock
@@ -54,6 +54,8 @@ class Pipeline:
         """source: delivers into `queue`. kept: None for an embedder that costs nothing and never fails."""
         self.queue = queue
         self.source = source
+        self.learn: Callable[[Block], None] | None = None
+        """Called from the score thread with each block that is dealt with, before its position is committed."""
         self._kept = kept
         self.embed = EmbedQueue(self._give, kept.cache if kept else None, kept.ledger if kept else None)
         outage = self._outage(kept.backlog, scoring.twin) if kept else None
@@ -123,5 +125,7 @@ class Pipeline:
         self.score.give(texts, vectors, embedder)
 
     def _done(self, block: Block) -> None:
+        if self.learn is not None:
+            self.learn(block)
         self.source.commit(block)
         self.queue.done(block)

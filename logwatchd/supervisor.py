@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from sdnotify import SystemdNotifier
 
 from logwatchd import clock
 
 _PATIENCE_S = 0.5
+_EXTEND_S = 30.0  # granted at a time, and asked for three times as often
+_EXTEND_AT_MOST_S = 900.0  # what takes longer hangs
 _MAX_STATUS_CHARS = 400
 
 
@@ -46,9 +50,33 @@ class Supervisor:
         """Every stage made progress; to be said each `watchdog_interval_s`."""
         self._tell("WATCHDOG=1")
 
-    def extend_timeout(self, us: int) -> None:
-        """Start, reload or stop takes longer: `us` more microseconds from now."""
-        self._tell(f"EXTEND_TIMEOUT_USEC={us}")
+    @contextmanager
+    def patience(self, alive: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Have the manager wait while something takes long that this thread does: a start, a reload or a stop.
+
+        Args:
+            alive: called every few seconds, from another thread: the calling one cannot tell that all is well.
+        """
+        if self._notifier is None:
+            yield
+            return
+        done = threading.Event()
+        every_s = min(_EXTEND_S / 3, self.watchdog_interval_s or _EXTEND_S)
+        deadline = clock.monotonic() + _EXTEND_AT_MOST_S
+
+        def ask() -> None:
+            while not done.is_set() and clock.monotonic() < deadline:
+                self._tell(f"EXTEND_TIMEOUT_USEC={int(_EXTEND_S * 1e6)}")
+                alive()
+                done.wait(every_s)
+
+        asking = threading.Thread(target=ask, name="patience", daemon=True)
+        asking.start()
+        try:
+            yield
+        finally:
+            done.set()
+            asking.join(_PATIENCE_S * 3)
 
     def _tell(self, *assignments: str) -> None:
         if self._notifier is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,6 @@ def test_each_message_is_what_sd_notify_describes(manager: socket.socket) -> Non
         (supervisor.ready, "READY=1"),
         (supervisor.stopping, "STOPPING=1"),
         (supervisor.alive, "WATCHDOG=1"),
-        (lambda: supervisor.extend_timeout(5_000_000), "EXTEND_TIMEOUT_USEC=5000000"),
         (lambda: supervisor.status("4 files\nREADY=1\r\x00 – fine"), "STATUS=4 files READY=1 ? ? fine"),
     ]:
         say()
@@ -83,3 +83,11 @@ def test_a_manager_that_hangs_does_not_hang_us(manager: socket.socket) -> None:
 )
 def test_the_watchdog_is_due_twice_a_period_if_it_watches_us(environ: dict[str, str], interval_s: float | None) -> None:
     assert Supervisor(environ).watchdog_interval_s == interval_s
+
+
+def test_what_takes_long_is_granted_more_time_and_signs_of_life(manager: socket.socket) -> None:
+    alive = threading.Event()
+    with Supervisor({"WATCHDOG_USEC": "20000"}).patience(alive.set):
+        assert manager.recv(4096) == b"EXTEND_TIMEOUT_USEC=30000000"
+        assert alive.wait(10)
+        assert manager.recv(4096) == b"EXTEND_TIMEOUT_USEC=30000000"

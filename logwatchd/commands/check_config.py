@@ -133,7 +133,11 @@ def _scoring(loaded: Config) -> tuple[str, list[str]]:
         BaselineError: the daemon would refuse the baseline.
     """
     from logwatchd.assembly import scoring_of
+    from logwatchd.warming import lacks_baseline
 
+    if lacks_baseline(loaded):
+        wanted = loaded.settings.baseline
+        return f"no baseline {wanted.path} yet: the daemon learns for {wanted.warmup} and then watches", []
     scoring = scoring_of(loaded)
     baseline, path = scoring.detector.baseline, loaded.settings.baseline.path
     words = (

@@ -119,13 +119,25 @@ def test_a_state_dir_that_is_no_folder_is_a_problem(file: Path, capsys: pytest.C
     assert capsys.readouterr().err == f"{file}: state_dir = '{file}': is no folder; name one, or one to be made\n"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no baseline", bytes(1000)])
+def test_without_a_baseline_it_says_that_the_daemon_learns_one(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = file.read_text().splitlines()
+    missing = [lines[0], f'path = "{tmp_path}/none"', *lines[2:]]
+    file.write_text("\n".join(missing))
+    assert check_config.run(file) is Exit.OK
+    assert f"no baseline {tmp_path}/none yet: the daemon learns for 24h and then watches" in capsys.readouterr().out
+    file.write_text("\n".join([*missing[:2], 'warmup = "off"', *missing[2:]]))
+    assert check_config.run(file) is Exit.CONFIG
+    assert "no baseline there; learn one with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no baseline", bytes(1000)])
 def test_a_baseline_that_is_none_is_a_problem(
-    content: bytes | None, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: bytes, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken"
-    if content is not None:
-        broken.write_bytes(content)
+    broken.write_bytes(content)
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], f'path = "{broken}"', *lines[2:]]))
     assert check_config.run(file) is Exit.CONFIG

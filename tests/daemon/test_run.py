@@ -216,6 +216,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, change: str, words: str) -> None:
     if change == "no baseline":
         daemon.baseline.unlink()
+        daemon.write_config('warmup = "off"\n')
     elif change == "no source":
         daemon.config.write_text(f'state_dir = "{daemon.state}"\n')
     elif change == "unknown key":

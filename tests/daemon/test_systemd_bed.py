@@ -130,7 +130,10 @@ def test_it_stops_within_its_time_under_load_and_goes_on_where_it_was(machine: M
     [
         ("echo 'nonsense = 1' >>/etc/logwatchd.toml", "source[1].nonsense: unknown key"),
         ("sed -i '1i nonsense = 1' /etc/logwatchd.toml", ": nonsense: unknown key; known keys here: state_dir"),
-        ("rm /var/lib/logwatchd/baseline", "no baseline there; learn one with"),
+        (
+            "rm /var/lib/logwatchd/baseline; printf '[baseline]\\nwarmup = \"off\"\\n' >>/etc/logwatchd.toml",
+            "no baseline there; learn one with",
+        ),
     ],
 )
 def test_a_configuration_that_is_refused_is_not_tried_again(setup: str, reason: str, machine: Machine) -> None:

@@ -1,0 +1,147 @@
+"""The time without a baseline: the daemon learns from what passes, and then watches by what it has learned."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from logwatchd import clock, journal
+from logwatchd.config import Config
+from logwatchd.errors import BaselineError, LogwatchdError
+from logwatchd.journal import Event
+from logwatchd.pipeline import Scoring
+from logwatchd.records import Block
+from logwatchd.scoring.baseline import save
+from logwatchd.scoring.construction import construct
+from logwatchd.scoring.embedders import embed_all, limits_of, make_embedder
+from logwatchd.scoring.local import DIMENSIONS, LocalEmbedder
+from logwatchd.scoring.warmup import AlarmsOnly, WarmUp, settled
+from logwatchd.stage import OnCrash
+
+_LOOK_EVERY_S = 10.0
+_KEEP_EVERY_S = 300.0
+_RETRY_S = 60.0
+
+_log = journal.logger("warmup")
+
+
+def lacks_baseline(config: Config) -> bool:
+    """Whether the daemon begins by learning: there is no baseline, and a warm-up is wanted."""
+    settings = config.settings.baseline
+    return settings.warmup_s > 0 and not settings.path.exists()
+
+
+class Warming:
+    """Owns what is learned until it is a baseline. `add` belongs to the score thread, the rest to the main thread."""
+
+    def __init__(self, config: Config, on_learned: Callable[[], None], on_crash: OnCrash) -> None:
+        """on_learned: called from another thread once the baseline is in its place. on_crash: see `StageThread`.
+
+        Raises:
+            BaselineError: the baseline could not be written where it is wanted.
+        """
+        self._on_learned = on_learned
+        self._on_crash = on_crash
+        self._config = config
+        self._check_folder()
+        now = clock.monotonic()
+        self._warm_up = WarmUp(config.settings.state_dir, config.masks, now)
+        self._progress = self._warm_up.progress(now)
+        self._look_due = self._build_due = 0.0
+        self._keep_due = now + _KEEP_EVERY_S
+        self._builder: threading.Thread | None = None
+        self.scoring = self._scoring()
+
+    def add(self, block: Block) -> None:
+        self._warm_up.add(block)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration. Other masks make other patterns of lines: then it begins anew.
+
+        Raises:
+            BaselineError: see `__init__`.
+        """
+        masks, self._config = self._config.masks, config
+        self._check_folder()
+        if config.masks != masks:
+            self._warm_up = WarmUp(config.settings.state_dir, config.masks, clock.monotonic())
+        self.scoring = self._scoring()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it ends at the latest."""
+        return max(0.0, self._config.settings.baseline.warmup_s - self._progress.learned_s)
+
+    def status(self) -> str:
+        """For people: what was learned so far, and when it ends."""
+        told = f"{self._progress.patterns:,} patterns from {self._progress.lines:,} lines"
+        if self._builder is not None:
+            return f"{told}, making the baseline"
+        if not self._progress.patterns:
+            return "no baseline yet and no line to learn from"
+        when = f"{self.left_s / 3600:.1f} h" if self.left_s >= 3600 else f"{self.left_s / 60:.0f} min"
+        return f"no baseline yet: {told}; watches in {when} or when patterns settle"
+
+    def tick(self, now: float) -> None:
+        """Look how far it is; make the baseline when it is time."""
+        if now < self._look_due or self._builder is not None:
+            return
+        self._look_due = now + min(_LOOK_EVERY_S, self._config.settings.baseline.warmup_s / 4)
+        self._progress = self._warm_up.progress(now)
+        learned = self._progress
+        done = not self.left_s or settled(learned.learned_s, learned.lines, learned.unseen, learned.growing)
+        if done and learned.patterns and now >= self._build_due:
+            self._build_due = now + _RETRY_S
+            self._builder = threading.Thread(target=self._build, name="warmup", daemon=True)
+            self._builder.start()
+        elif now >= self._keep_due:
+            self._keep_due = now + _KEEP_EVERY_S
+            self.keep()
+
+    def keep(self) -> None:
+        """Put what was learned on the disk, for a start after this one."""
+        try:
+            self._warm_up.save(clock.monotonic())
+        except LogwatchdError as error:
+            _log.warning(Event.WARMUP_FAILS, reason=str(error))
+
+    def close(self) -> None:
+        """There is a baseline."""
+        self._warm_up.forget()
+
+    def _build(self) -> None:
+        settings = self._config.settings
+        try:
+            embedder = make_embedder(settings.embedder, self._config.secrets.openai_api_key, offline=True)
+            baseline = construct(
+                self._warm_up.knowledge(),
+                lambda texts: embed_all(embedder, texts, settings.embedder.batch_size),
+                embedder,
+                clusters=None if settings.baseline.clusters == "auto" else settings.baseline.clusters,
+                threshold=None if settings.baseline.threshold == "auto" else settings.baseline.threshold,
+                built_at=clock.utc_now(),
+            )
+            save(baseline, settings.baseline.path)
+        except LogwatchdError as error:
+            _log.error(Event.WARMUP_FAILS, reason=str(error))
+            self._builder = None
+        except BaseException as error:
+            self._on_crash("warmup", error)
+        else:
+            self._on_learned()
+
+    def _scoring(self) -> Scoring:
+        embedder = LocalEmbedder()
+        judge = AlarmsOnly(self._config.masks, embedder, DIMENSIONS)
+        return Scoring(judge, embedder, limits_of(self._config.settings.embedder))
+
+    def _check_folder(self) -> None:
+        """Not first in 24 hours."""
+        path = self._config.settings.baseline.path
+        # state_dir itself is made by the daemon.
+        if path.parent != self._config.settings.state_dir and not os.access(path.parent, os.W_OK, effective_ids=True):
+            raise BaselineError(
+                f"{path}: no baseline there, and none can be written there by this user: learn one with "
+                f"'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...', or leave baseline.path out"
+            )

@@ -1,0 +1,93 @@
+"""A daemon without a baseline: starts, learns, says so, and then watches."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logwatchd import status_file
+from tests.daemon.process import Daemon
+from tests.scoring.making import FAULT, NORMAL
+
+pytestmark = pytest.mark.slow
+ALARM = "CRITICAL reactor two is on fire"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path, 'warmup = "2s"\n') as made:
+        yield made
+
+
+def _status(daemon: Daemon) -> str:
+    return next((line for line in reversed(daemon.notified) if line.startswith("STATUS=")), "")
+
+
+def test_it_learns_tells_only_alarms_and_then_watches(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    assert daemon.events("LEARNING")
+    assert _status(daemon).startswith("STATUS=learning: 1 file")
+    daemon.append(*NORMAL * 300, FAULT, ALARM)
+    daemon.wait(lambda: daemon.alerted(), "the alarm")
+    daemon.wait(lambda: daemon.events("LEARNED"), "the end of the warm-up")
+    assert daemon.alerted() == [ALARM]
+    assert daemon.baseline.is_file()
+    (learned,) = daemon.events("LEARNED")
+    assert learned["lines"] == len(NORMAL) * 300 + 2
+    daemon.wait(lambda: _status(daemon).startswith("STATUS=ready: 1 file"), "the status")
+    daemon.append(FAULT, *NORMAL)
+    daemon.append("ERROR the vault door is open", file=daemon.logs / "bank.log")  # of another service
+    daemon.wait(lambda: len(daemon.alerted()) == 2, "the new line")
+    assert daemon.alerted() == [ALARM, "ERROR the vault door is open"], "what was learned is normal"
+    assert daemon.stop() == 0
+    assert not (daemon.state / "warmup.json").exists()
+
+
+def test_with_nothing_to_learn_from_it_goes_on_learning(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    daemon.wait(lambda: "no line to learn from" in _status(daemon), "the status", 10)
+    daemon.append(*NORMAL)
+    daemon.wait(lambda: daemon.events("LEARNED"), "the end of the warm-up")
+    assert daemon.stop() == 0
+
+
+def test_what_was_learned_before_a_stop_counts(daemon: Daemon) -> None:
+    daemon.write_config('warmup = "1h"\n')
+    daemon.log.touch()
+    daemon.start()
+    daemon.append(*NORMAL * 20)
+    daemon.wait(lambda: status_file.read(daemon.state).counters["lines"] == len(NORMAL) * 20, "the lines")  # type: ignore[union-attr]
+    assert daemon.stop() == 0
+    assert not daemon.baseline.exists()
+    daemon.write_config('warmup = "1s"\n')
+    daemon.start()
+    daemon.append("INFO one line more")
+    daemon.wait(lambda: daemon.events("LEARNED"), "the end of the warm-up")
+    assert daemon.events("LEARNED")[0]["lines"] >= len(NORMAL) * 20
+    assert daemon.stop() == 0
+
+
+def test_a_reload_that_finds_a_baseline_ends_the_learning(daemon: Daemon) -> None:
+    daemon.write_config('warmup = "1h"\n')
+    daemon.log.touch()
+    daemon.start()
+    daemon.send(signal.SIGHUP)
+    daemon.wait(lambda: len(daemon.events("RELOADED")) == 1, "a reload while it learns")
+    daemon.learn()
+    daemon.send(signal.SIGHUP)
+    daemon.wait(lambda: len(daemon.events("RELOADED")) == 2, "the reload")
+    daemon.append(FAULT)
+    daemon.wait(lambda: daemon.alerted() == [FAULT], "the new line")
+    assert daemon.stop() == 0
+
+
+def test_a_baseline_that_could_not_be_written_is_said_at_once(daemon: Daemon) -> None:
+    daemon.config.write_text(daemon.config.read_text().replace(str(daemon.baseline), "/nowhere/at/all/baseline"))
+    done = daemon.command("run", "--config", daemon.config)
+    assert done.returncode == 78
+    assert "/nowhere/at/all/baseline: no baseline there, and none can be written there" in done.stderr
