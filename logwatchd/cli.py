@@ -239,7 +239,9 @@ def _size(text: str) -> int | None:
 def _rebuild_options(rebuild: argparse.ArgumentParser) -> None:
     rebuild.add_argument("baseline", type=Path, metavar="B", help="the baseline whose texts are taken")
     rebuild.add_argument("--output", type=Path, required=True, metavar="NEW", help="the baseline file to write")
-    rebuild.add_argument("--embedder", metavar="NAME", help="local, openai or openai:MODEL (default: --config's)")
+    rebuild.add_argument(
+        "--embedder", metavar="NAME", help="local, openai[:MODEL], onnx:FOLDER or static:FOLDER (default: --config's)"
+    )
     rebuild.add_argument(
         "--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it"
     )

@@ -173,9 +173,10 @@ PRICES = {  # dollars a million tokens, as OpenAI lists them; of any other model
 class EmbedderSettings(Table):
     """`[embedder]`: what turns texts into vectors, and how texts are gathered into batches."""
 
-    provider: Literal["local", "openai"] = "local"
+    provider: Literal["local", "openai", "onnx", "static"] = "local"
     model: Annotated[str, Field(min_length=1)] = "text-embedding-3-small"
     base_url: HttpUrl | None = None
+    folder: AbsolutePath | None = None
     batch_size: Annotated[int, Field(ge=1, le=2048)] = 200
     max_wait_ms: Annotated[int, Field(ge=0, le=60_000)] = 200
     max_in_flight: Annotated[int, Field(ge=1, le=32)] = 4
@@ -187,6 +188,12 @@ class EmbedderSettings(Table):
     outage_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     daily_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     usd_per_million_tokens: Annotated[float, Field(ge=0, le=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _a_folder_for_the_model(self) -> EmbedderSettings:
+        if self.provider in ("onnx", "static") and self.folder is None:
+            raise ValueError(f"provider = '{self.provider}' needs folder = \"/...\", with a model in it")
+        return self
 
     @model_validator(mode="after")
     def _a_price_for_the_budget(self) -> EmbedderSettings:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from logwatchd.errors import Exit
+from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.service import service_of
 from logwatchd.records import Level, SourceSpec, Verdict
@@ -32,18 +32,25 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
     """The embedder that a baseline was made with, which the manifest names; at the configured service, if it is that.
 
     Raises:
-        ConfigError: it needs a key.
+        ConfigError: it needs a key, or a folder that only a configuration can name.
     """
     if found:
         configured = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
         if configured.name == baseline.manifest.embedder:
             return configured
     provider, _, model = baseline.manifest.embedder.partition(":")
+    if provider in ("onnx", "static"):
+        mend = (
+            "name a --config with that model's embedder.folder, or move the baseline with 'logwatchd baseline rebuild'"
+        )
+        raise ConfigError([f"the baseline was made by the model {baseline.manifest.embedder}; {mend}"])
     if provider != "openai":
         return LocalEmbedder()
     from logwatchd.config import EmbedderSettings, read_secrets  # a fifth of a second
 
-    settings = EmbedderSettings(provider="openai", model=model)
+    # A baseline may have fewer dimensions than the model; these models can be asked for any number.
+    dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None
+    settings = EmbedderSettings(provider="openai", model=model, dimensions=dimensions)
     return make_embedder(settings, read_secrets()[0].openai_api_key, offline=True)
 
 

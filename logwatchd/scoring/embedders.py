@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from logwatchd.vectors import Vectors
 if TYPE_CHECKING:
     from logwatchd.config import EmbedderSettings
 
+_LOCAL_TOKENS = 512
 _OFFLINE_RETRIES = 8  # a command that somebody waits for: about a minute and a half of pauses
 
 
@@ -27,10 +29,12 @@ def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline
         offline: for a command that waits for its answer, the client retries by itself.
 
     Raises:
-        ConfigError: a remote embedder without a key.
+        ConfigError: a remote embedder without a key, a local model that cannot be used.
     """
     if settings.provider == "local":
         return LocalEmbedder()
+    if settings.provider in ("onnx", "static"):
+        return _from_folder(settings)
     from pydantic import SecretStr
 
     from logwatchd.scoring.remote import OpenAIEmbedder, Service
@@ -39,6 +43,21 @@ def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline
         raise ConfigError([f"embedder.provider = {settings.provider}: needs openai_api_key or OPENAI_API_KEY"])
     service = Service(settings.model, settings.base_url, settings.dimensions, settings.timeout_s, settings.max_tokens)
     return OpenAIEmbedder(service, api_key, _OFFLINE_RETRIES if offline else 0)
+
+
+def _from_folder(settings: EmbedderSettings) -> Embedder:
+    folder = settings.folder
+    if folder is None:
+        raise ConfigError([f"embedder.provider = {settings.provider}: needs embedder.folder, with a model in it"])
+    # What these models take is mostly less than what the services do: longer texts than they were made for are cut.
+    max_tokens = min(settings.max_tokens, _LOCAL_TOKENS)
+    if settings.provider == "static":
+        from logwatchd.scoring.static import StaticEmbedder
+
+        return StaticEmbedder(folder, max_tokens)
+    from logwatchd.scoring.onnx import OnnxEmbedder
+
+    return OnnxEmbedder(folder, max_tokens)
 
 
 def limits_of(settings: EmbedderSettings) -> Limits:
@@ -66,17 +85,25 @@ def price_of(settings: EmbedderSettings) -> float | None:
 
 
 def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
-    """The settings with another embedder: "local", "openai" or "openai:MODEL"; None leaves them as they are.
+    """The settings with another embedder; None leaves them as they are.
+
+    Args:
+        name: "local", "openai", "openai:MODEL", "onnx:FOLDER" or "static:FOLDER".
 
     Raises:
         ConfigError: there is none of that name.
     """
     if name is None:
         return settings
-    provider, _, model = name.partition(":")
-    if provider not in ("local", "openai") or (model and provider == "local"):
-        raise ConfigError([f"--embedder {name}: there is none of that name; write local, openai or openai:MODEL"])
-    return settings.model_copy(update={"provider": provider, **({"model": model} if model else {})})
+    provider, _, detail = name.partition(":")
+    folders = provider in ("onnx", "static")
+    if provider not in ("local", "openai", "onnx", "static") or (detail and provider == "local"):
+        known = "local, openai, openai:MODEL, onnx:FOLDER or static:FOLDER"
+        raise ConfigError([f"--embedder {name}: there is none of that name; write {known}"])
+    changed: dict[str, object] = {"provider": provider}
+    if detail:
+        changed["folder" if folders else "model"] = Path(detail) if folders else detail
+    return settings.model_copy(update=changed)
 
 
 def embed_all(

@@ -12,6 +12,8 @@ from logwatchd.scoring.construction import construct
 from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.local import LocalEmbedder
 
+_SERVICE = "openai:"
+
 
 def twin_path(path: Path) -> Path:
     """Where the twin of the baseline at `path` lies."""
@@ -38,7 +40,7 @@ def save_with_twin(baseline: Baseline, path: Path) -> None:
         BaselineError: one of them cannot be written.
     """
     save(baseline, path)
-    if baseline.manifest.embedder != LocalEmbedder.name:
+    if baseline.manifest.embedder.startswith(_SERVICE):
         save(twin_of(baseline), twin_path(path))
 
 
