@@ -93,6 +93,10 @@ def _run(args: argparse.Namespace) -> int:
             from logwatchd.commands import watch
 
             return watch.run(args.paths)
+        case "setup":
+            from logwatchd.commands import setup
+
+            return setup.run(args.config, yes=args.yes, force=args.force)
         case "manual":
             from logwatchd.commands import manual
 
@@ -219,6 +223,12 @@ def _parser() -> argparse.ArgumentParser:
     tail = verbs.add_parser("tail", help="the ingest alone: append each line it delivers to a file", epilog=_EPILOG)
     _config_option(tail)
     tail.add_argument("--output", type=Path, required=True, metavar="OUT", help="the file to append to")
+    setup = verbs.add_parser(
+        "setup", help="look at what this machine logs, write a configuration, learn a first baseline", epilog=_EPILOG
+    )
+    _config_option(setup)
+    setup.add_argument("--yes", action="store_true", help="ask nothing, take what is proposed")
+    setup.add_argument("--force", action="store_true", help="replace a configuration; the old one is kept beside it")
     manual = verbs.add_parser("manual", help="print a manual page, for 'man -l -', or the catalog", epilog=_EPILOG)
     manual.add_argument("page", nargs="?", default="logwatchd.1", choices=_PAGES, metavar="PAGE", help=" ".join(_PAGES))
     completion = verbs.add_parser("completion", help="print what a shell completes", epilog=_EPILOG)

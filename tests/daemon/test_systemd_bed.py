@@ -152,6 +152,45 @@ def test_a_configuration_that_is_refused_is_not_tried_again(setup: str, reason: 
     assert any(reason in entry["MESSAGE"] for entry in ended.of_unit())
 
 
+def test_setup_on_a_fresh_machine_and_then_it_watches(machine: Machine) -> None:
+    ended = machine.run(
+        r"""
+        logwatchd setup --yes && logwatchd check-config || exit 92
+        systemctl enable --now logwatchd || { journalctl -u logwatchd >&2; exit 91; }
+        echo "status=$(show StatusText)"
+        echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
+        until_true 30 said 'left engine'
+        """,
+        setup="cp /src/logwatchd/reference.toml /etc/logwatchd.toml; rm /var/lib/logwatchd/baseline\n",
+    )
+    assert ended.code == 0, ended.err
+    assert "wrote /etc/logwatchd.toml" in ended.out
+    assert "wrote /var/lib/logwatchd/baseline: " in ended.out
+    assert "/var/log/shop/*.log" in ended.out
+    assert "status=ready: " in ended.out
+    assert [entry["LOGWATCHD_SERVICE"] for entry in ended.of_unit(LOGWATCHD_EVENT="ANOMALY")] == ["shop"]
+
+
+def test_a_fresh_install_without_a_baseline_learns_and_then_watches(machine: Machine) -> None:
+    ended = machine.run(
+        START
+        + r"""
+        echo "status=$(show StatusText)"
+        for n in 1 2 3 4 5 6 7 8 9; do
+          echo "2026-01-02T05:00:00Z INFO request $n GET /item/7 answered 200 in 3 ms" >>/var/log/shop/shop.log
+        done
+        until_true 30 said 'learned what is normal'
+        echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
+        until_true 30 said 'left engine'
+        echo "restarts=$(show NRestarts)"
+        """,
+        setup="rm /var/lib/logwatchd/baseline; printf '[baseline]\\nwarmup = \"2s\"\\n' >>/etc/logwatchd.toml\n",
+    )
+    assert ended.code == 0, ended.err
+    assert "status=learning: 1 file" in ended.out
+    assert "restarts=0" in ended.out
+
+
 def test_a_daemon_that_is_killed_comes_back(machine: Machine) -> None:
     ended = machine.run(
         START

@@ -1,0 +1,177 @@
+"""`logwatchd setup`: looks at what the machine logs, proposes a configuration, learns a first baseline, writes both."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from logwatchd import clock, config, status_file
+from logwatchd.commands import reference
+from logwatchd.commands.learning import Lesson, finish, read
+from logwatchd.commands.reload import state_dirs
+from logwatchd.commands.survey import Proposal, Survey, survey
+from logwatchd.config import Config
+from logwatchd.errors import BaselineError, Exit, UsageError
+from logwatchd.ingest.journal_history import read_history
+from logwatchd.ingest.names import base_of, order_of
+from logwatchd.ingest.patterns import Glob, Listings
+from logwatchd.ingest.unlearned import JOURNAL
+from logwatchd.records import SourceSpec
+from logwatchd.scoring.baseline import save
+from logwatchd.scoring.suspicion import bursts
+
+_SAMPLE_BYTES = 1 << 30  # of all files together: minutes, not hours
+_UNREADABLE_SUFFIXES = (".zst", ".lz4", ".lzo", ".Z", ".zip")
+
+
+def run(config_path: Path, *, yes: bool, force: bool, root: Path = Path("/")) -> Exit:
+    """Show what was found; after a yes write the configuration, learn, and say what to do next.
+
+    Args:
+        yes: ask nothing. force: replace a configuration that somebody wrote; it is kept beside the new one.
+        root: of the machine that is looked at.
+
+    Raises:
+        UsageError: a configuration is there, or nobody is there to ask, or nothing is logged.
+        ConfigError, BaselineError: the configuration stays written where only the baseline fails.
+    """
+    _check_untouched(config_path, force)
+    found = survey(root, clock.utc_now().timestamp())
+    if not found.proposals:
+        raise UsageError(f"nothing in {root}var/log, and no journal, that could be followed: {_hint(found)}")
+    _show(found)
+    if not yes and not _agreed(config_path):
+        print("nothing was written")
+        return Exit.OK
+    carry_out(config_path, found.proposals)
+    return Exit.OK
+
+
+def carry_out(config_path: Path, proposals: Sequence[Proposal]) -> None:
+    """Write the configuration, learn, and say what to do next.
+
+    Raises:
+        UsageError, ConfigError, BaselineError: see `run`.
+    """
+    _write(config_path, proposals)
+    loaded = config.load(config_path)
+    learned = _learn(loaded)
+    _tell_next(config_path, loaded, learned)
+
+
+def configuration(proposals: Sequence[Proposal]) -> str:
+    """The commented configuration, following what is proposed."""
+    text = reference.text()
+    begin, end = text.index("# What to follow;"), text.index("# What turns texts into vectors.")
+    return text[:begin] + "".join(map(_source, proposals)) + text[end:]
+
+
+def _source(proposal: Proposal) -> str:
+    lines = [f"# {proposal.why}", "[[source]]"]
+    if proposal.paths:
+        lines.append(f"paths = {json.dumps(list(proposal.paths))}")
+    if proposal.journal:
+        lines.append("journal = true")
+    if proposal.service:
+        lines.append(f"service = {json.dumps(proposal.service)}")
+    if proposal.multiline_continue:
+        lines.append(f"multiline_continue = '{proposal.multiline_continue}'")
+    return "\n".join(lines) + "\n\n"
+
+
+def _check_untouched(path: Path, force: bool) -> None:
+    try:
+        untouched = not path.exists() or path.read_text(encoding="utf-8", errors="replace") == reference.text()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; run it as root") from None
+    if not untouched and not force:
+        raise UsageError(f"{path}: somebody wrote it; --force keeps it as {path.name}.old and writes another one")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path}: may not be written by this user; run it as root, or name another --config")
+
+
+def _hint(found: Survey) -> str:
+    return "; ".join(found.unreadable) or "name files in a [[source]] of the configuration"
+
+
+def _show(found: Survey) -> None:
+    print("This machine logs:")
+    for proposal in found.proposals:
+        print(f"  {proposal.why:28} {', '.join(proposal.paths) or 'all of it'}")
+    for line in found.unreadable:
+        print(f"left out: {line}", file=sys.stderr)
+
+
+def _agreed(path: Path) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at: --yes takes what is proposed")
+    try:
+        answer = input(f"Write {path} and learn from these logs and their rotated copies? [Y/n] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in {"", "y", "yes"}
+
+
+def _write(path: Path, proposals: Sequence[Proposal]) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_text(configuration(proposals), encoding="utf-8")
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != reference.text():
+            path.replace(path.with_name(f"{path.name}.old"))
+        new.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    print(f"wrote {path}")
+
+
+def _learn(loaded: Config) -> bool:
+    """Learn from what is there; False where there is too little, which the daemon's warm-up then makes good."""
+    files = [(file, source) for source in loaded.sources for file in _history(source)]
+    more = [Lesson(JOURNAL, source, read_history) for source in loaded.sources if source.journal]
+    taught = read(files, more, _SAMPLE_BYTES, loaded.masks)
+    doubted = bursts(taught.builder.alarms)
+    taught.builder.forget(doubt.pattern for burst in doubted for doubt in burst.doubts)
+    path = loaded.settings.baseline.path
+    try:
+        baseline = finish(taught, loaded)
+    except BaselineError:
+        return False
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BaselineError(f"{path}: its folder cannot be made: {error.strerror}; run it as root") from None
+    save(baseline, path)
+    manifest = baseline.manifest
+    print(
+        f"wrote {path}: {manifest.patterns:,} patterns from {manifest.lines:,} lines of {len(files):,} files"
+        f"{' and the journal' if more else ''}; threshold {manifest.threshold:.2f}"
+    )
+    for burst in doubted:
+        print(f"left out, as it looks like an incident: {sum(d.lines for d in burst.doubts):,} lines of {burst.log}")
+    return True
+
+
+def _history(source: SourceSpec) -> list[Path]:
+    """A source's files and their rotated copies, oldest first, as far as they can be unpacked."""
+    listings = Listings()
+    listings.begin(clock.monotonic())
+    found: dict[Path, None] = {}
+    for pattern in source.paths:
+        for name in (*Glob(pattern).expand(listings), *Glob(pattern + "[.-]*").expand(listings)):
+            path = Path(name)
+            if path.is_file() and path.suffix not in _UNREADABLE_SUFFIXES and os.access(path, os.R_OK):
+                found[path] = None
+    return sorted(found, key=lambda path: (base_of(str(path)), order_of(str(path))))
+
+
+def _tell_next(path: Path, loaded: Config, learned: bool) -> None:
+    if not learned:
+        print(f"There is nothing to learn from yet: the daemon learns for {loaded.settings.baseline.warmup} first.")
+    running = any(status_file.read_running(folder) for folder in state_dirs(path))
+    print("Next:")
+    print(f"  logwatchd check-config --config {path}")
+    print(f"  systemctl {'reload' if running else 'enable --now'} logwatchd")
+    print("  journalctl -u logwatchd -f")

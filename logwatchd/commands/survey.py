@@ -1,0 +1,234 @@
+"""What this machine logs: files, the journal, and the services whose logs want to be read in their own way."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from logwatchd.ingest.journalctl import PROGRAM
+from logwatchd.ingest.names import is_compressed_name, rotated
+
+_GROUPS = ("adm", "systemd-journal")  # the unit's
+_MAX_FILES = 5000
+_MAX_DEPTH = 3
+_HEAD_BYTES = 4096
+_QUIET_AFTER_S = 60 * 86_400.0  # a log that was not written to for so long is history
+# Syslog's copies of what /var/log/syslog or /var/log/messages has as well; auth.log is not in there on Debian.
+_COPIES = {"kern.log", "daemon.log", "user.log", "debug", "cron.log", "lpr.log", "mail.info", "mail.warn", "mail.err"}
+_SYSLOGS = ("syslog", "messages")
+# Package managers' and installers' logs, and records that are no running service's log.
+_NO_LOGS = {
+    "alternatives.log",
+    "dpkg.log",
+    "lastlog",
+    "wtmp",
+    "btmp",
+    "faillog",
+    "tallylog",
+    "bootstrap.log",
+    "fontconfig.log",
+    "README",
+}
+_NO_FOLDERS = {"apt", "journal", "installer", "private", "sysstat", "sa", "pcp"}
+_NGINX_LOG = re.compile(r"^\s*(?:access|error)_log\s+(?:\")?(/[^\s;\"$]+)", re.MULTILINE)
+_POSTGRES = re.compile(
+    r"^\s*(data_directory|log_directory|logging_collector)\s*=\s*'?([^'#\n]*?)'?\s*(?:#.*)?$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One `[[source]]`. paths: globs; none for the journal. why: what it is, for people."""
+
+    why: str
+    paths: tuple[str, ...] = ()
+    service: str | None = None
+    journal: bool = False
+    multiline_continue: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """proposals: what to follow. unreadable: what the daemon's user may not read, with the mend; one line each."""
+
+    proposals: tuple[Proposal, ...]
+    unreadable: tuple[str, ...]
+
+
+def survey(root: Path, now: float) -> Survey:
+    """Look at the machine below `root`, which is / but in tests. now: seconds since 1970."""
+    refused: list[str] = []
+    known: set[Path] = set()
+    found: list[Proposal] = []
+
+    def propose(proposal: Proposal, files: Iterable[Path]) -> None:
+        files = [file for file in files if file not in known]
+        known.update(files)
+        readable = [file for file in files if _may_read(file, root)]
+        if len(readable) < len(files):
+            first = next(file for file in files if file not in readable)
+            refused.append(
+                f"{_shown(first, root)}: the daemon's user may not read it; allow it with"
+                f" 'setfacl -m u:logwatchd:r {_shown(first, root)}', and its folders with u:logwatchd:x"
+            )
+        if readable:
+            found.append(proposal)
+
+    logs = root / "var" / "log"
+    files = list(_logs(logs, now))
+    nginx = [*(file for file in files if file.parent == logs / "nginx"), *_nginx(root)]
+    propose(Proposal("nginx", _globs(nginx, root), "nginx"), nginx)
+    postgres = [*(file for file in files if file.parent == logs / "postgresql"), *_postgres(root, now)]
+    propose(Proposal("PostgreSQL", _globs(postgres, root), "postgres", multiline_continue=r"^\t"), postgres)
+    top = [file for file in files if file.parent == logs]
+    syslog = [file for file in top if file.name in _SYSLOGS]
+    propose(Proposal("syslog", tuple(_shown(file, root) for file in syslog)), syslog)
+    others = [file for file in top if file not in syslog and not (syslog and file.name in _COPIES)]
+    propose(Proposal("other files in /var/log", tuple(_shown(file, root) for file in others)), others)
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        if file.parent != logs:
+            folders.setdefault(logs / file.relative_to(logs).parts[0], []).append(file)
+    for folder, inside in sorted(folders.items()):
+        rest = [file for file in inside if file not in known]
+        propose(Proposal(folder.name, _globs(rest, root), folder.name), rest)
+    if not any(file for file in syslog if _may_read(file, root)) and _has_journal(root):
+        found.insert(0, Proposal("the systemd journal", journal=True))
+    containers = sorted((root / "var/lib/docker/containers").glob("*/*-json.log"))
+    if containers and _docker_driver(root) != "journald":
+        if all(_may_read(file, root) for file in containers):
+            found.append(Proposal("Docker's containers", ("/var/lib/docker/containers/*/*-json.log",)))
+        else:
+            refused.append(
+                'Docker\'s containers: only root may read their files; put {"log-driver": "journald"} into'
+                " /etc/docker/daemon.json, and follow the journal"
+            )
+    return Survey(tuple(found), tuple(refused))
+
+
+def _logs(folder: Path, now: float, depth: int = 0) -> Iterator[Path]:
+    """Text files that something writes to; not their rotated copies, which are found by their names."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries[:_MAX_FILES]:
+        path = Path(entry.path)
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if depth < _MAX_DEPTH and entry.name not in _NO_FOLDERS:
+                    yield from _logs(path, now, depth + 1)
+            elif entry.is_file(follow_symlinks=False) and _is_log(path, entry.stat(), now):
+                yield path
+        except OSError:
+            continue
+
+
+def _is_log(path: Path, status: os.stat_result, now: float) -> bool:
+    name = path.name
+    if name in _NO_LOGS or is_compressed_name(name) or (rotated(name) and path.suffix != ".log"):
+        return False
+    if now - status.st_mtime > _QUIET_AFTER_S:
+        return False
+    if not status.st_size:
+        return path.suffix == ".log" or name in _SYSLOGS
+    with path.open("rb") as file:
+        return b"\0" not in file.read(_HEAD_BYTES)
+
+
+def _globs(files: Iterable[Path], root: Path) -> tuple[str, ...]:
+    """The files' names, as globs where they share folder and ending: tomorrow's are found as well."""
+    globs: dict[str, None] = {}
+    for file in files:
+        name = f"*{file.suffix}" if file.suffix == ".log" else file.name
+        globs[_shown(file.parent / name, root)] = None
+    return tuple(sorted(globs))
+
+
+def _shown(path: Path, root: Path) -> str:
+    return "/" + str(path.relative_to(root))
+
+
+def _nginx(root: Path) -> Iterator[Path]:
+    """Logs that nginx's configuration names elsewhere."""
+    folder = root / "etc" / "nginx"
+    for file in (folder / "nginx.conf", *folder.glob("conf.d/*"), *folder.glob("sites-enabled/*")):
+        for name in _NGINX_LOG.findall(_text(file)):
+            path = root / name.lstrip("/")
+            if path.is_file():
+                yield path
+
+
+def _postgres(root: Path, now: float) -> Iterator[Path]:
+    """Logs of PostgreSQL's own collector."""
+    for file in (root / "etc" / "postgresql").glob("*/*/postgresql.conf"):
+        settings = dict(_POSTGRES.findall(_text(file)))
+        if settings.get("logging_collector") == "on":
+            data = root / settings.get("data_directory", "").lstrip("/")
+            folder = settings.get("log_directory", "log")
+            yield from _logs(root / folder.lstrip("/") if folder.startswith("/") else data / folder, now, _MAX_DEPTH)
+
+
+def _docker_driver(root: Path) -> str:
+    try:
+        return str(json.loads(_text(root / "etc/docker/daemon.json")).get("log-driver", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _has_journal(root: Path) -> bool:
+    if shutil.which(PROGRAM) is None:
+        return False
+    command = [PROGRAM, f"--root={root}", "--lines=1", "--output=cat", "--quiet"]
+    if root == Path("/"):
+        command.pop(1)
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and bool(done.stdout)
+
+
+def _may_read(file: Path, root: Path) -> bool:
+    """Whether the unit's user may: the owner is another one, the groups are those of the unit and the user's own."""
+    numbers = _group_numbers()
+    try:
+        for folder in (folder for folder in file.parents if folder.is_relative_to(root) and folder != root):
+            if not _granted(folder.stat(), numbers, stat.S_IXGRP, stat.S_IXOTH):
+                return False
+        return _granted(file.stat(), numbers, stat.S_IRGRP, stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _granted(status: os.stat_result, groups: set[int], group_bit: int, other_bit: int) -> bool:
+    return bool(status.st_mode & (group_bit if status.st_gid in groups else other_bit))
+
+
+def _group_numbers() -> set[int]:
+    numbers = set()
+    for name in _GROUPS:
+        try:
+            numbers.add(grp.getgrnam(name).gr_gid)
+        except KeyError:
+            continue
+    with suppress(KeyError):  # it is there once scripts/install or the package made it
+        numbers |= set(os.getgrouplist("logwatchd", pwd.getpwnam("logwatchd").pw_gid))
+    return numbers

@@ -1,0 +1,154 @@
+"""`logwatchd setup` on a machine laid out in a folder: what it finds, what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from logwatchd import config
+from logwatchd.commands import reference, setup
+from logwatchd.commands.survey import Proposal, survey
+from logwatchd.errors import Exit, UsageError
+from logwatchd.scoring.baseline import load
+from tests.scoring.making import NORMAL, block_of
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "machine"
+    (folder / "var" / "log").mkdir(parents=True)
+    return folder
+
+
+def put(root: Path, name: str, content: bytes | str = "", mode: int = 0o644) -> Path:
+    file = root / name.lstrip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    file.chmod(mode)
+    return file
+
+
+def found(root: Path) -> dict[str, tuple[str, ...]]:
+    return {proposal.why: proposal.paths for proposal in survey(root, time.time()).proposals}
+
+
+def test_it_finds_logs_and_leaves_out_what_is_none(root: Path) -> None:
+    for name in ("syslog", "syslog.1", "kern.log", "auth.log", "app/app.log", "app/deep/er/worker.log", "app/now.txt"):
+        put(root, f"/var/log/{name}", "INFO a line\n")
+    put(root, "/var/log/wtmp", b"\0" * 400)
+    put(root, "/var/log/app/records", b"\x07\0\0\0")
+    put(root, "/var/log/app/app.log.2.gz", gzip.compress(b"INFO a line\n"))
+    put(root, "/var/log/journal/0123/system.journal", b"LPKSHHRH")
+    old = put(root, "/var/log/old/old.log", "INFO long ago\n")
+    os.utime(old, (0, 0))
+    assert found(root) == {
+        "syslog": ("/var/log/syslog",),
+        "other files in /var/log": ("/var/log/auth.log",),
+        "app": ("/var/log/app/*.log", "/var/log/app/deep/er/*.log", "/var/log/app/now.txt"),
+    }
+
+
+def test_it_knows_nginx_postgresql_and_docker(root: Path) -> None:
+    put(root, "/var/log/nginx/access.log", "GET /\n")
+    put(root, "/srv/shop/error.log", "an error\n")
+    put(root, "/etc/nginx/nginx.conf", "error_log /var/log/nginx/error.log;\n")
+    put(
+        root, "/etc/nginx/sites-enabled/shop", "server {\n  error_log /srv/shop/error.log warn;\n  access_log off;\n}\n"
+    )
+    put(root, "/var/log/postgresql/postgresql-15-main.log", "LOG:  started\n")
+    put(
+        root,
+        "/etc/postgresql/16/main/postgresql.conf",
+        "data_directory = '/data/pg'  # here\nlogging_collector = on\n#log_directory = 'elsewhere'\n",
+    )
+    put(root, "/data/pg/log/postgresql-Mon.log", "LOG:  started\n")
+    put(root, "/var/lib/docker/containers/12ab/12ab-json.log", '{"log":"x"}\n')
+    assert found(root) == {
+        "nginx": ("/srv/shop/*.log", "/var/log/nginx/*.log"),
+        "PostgreSQL": ("/data/pg/log/*.log", "/var/log/postgresql/*.log"),
+        "Docker's containers": ("/var/lib/docker/containers/*/*-json.log",),
+    }
+    (postgres,) = (p for p in survey(root, time.time()).proposals if p.service == "postgres")
+    assert postgres.multiline_continue == r"^\t"
+
+
+def test_what_the_daemon_may_not_read_is_named_with_the_mend(root: Path) -> None:
+    put(root, "/var/log/app/app.log", "INFO a line\n", mode=0o600)
+    put(root, "/var/log/other.log", "INFO a line\n")
+    docker = put(root, "/var/lib/docker/containers/12ab/12ab-json.log", "{}\n")
+    docker.parents[2].chmod(0o710)
+    looked = survey(root, time.time())
+    assert [proposal.paths for proposal in looked.proposals] == [("/var/log/other.log",)]
+    first, second = looked.unreadable
+    assert first.startswith("/var/log/app/app.log: the daemon's user may not read it; allow it with 'setfacl -m u:")
+    assert "journald" in second
+    put(root, "/etc/docker/daemon.json", '{"log-driver": "journald"}')
+    assert len(survey(root, time.time()).unreadable) == 1
+
+
+def test_what_it_proposes_is_a_valid_configuration_with_every_comment(tmp_path: Path) -> None:
+    proposals = [
+        Proposal("the systemd journal", journal=True),
+        Proposal('a "quoted" name', ('/var/log/a"b\\c.log',), "o'brien", multiline_continue=r"^\t"),
+    ]
+    file = tmp_path / "logwatchd.toml"
+    file.write_text(setup.configuration(proposals))
+    first, second = config.load(file).sources
+    assert first.journal
+    assert (second.paths, second.service, second.multiline_continue) == (('/var/log/a"b\\c.log',), "o'brien", r"^\t")
+    kept = reference.text().split("# What turns texts into vectors.")[1]
+    assert file.read_text().endswith(kept)
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_overrides: None) -> Path:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    return tmp_path / "etc.toml"
+
+
+def test_it_writes_learns_and_says_what_to_do_next(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, rotated = tmp_path / "logs" / "app.log", tmp_path / "logs" / "app.log.1.gz"
+    log.parent.mkdir()
+    log.write_bytes(block_of(NORMAL * 100))
+    rotated.write_bytes(gzip.compress(block_of(["INFO only the old copy says this"] * 9)))
+    setup.carry_out(target, [Proposal("app", (f"{tmp_path}/logs/*.log",))])
+    assert "systemctl enable --now logwatchd" in capsys.readouterr().out
+    baseline = load(tmp_path / "state" / "baseline")
+    assert baseline.manifest.lines == len(NORMAL) * 100 + 9
+    assert any("only the old copy" in text for text in baseline.patterns)
+    assert tomllib.loads(target.read_text())["source"] == [{"paths": [f"{tmp_path}/logs/*.log"]}]
+
+
+def test_a_configuration_that_somebody_wrote_stays_unless_told_otherwise(root: Path, target: Path) -> None:
+    put(root, "/var/log/app/empty.log")
+    target.write_text("# mine\n")
+    with pytest.raises(UsageError, match="somebody wrote it; --force"):
+        setup.run(target, yes=True, force=False, root=root)
+    assert setup.run(target, yes=True, force=True, root=root) is Exit.OK
+    assert (target.parent / "etc.toml.old").read_text() == "# mine\n"
+    assert "# mine" not in target.read_text()
+
+
+def test_the_configuration_that_was_installed_is_nobodys(root: Path, target: Path) -> None:
+    put(root, "/var/log/app/empty.log")
+    target.write_text(reference.text())
+    assert setup.run(target, yes=True, force=False, root=root) is Exit.OK
+    assert tomllib.loads(target.read_text())["source"][0]["paths"] == ["/var/log/app/*.log"]
+
+
+def test_it_asks_and_takes_no_for_an_answer(
+    root: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(root, "/var/log/app/app.log", "INFO a line\n")
+    with pytest.raises(UsageError, match="--yes"):
+        setup.run(target, yes=False, force=False, root=root)
+    with pytest.raises(UsageError, match="nothing in"):
+        setup.run(target, yes=True, force=False, root=root / "etc")
+    assert not target.exists()
