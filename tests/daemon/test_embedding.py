@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -66,13 +69,23 @@ def words(count: int, seed: int = 7) -> Iterator[str]:
 class Bench:
     """A real pipeline, its threads and its files; what a person would be told ends up in `anomalies`."""
 
-    def __init__(self, folder: Path, service: FakeOpenAI, limits: Limits, *, local: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        service: FakeOpenAI,
+        limits: Limits,
+        *,
+        local: bool = False,
+        lines: Sequence[str] = NORMAL * 100,
+        threshold: float | None = 0.05,
+    ) -> None:
         self.folder = folder
         self.anomalies: list[Anomaly] = []
         self.crashes: list[BaseException] = []
         (folder / "state").mkdir(exist_ok=True)
         embedder = OpenAIEmbedder(Service("m", service.url + "/v1", timeout_s=2.0), SecretStr("sk-test"))
-        baseline = learn(embedder=embedder, threshold=0.05)
+        baseline = learn(lines, embedder, threshold=threshold)
+        self.embedder = embedder
         blocks = BlockQueue()
         store = open_store(folder / "state")
         source = Sources([SourceSpec((f"{folder}/*.log",), start_at="beginning")], blocks, folder / "state")
@@ -182,6 +195,42 @@ def test_while_the_service_is_dead_for_a_minute_known_lines_lose_nothing(
             assert all(anomaly.late for anomaly in bench.anomalies[len(new) // 2 :])
             wait_until(lambda: not bench.pipeline.lines_kept, 10, "an empty backlog")
         assert time.monotonic() - back < 20
+
+
+@pytest.mark.slow
+def test_a_day_of_the_references_traffic_costs_less_than_five_cents(service: FakeOpenAI, tmp_path: Path) -> None:
+    """10,000 lines a minute of the mixed corpus, what the baseline is learned from among them.
+
+    The whole day, 14,400,000 lines, is one of LOGWATCHD_TEST_DAY=1; else its first half an hour, of which the last ten
+    minutes say what the rest would bring: new texts only grow fewer.
+    """
+    generator = SHARED / "speed" / "make_corpus.py"
+    if not generator.exists():
+        pytest.skip("../shared is not here: no mixed corpus")
+    minutes = 1440 if os.environ.get("LOGWATCHD_TEST_DAY") else 30
+    corpus = tmp_path / "corpus"
+    subprocess.run([sys.executable, str(generator), "mixed", str(minutes * 10_000), str(corpus)], check=True)
+    with (
+        corpus.open("rb") as file,
+        Bench(
+            tmp_path,
+            service,
+            Limits(usd_per_million_tokens=0.02),
+            lines=[file.readline()[:-1].decode("utf-8", "replace") for _ in range(100_000)],
+            threshold=None,
+        ) as bench,
+    ):
+        usd = [bench.embedder.tokens * 0.02 / 1e6]
+        for part in (minutes - 20, 10):
+            with (tmp_path / "mixed.log").open("ab") as out:
+                out.writelines(itertools.islice(file, part * 10_000))
+            bench.wait((minutes - 20 if len(usd) == 1 else minutes - 10) * 10_000, timeout_s=600)
+            usd.append(bench.embedder.tokens * 0.02 / 1e6)
+        day = usd[2] + (1440 - minutes) / 10 * (usd[2] - usd[1])
+        print(
+            f"baseline ${usd[0]:.5f}, {minutes} minutes ${usd[2]:.5f} in {len(service.requests)} requests, ${day:.5f} a day"
+        )
+        assert day < 0.05
 
 
 def real_logs() -> list[Path]:
