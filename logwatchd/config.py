@@ -26,7 +26,14 @@ from pydantic import (
     model_validator,
 )
 
-from logwatchd.config_alerting import AnalysisSettings, IncidentSettings, SlackSettings
+from logwatchd.config_alerting import (
+    AnalysisSettings,
+    IncidentSettings,
+    RedactSettings,
+    SinkSettings,
+    SlackSettings,
+    repeated_sinks,
+)
 from logwatchd.config_errors import (
     missing_secret,
     no_regular_file,
@@ -35,6 +42,7 @@ from logwatchd.config_errors import (
     repeated_path,
     unreadable,
 )
+from logwatchd.config_secrets import Secrets, read_secrets
 from logwatchd.config_types import AbsolutePath, Duration, HttpUrl, Switch, Table, absolute, seconds
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
@@ -254,19 +262,8 @@ class Settings(BaseModel):
     workers: WorkersSettings = WorkersSettings()
     mask: list[MaskSettings] = []
     incidents: IncidentSettings = IncidentSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """The three secrets; None where there is none. `SecretStr` keeps them out of logs and errors."""
-
-    openai_api_key: SecretStr | None
-    anthropic_api_key: SecretStr | None
-    slack_webhook_url: SecretStr | None
-
-    def all(self) -> tuple[SecretStr | None, ...]:
-        """For whoever has to keep them out of sight."""
-        return (self.openai_api_key, self.anthropic_api_key, self.slack_webhook_url)
+    redact: list[RedactSettings] = []
+    sink: list[SinkSettings] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,36 +288,11 @@ class Config:
 
     @property
     def slack_enabled(self) -> bool:
-        return _on(self.settings.slack.enabled, self.secrets.slack_webhook_url)
+        return _on(self.settings.slack.enabled, self.secrets.slack_webhook_url or self.secrets.slack_bot_token)
 
 
 def _on(switch: Switch, secret: SecretStr | None) -> bool:
     return secret is not None if switch == "auto" else switch
-
-
-def _secret(name: str, problems: list[str]) -> SecretStr | None:
-    """One secret from $CREDENTIALS_DIRECTORY/name, else from the environment variable NAME."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder:
-        file = Path(folder) / name
-        try:
-            text = file.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            text = ""
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(unreadable("credential", file, error))
-            return None
-        if text:
-            return SecretStr(text)
-    text = os.environ.get(name.upper(), "").strip()
-    return SecretStr(text) if text else None
-
-
-def read_secrets() -> tuple[Secrets, list[str]]:
-    """The secrets, and what is wrong with them, one line each."""
-    problems: list[str] = []
-    secrets = Secrets(*(_secret(name, problems) for name in Secrets.__slots__))
-    return secrets, problems
 
 
 def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> list[str]:
@@ -333,12 +305,27 @@ def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> lis
         problems.append(missing_secret(file, "embedder.provider", "openai", "openai_api_key"))
     if analysis.enabled is True and secrets.anthropic_api_key is None:
         problems.append(missing_secret(file, "analysis.enabled", "true", "anthropic_api_key"))
-    if slack.enabled is True and secrets.slack_webhook_url is None:
+    if slack.enabled is True and secrets.slack_webhook_url is None and secrets.slack_bot_token is None:
         problems.append(missing_secret(file, "slack.enabled", "true", "slack_webhook_url"))
+    channel = _with_only(SlackSettings, given.get("slack"), "channel").channel
+    if secrets.slack_bot_token is not None and channel is None and slack.enabled is not False:
+        problems.append(f"{file}: slack.channel: missing; a bot's token needs the channel that it writes to; add it")
+    for number, name in enumerate(_sink_secrets(given), start=1):
+        if name and name not in secrets.sinks:
+            problems.append(missing_secret(file, f"sink[{number}].secret", repr(name), name))
+    repeated = repeated_sinks(given.get("sink"))
+    problems += [f"{file}: sink.name = {name!r}: stands twice; give each sink its own" for name in repeated]
     url = secrets.slack_webhook_url
     if url is not None and not url.get_secret_value().startswith(("https://", "http://")):
         problems.append("slack_webhook_url: not an address (its value is not shown); it begins with https://")
     return problems
+
+
+def _sink_secrets(given: dict[str, Any]) -> list[str]:
+    """What each `[[sink]]` table asks for, "" for nothing that can be a name."""
+    sinks = given.get("sink")
+    names = [sink.get("secret") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
+    return [name if isinstance(name, str) and name.isidentifier() else "" for name in names]
 
 
 def _with_only(model: type[_TableT], table: object, key: str) -> _TableT:
@@ -387,12 +374,12 @@ def load(file: Path = DEFAULT_PATH) -> Config:
     Raises:
         ConfigError: with every problem at once, one line each.
     """
-    secrets, problems = read_secrets()
-    tables = _read_toml(file, problems)
+    tables = _read_toml(file, read_secrets()[1])
     try:
         given = merged(tables, overrides(Settings))
     except ConfigError as error:
-        raise ConfigError([*error.problems, *problems]) from None
+        raise ConfigError([*error.problems, *read_secrets()[1]]) from None
+    secrets, problems = read_secrets(name for name in _sink_secrets(given) if name)
     settings = None
     try:
         settings = Settings.model_validate(given)

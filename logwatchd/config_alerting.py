@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from logwatchd.config_types import HttpUrl, Switch, Table
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
+
+
+def _pattern(text: str) -> str:
+    try:
+        found = re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    if found.match("") is not None:
+        raise ValueError("matches where there is nothing, and so everywhere: write what has to be there")
+    return text
+
+
+SeverityName = Literal["P1", "P2", "P3", "P4"]
 
 
 class IncidentSettings(Table):
@@ -23,17 +39,84 @@ class IncidentSettings(Table):
 
 
 class AnalysisSettings(Table):
-    """`[analysis]`: Claude's words on an incident."""
+    """`[analysis]`: Claude's words on an incident, and what they may cost."""
 
     enabled: Switch = "auto"
     model: Annotated[str, Field(min_length=1)] = "claude-opus-4-6"
     base_url: HttpUrl | None = None
     max_tokens: Annotated[int, Field(ge=100, le=8192)] = 500
     context_lines: Annotated[int, Field(ge=0, le=50)] = 10
+    lines_after: Annotated[int, Field(ge=0, le=50)] = 5
     alert_within_s: Annotated[float, Field(ge=0, le=60)] = 2
+    reuse_s: Seconds = 3600
+    max_per_hour: Annotated[int, Field(ge=0, le=100_000)] = 30
+    daily_usd: Annotated[float, Field(ge=0, le=100_000)] = 5
+    usd_per_million_input: Annotated[float, Field(ge=0, le=10_000)] = 5
+    usd_per_million_output: Annotated[float, Field(ge=0, le=10_000)] = 25
 
 
-class SlackSettings(Table):
-    """`[slack]`: the webhook's address is a secret and does not stand here."""
+class RedactSettings(Table):
+    """One `[[redact]]`: what is not to leave the machine beside the secrets and identifiers that are known by form."""
+
+    name: Name
+    pattern: Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+
+
+class RoutedSettings(Table):
+    """Which alerts a sink gets."""
+
+    min_severity: SeverityName = "P4"
+    services: list[str] = Field(default=[])
+    sources: list[str] = Field(default=[])
+
+
+class SlackSettings(RoutedSettings):
+    """`[slack]`: the webhook's address and the bot's token are secrets and do not stand here."""
 
     enabled: Switch = "auto"
+    channel: Annotated[str, Field(min_length=1)] | None = None
+    base_url: HttpUrl | None = None
+
+
+class SinkSettings(RoutedSettings):
+    """One `[[sink]]`: somewhere else that alerts go to. secret: a credential's name, or in capitals a variable's."""
+
+    name: Name
+    type: Literal["webhook", "alertmanager", "pagerduty", "command", "email"]
+    url: HttpUrl | None = None
+    secret: SecretName | None = None
+    command: list[str] = Field(default=[])
+    host: Annotated[str, Field(min_length=1)] | None = None
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _whole(self) -> SinkSettings:
+        if self.name in ("journal", "slack"):
+            raise ValueError(f"the name '{self.name}' is taken; give this sink another one")
+        for key in _NEEDED[self.type]:
+            if not getattr(self, key):
+                raise ValueError(f"a sink of type '{self.type}' needs {key}; add it")
+        if self.command and not self.command[0].startswith("/"):
+            raise ValueError(f"command = {self.command[0]!r}: give the program's absolute path")
+        if self.username and self.secret is None:
+            raise ValueError("username needs secret, the name of the credential that holds its password; add it")
+        return self
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "webhook": ("url", "secret"),
+    "alertmanager": ("url",),
+    "pagerduty": ("secret",),
+    "command": ("command",),
+    "email": ("host", "sender", "to"),
+}
+
+
+def repeated_sinks(sinks: Any) -> list[str]:
+    """Names that stand twice in the `[[sink]]` tables as they were given."""
+    names = [sink.get("name") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
+    return sorted({str(name) for name in names if name is not None and names.count(name) > 1})

@@ -14,11 +14,6 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-_ENV_NAMES = {
-    "openai_api_key": "OPENAI_API_KEY",
-    "anthropic_api_key": "ANTHROPIC_API_KEY",
-    "slack_webhook_url": "SLACK_WEBHOOK_URL",
-}
 _MAX_VALUE_CHARS = 60
 _SHOWN_TYPES = (str, int, float, bool, type(None), list)
 
@@ -67,7 +62,7 @@ def missing_secret(file: Path, key: str, value: str, secret: str) -> str:
     """One line for a feature that is on but has no secret."""
     return (
         f"{file}: {key} = {value}: needs a secret and there is none; give it as the systemd credential "
-        f"'{secret}' or as {_ENV_NAMES[secret]}"
+        f"'{secret}' or as {secret.upper()}"
     )
 
 

@@ -92,6 +92,10 @@ class AlertDesk:
     def policy(self) -> Policy:
         return self._policy
 
+    @property
+    def redact(self) -> Redact:
+        return self._redact
+
     def use(self, policy: Policy, redact: Redact) -> None:
         """Go by this from the next anomaly on; open incidents stay."""
         with self._lock:

@@ -22,7 +22,7 @@ class Reason(StrEnum):
     NEW = "nothing open is like it"
     SAME_PATTERN = "the same pattern"
     NEAR_IN_MEANING = "near in meaning"
-    BURST = "from the same source, right after its first line"
+    BURST = "from one of its sources, right after its first line"
     ECHO = "from another source at the same moment, and about the same"
     STORM = "one of very many new kinds of lines at once"
 
@@ -128,7 +128,8 @@ def decide(anomaly: Anomaly, severity: Severity, now: float, rules: Rules, aroun
         return Decision(Reason.NEW)
     if around.nearest is not None and around.nearest[1] >= rules.near_similarity:
         return Decision(Reason.NEAR_IN_MEANING, around.nearest[0])
-    for incident in around.begun:
+    echoed = [incident for incident in around.elsewhere if anomaly.path in incident.sources[1:]]
+    for incident in (*around.begun, *echoed):
         if _in_burst(anomaly, now, incident, rules) and not _hides(severity, incident):
             return Decision(Reason.BURST, incident)
     for incident in around.elsewhere:
@@ -152,7 +153,8 @@ def leads(severity: Severity, bare: bool, incident: Incident, told_as: Severity,
 
 
 def _same_source(anomaly: Anomaly, incident: Incident) -> bool:
-    return anomaly.path == incident.path or anomaly.file[:2] == incident.inode
+    """Whether it comes from a source of the incident's: its first one, or one whose echo has joined."""
+    return anomaly.file[:2] == incident.inode or anomaly.path in incident.sources
 
 
 def seconds_apart(written: datetime | None, began: datetime | None) -> float | None:

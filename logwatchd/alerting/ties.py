@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 MAX_TIES = 32
@@ -24,10 +25,10 @@ _SEEN = 4096  # characters of a line that are looked at
 
 
 def ties_of(line: str) -> frozenset[str]:
-    """The ids in a line, at most MAX_TIES of them."""
+    """The ids in a line, at most MAX_TIES of them, as digests: they are kept, and some ids are secrets."""
     found: set[str] = set()
     for match in _IDS.finditer(line[:_SEEN]):
-        found.add(match[0].lower())
+        found.add(hashlib.blake2b(match[0].lower().encode(), digest_size=8).hexdigest())
         if len(found) >= MAX_TIES:
             break
     return frozenset(found)

@@ -15,13 +15,13 @@ from logwatchd.alerting.grouping import Rules
 from logwatchd.alerting.message import Kind
 from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
-from logwatchd.alerting.opening import as_it_is
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.sink import JournalSink, Sink
 from logwatchd.alerting.workers import AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, StateError
 from logwatchd.journal import Event, logger
+from logwatchd.parsing import redaction
 from logwatchd.records import Anomaly
 from logwatchd.stage import OnCrash, StageThread
 
@@ -62,7 +62,10 @@ class Alerting:
         self._observer = observer
         self._outbox = Outbox(settings.state_dir)
         services = _services(config)
-        self.desk = AlertDesk(self._outbox, _policy(config, services), observer=observer)
+        self._key = redaction.read_key(settings.state_dir)
+        self.desk = AlertDesk(
+            self._outbox, _policy(config, services), observer=observer, redact=_redactor(config, self._key)
+        )
         self._board = Board(self._outbox, services)
         self._analyses = BoundedCalls("Claude")
         self._deliveries = BoundedCalls("the sink")
@@ -100,7 +103,7 @@ class Alerting:
         """
         services = _services(config)
         self._board.reconfigure(services)
-        self.desk.use(_policy(config, services), as_it_is)
+        self.desk.use(_policy(config, services), _redactor(config, self._key))
         for thread in self._resize(services, config.settings.workers.threads):
             if self._started:
                 thread.start()
@@ -231,6 +234,11 @@ def _policy(config: Config, services: Services) -> Policy:
         analyse=services.analyst is not None,
         resolve=any(sink.wants(Kind.RESOLVED) for sink in services.sinks),
     )
+
+
+def _redactor(config: Config, key: bytes) -> redaction.Redactor:
+    known = [secret.get_secret_value() for secret in config.secrets.all() if secret is not None]
+    return redaction.Redactor(key, [(rule.name, rule.pattern) for rule in config.settings.redact], known)
 
 
 def _services(config: Config) -> Services:

@@ -9,6 +9,7 @@ from pathlib import Path
 from logwatchd import clock, config
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
+from logwatchd.config_secrets import read_secrets
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.batching import size_of
@@ -55,7 +56,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     baseline = load(path)
     found = config.load(config_path) if config_path else None
     settings = of_name(name, found.settings.embedder if found else EmbedderSettings())
-    secrets = found.secrets if found else config.read_secrets()[0]
+    secrets = found.secrets if found else read_secrets()[0]
     embedder = make_embedder(settings, secrets.openai_api_key, offline=True)
     partial = Store(output.with_name(f".{output.name}.embeddings"), VERSION, SCHEMA, durable=False)
     keeping = CachedEmbedder(embedder, VectorCache(partial, _NO_BOUND), Ledger(partial), price_of(settings) or 0.0)

@@ -46,7 +46,8 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
         raise ConfigError([f"the baseline was made by the model {baseline.manifest.embedder}; {mend}"])
     if provider != "openai":
         return LocalEmbedder()
-    from logwatchd.config import EmbedderSettings, read_secrets  # a fifth of a second
+    from logwatchd.config import EmbedderSettings  # a fifth of a second
+    from logwatchd.config_secrets import read_secrets
 
     # A baseline may have fewer dimensions than the model; these models can be asked for any number.
     dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None

@@ -15,7 +15,8 @@ from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
-from logwatchd.config import Config, Secrets, Settings
+from logwatchd.config import Config, Settings
+from logwatchd.config_secrets import Secrets
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.offline import expand

@@ -20,7 +20,8 @@ from logwatchd.alerting.grouping import Incident
 from logwatchd.alerting.message import Kind, Message, Story
 from logwatchd.alerting.opening import as_it_is, begin, kind_of
 from logwatchd.alerting.outbox import FILE_NAME, NewAlert
-from logwatchd.config import Config, Secrets, Settings
+from logwatchd.config import Config, Settings
+from logwatchd.config_secrets import Secrets
 from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Nearest, Severity, SourceSpec, Verdict
 from logwatchd.scoring.difference import MAX_WORDS, lacking
 from logwatchd.vectors import Vectors

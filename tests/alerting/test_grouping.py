@@ -134,6 +134,13 @@ def test_another_sources_echo_joins_and_another_fault_does_not(line: str, first:
     assert echo(line, first, after_s=2.1) is Reason.NEW
 
 
+def test_once_an_echo_has_joined_the_burst_of_its_source_joins_as_well() -> None:
+    opened = incident(anomaly(ACCESS.format("1"), path="/var/log/access.log", file=FileId(8, 9, 0), at=NOON))
+    opened.sources.append("/var/log/shop.log")
+    line = anomaly("shop: reviews are gone", at=NOON + timedelta(seconds=1))
+    assert decide(line, Severity.P2, 101, RULES, Around(elsewhere=[opened])).reason is Reason.BURST
+
+
 def test_a_failed_request_is_no_echo_of_what_is_no_error() -> None:
     opened = incident(anomaly("sshd: unknown key type", at=NOON), severity=Severity.P3)
     other = anomaly(ACCESS.format("-"), path="/var/log/access.log", file=FileId(8, 9, 0), at=NOON)

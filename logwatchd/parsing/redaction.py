@@ -1,0 +1,148 @@
+"""Secrets and people's identifiers taken out of a text before it leaves the machine.
+
+What is taken out becomes <kind-xxxxxxxx>, an HMAC of its value: the same value has the same pseudonym everywhere, as
+long as the key in state_dir lives, and nobody without it can tell whose it is. With the key, `Redactor.find` reads it
+back from the lines that hold it: no list of secrets is kept anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from logwatchd.errors import StateError
+from logwatchd.parsing.redaction_rules import RULES, Rule
+
+KEY_NAME = "redaction.key"
+_KEY_BYTES = 32
+_SHOWN = 8  # hexadecimal digits of a pseudonym
+_PSEUDONYM = re.compile(r"<([a-z][a-z0-9-]{0,30})-([0-9a-f]{8})>")
+
+Span = tuple[int, int, str]  # where it begins and ends, kind
+
+
+class Redactor:
+    """Thread-safe; the same text always gives the same text."""
+
+    def __init__(self, key: bytes, also: Sequence[tuple[str, str]] = (), known: Iterable[str] = ()) -> None:
+        """
+        Args:
+            also: the configuration's own rules, as (kind, regular expression).
+            known: values that are never to leave, whatever surrounds them, such as our own keys.
+        """
+        self._key = key
+        own = [Rule(kind, re.compile(pattern)) for kind, pattern in also]
+        values = sorted({value for value in known if len(value) >= 6}, key=len, reverse=True)
+        if values:
+            own.insert(0, Rule("secret", re.compile("|".join(map(re.escape, values)))))
+        self._own = tuple(own)
+
+    def __call__(self, text: str) -> str:
+        """The text with a pseudonym for each value."""
+        return self._written(text, named=True)
+
+    def masked(self, text: str) -> str:
+        """The text with <kind> for each value: the same on every machine, for what models compare."""
+        return self._written(text, named=False)
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        digest = hmac.new(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return f"<{kind}-{digest[:_SHOWN]}>"
+
+    def find(self, wanted: str, lines: Iterable[str]) -> Iterator[str]:
+        """The values in these lines whose pseudonym is wanted, with or without its <>; each once."""
+        wanted = f"<{wanted.strip('<>')}>"
+        seen: set[str] = set()
+        for line in lines:
+            for begin, end, kind in self._spans(line):
+                value = line[begin:end]
+                if value not in seen and self.pseudonym(kind, value) == wanted:
+                    seen.add(value)
+                    yield value
+
+    def _written(self, text: str, *, named: bool) -> str:
+        pieces, at = [], 0
+        for begin, end, kind in self._spans(text):
+            pieces += [text[at:begin], self.pseudonym(kind, text[begin:end]) if named else f"<{kind}>"]
+            at = end
+        return "".join([*pieces, text[at:]]) if pieces else text
+
+    def _spans(self, text: str) -> list[Span]:
+        """What is to be taken out, in order, without overlaps; what an earlier rule found stays its own."""
+        lower = text.lower()
+        taken = [(match.start(), match.end(), "") for match in _PSEUDONYM.finditer(text)] if "<" in text else []
+        for rule in (*self._own, *_detected(), *RULES):
+            if rule.hints and not any(hint in lower for hint in rule.hints):
+                continue
+            for match in rule.pattern.finditer(text):
+                begin, end = _value(match)
+                clear = not any(begin < other_end and other_begin < end for other_begin, other_end, _ in taken)
+                if end > begin and clear and rule.holds(text[begin:end]):
+                    taken.append((begin, end, rule.kind))
+        return sorted(span for span in taken if span[2])
+
+
+def masked(text: str) -> str:
+    """The text with <kind> in place of each secret or identifier, by the built-in rules alone: needs no key."""
+    return _KEYLESS.masked(text)
+
+
+def read_key(state_dir: Path) -> bytes:
+    """The key of the pseudonyms; made at the first call.
+
+    Raises:
+        StateError: it can be neither read nor made.
+    """
+    file = state_dir / KEY_NAME
+    try:
+        with suppress(FileExistsError):
+            fresh = state_dir / f"{KEY_NAME}.{os.getpid()}.{secrets.token_hex(4)}"
+            if not file.exists():
+                handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with os.fdopen(handle, "wb") as out:
+                    out.write(secrets.token_bytes(_KEY_BYTES))
+                    out.flush()
+                    os.fsync(out.fileno())
+                try:
+                    os.link(fresh, file)  # another process may have been quicker: then its key counts
+                finally:
+                    fresh.unlink()
+        key = file.read_bytes()
+    except OSError as error:
+        raise StateError(f"{file}: {error.strerror}; it needs a state_dir that it may write to") from None
+    if len(key) != _KEY_BYTES:
+        raise StateError(f"{file}: is {len(key)} bytes long and no key of ours; move it away, and a new one is made")
+    return key
+
+
+@cache
+def _detected() -> tuple[Rule, ...]:
+    """The formats that the detect-secrets package knows, where it is installed (`pip install 'logwatchd[redact]'`)."""
+    try:
+        plugins = import_module("detect_secrets.core.plugins.util").get_mapping_from_secret_type_to_class()
+    except ImportError:
+        return ()
+    found = []
+    for plugin in plugins.values():
+        patterns = getattr(plugin, "denylist", ())
+        if "IPPublic" not in plugin.__name__ and isinstance(patterns, list | tuple | set):
+            found += [Rule("secret", pattern) for pattern in patterns if isinstance(pattern, re.Pattern)]
+    return tuple(found)
+
+
+def _value(match: re.Match[str]) -> tuple[int, int]:
+    for name in ("value", "value2", "value3"):
+        if name in match.re.groupindex and match.start(name) >= 0:
+            return match.span(name)
+    return match.span()
+
+
+_KEYLESS = Redactor(b"")

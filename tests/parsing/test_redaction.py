@@ -1,0 +1,102 @@
+"""What of a line may leave the machine."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd.errors import StateError
+from logwatchd.parsing.redaction import KEY_NAME, Redactor, masked, read_key
+from tests.parsing.planted import PLANTED
+
+REDACT = Redactor(b"k" * 32)
+
+
+@pytest.mark.parametrize(("line", "secret"), PLANTED, ids=range(len(PLANTED)))
+def test_a_planted_secret_is_taken_out(line: str, secret: str) -> None:
+    assert secret in line
+    assert secret not in REDACT(line)
+    assert secret not in masked(line)
+
+
+def test_there_are_a_hundred_of_them() -> None:
+    assert len({secret for _, secret in PLANTED}) >= 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-23T00:30:10.366Z ERROR shop.http [acd6be29 user=41] GET /products/193 failed with 500 after 2 ms",
+        "081109 203615 148 INFO dfs.DataNode$PacketResponder: PacketResponder 1 for block blk_38865049064139660",
+        "- 1117838570 2005.06.03 R02-M1-N0-C:J12-U11 2005-06-03-15.42.50.675872 RAS KERNEL INFO cache parity error",
+        'nova.osapi "GET /v2/54fadb412c4e40cdbaed9335e4c35a9e/servers/detail HTTP/1.1" status: 200 len: 1893',
+        "token expired, secret missing, password invalid: login failed",
+        "tokens=12 keyboard=us monkey=3 max_tokens=500 user_agent=curl/8",
+        "10.251.73.220:50010 Starting thread to transfer block to 10.250.14.38:50010",
+        "kernel: [12345.678901] CPU3: Core temperature above threshold, cpu clock throttled (total events = 1)",
+        "sqlite3.OperationalError: database is locked",
+        "user not found in table users; for user input see the manual",
+        "took 1234567 ns, 4096 4096 8192 16384 bytes",
+        "version 1.2.3-456 of build 2026-1123-4567",
+    ],
+)
+def test_what_is_no_secret_stays(line: str) -> None:
+    assert REDACT(line) == line
+
+
+def test_the_same_value_is_the_same_everywhere_and_another_key_tells_nothing() -> None:
+    first, second = REDACT("login user=anna from web1"), REDACT('{"user": "anna", "action": "pay"}')
+    (name,) = set(re.findall(r"<user-[0-9a-f]{8}>", first + second))
+    assert name not in Redactor(b"x" * 32)("user=anna")
+    assert name not in REDACT("user=anne")
+
+
+def test_a_pseudonym_is_read_back_from_the_lines_that_hold_its_value() -> None:
+    lines = ["user=bob paid", "user=anna paid", "anna@example.org wrote"]
+    name = re.search(r"<(user-[0-9a-f]{8})>", REDACT("user=anna"))
+    assert name is not None
+    assert list(REDACT.find(name[1], lines)) == ["anna"]
+    assert list(REDACT.find("<user-00000000>", lines)) == []
+
+
+def test_the_configurations_own_rules_and_our_own_keys_go_first() -> None:
+    redact = Redactor(b"k" * 32, [("customer", r"CUST-\d{6}")], ["our-own-key-123"])
+    assert re.fullmatch(r"<customer-\w{8}> sent <secret-\w{8}>", redact("CUST-123456 sent our-own-key-123"))
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_what_is_redacted_stays_as_it_is(text: str) -> None:
+    once = REDACT(text)
+    assert REDACT(once) == once
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "4111 ", 'key="', "mysql -p"]
+)
+def test_no_line_takes_long(piece: str) -> None:
+    """Time grows with a line's length, not with its square."""
+
+    def seconds(length: int) -> float:
+        text = (piece * length)[:length]
+        began = time.process_time()
+        REDACT(text)
+        return time.process_time() - began
+
+    short = max(seconds(1600), 0.002)
+    assert seconds(16_000) < 60 * short
+
+
+def test_the_key_is_made_once_and_only_for_us(tmp_path: Path) -> None:
+    key = read_key(tmp_path)
+    assert read_key(tmp_path) == key
+    assert [(file.name, oct(file.stat().st_mode & 0o777)) for file in tmp_path.iterdir()] == [(KEY_NAME, "0o600")]
+    (tmp_path / KEY_NAME).write_bytes(b"short")
+    with pytest.raises(StateError, match="no key of ours"):
+        read_key(tmp_path)
+    with pytest.raises(StateError, match="state_dir"):
+        read_key(tmp_path / "missing")
