@@ -25,6 +25,7 @@ class Breaker:
         self._failing_since: float | None = None
         self._failed_at = 0.0
         self._held = False
+        self._wished_until = 0.0
 
     def sent(self, now: float) -> None:
         """A request leaves; while it is a probe, the next one waits a while."""
@@ -44,6 +45,7 @@ class Breaker:
             self.open = True
             self.retry_at = now + _PERMANENT_PAUSE_S
             return
+        self._wished_until = max(self._wished_until, now + (error.retry_after_s or 0.0))
         self.open |= self.failures >= OPENS_AFTER or now - self._failing_since >= OPENS_AFTER_S
         self.retry_at = max(
             self.retry_at, now + pause_s(self.failures - 1, error.retry_after_s, longest_s=_LONGEST_PAUSE_S)
@@ -59,8 +61,13 @@ class Breaker:
         """Send nothing for another reason, such as a budget that is used up."""
         self.open, self.reason, self.retry_at, self._held = True, reason, until, True
 
+    def mended(self) -> None:
+        """What was wrong may have been mended by a reload: try again at once."""
+        self.retry_at = self._wished_until = 0.0
+
     def succeeded(self) -> None:
         """A request was answered as it should be."""
         self.failures, self._failing_since = 0, None
         if not self._held:  # what was on its way when the budget ended says nothing of the budget
-            self.open, self.reason, self.retry_at = False, None, 0.0
+            self.open, self.reason = False, None
+            self.retry_at = min(self.retry_at, self._wished_until)  # also where another request was told to wait

@@ -87,7 +87,7 @@ class EmbedQueue:
             before = getattr(self, "_use", None)
             self._use = _Use(embedder, dimensions, limits)
             self._tokens_before = embedder.tokens
-            self._breaker.retry_at = 0.0  # what was wrong may be mended
+            self._breaker.mended()
             if before is not None and before.space != self._use.space:
                 self._fresh.clear()  # whoever still wants them asks again
                 self._waiting.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from dataclasses import astuple, dataclass
 from datetime import date
 
@@ -31,28 +32,31 @@ def estimated_tokens(size_bytes: int, texts: int) -> int:
 
 
 class Ledger:
-    """Today's sums. Where the disk fails they go on in memory. Any thread may read; the embed queue's thread writes."""
+    """Today's sums. Where the disk fails they go on in memory. Any thread may call it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._unsaved: dict[str, Day] = {}
         self._today = Day(_day(clock.utc_now().date()))
         self._loaded = False
+        self._lock = threading.RLock()
 
     def today(self) -> Day:
         """The sums so far; at midnight (UTC) they begin at 0."""
         day = _day(clock.utc_now().date())
-        if self._today.day != day or not self._loaded:
-            self._today = self._read(day)
-        return self._today
+        with self._lock:
+            if self._today.day != day or not self._loaded:
+                self._today = self._read(day)
+            return self._today
 
     def add(self, *, calls: int = 0, texts: int = 0, tokens: int = 0, usd: float = 0.0, hits: int = 0) -> None:
         """Count something in."""
-        day = self.today()
-        self._today = _sum(day, calls, texts, tokens, usd, hits)
-        before = self._unsaved.get(day.day, Day(day.day))
-        self._unsaved[day.day] = _sum(before, calls, texts, tokens, usd, hits)
-        self._save()
+        with self._lock:
+            day = self.today()
+            self._today = _sum(day, calls, texts, tokens, usd, hits)
+            before = self._unsaved.get(day.day, Day(day.day))
+            self._unsaved[day.day] = _sum(before, calls, texts, tokens, usd, hits)
+            self._save()
 
     def _read(self, day: str) -> Day:
         try:
