@@ -80,6 +80,10 @@ def _run(args: argparse.Namespace) -> int:
             from logwatchd.commands import explain
 
             return explain.run(args.baseline, args.config, args.line, as_json=args.json)
+        case "notify-test":
+            from logwatchd.commands import notify_test
+
+            return notify_test.run(args.config)
         case "redact":
             from logwatchd.commands import redact
 
@@ -202,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
 
     _explain_options(verbs.add_parser("explain", help="why a line is normal or not, word by word", epilog=_EPILOG))
+    _config_option(verbs.add_parser("notify-test", help="a sample alert through each sink", epilog=_EPILOG))
     redact = verbs.add_parser("redact", help="what of these lines would leave the machine", epilog=_EPILOG)
     redact.add_argument("--config", type=Path, metavar="FILE", help=f"with its [[redact]] rules; default: {_CONFIG}")
     redact.add_argument("--find", metavar="PSEUDONYM", help="print what in FILE it stands for, such as user-3f2a91c0")

@@ -37,6 +37,7 @@ VERBS = (
     "watch",
     "tail",
     "redact",
+    "notify-test",
     "manual",
     "completion",
 )

@@ -16,7 +16,7 @@ from logwatchd.alerting.message import Kind
 from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
-from logwatchd.alerting.sink import JournalSink, Sink
+from logwatchd.alerting.services import services_of
 from logwatchd.alerting.workers import AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, StateError
@@ -242,22 +242,7 @@ def _redactor(config: Config, key: bytes) -> redaction.Redactor:
 
 
 def _services(config: Config) -> Services:
-    return Services(
-        sinks=_sinks(config),
-        routes={},
-        analyst=_analyst(config),
-        alert_within_s=config.settings.analysis.alert_within_s,
-    )
-
-
-def _sinks(config: Config) -> list[Sink]:
-    sinks: list[Sink] = [JournalSink()]
-    url = config.secrets.slack_webhook_url
-    if config.slack_enabled and url is not None:
-        from logwatchd.alerting.slack import SlackSink
-
-        sinks.append(SlackSink(url))
-    return sinks
+    return services_of(config, _analyst(config))
 
 
 def _analyst(config: Config) -> Analyst | None:

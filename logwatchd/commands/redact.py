@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from logwatchd import config
 from logwatchd.errors import Exit, StateError, UsageError
 from logwatchd.parsing.redaction import Redactor, read_key
+
+_MAX_KEY_LINES = 200
 
 
 def run(path: str, config_path: Path | None, find: str | None) -> Exit:
@@ -36,14 +38,30 @@ def run(path: str, config_path: Path | None, find: str | None) -> Exit:
 
 
 def _lines(path: str) -> Iterator[str]:
+    """The file's lines; a private key's are one text, or nothing would tell that its inner ones are a secret."""
     try:
         if path == "-":
-            yield from (line.rstrip("\n") for line in sys.stdin)
+            yield from _joined(sys.stdin)
         else:
             with Path(path).open(encoding="utf-8", errors="backslashreplace") as file:
-                yield from (line.rstrip("\n") for line in file)
+                yield from _joined(file)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; name a text file that you may read, or -") from None
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    key: list[str] = []
+    for raw in lines:
+        line = raw.rstrip("\n")
+        if not key and not ("-----BEGIN" in line and "-----END" not in line):
+            yield line
+            continue
+        key.append(line)
+        if "-----END" in line or len(key) > _MAX_KEY_LINES:
+            yield "\n".join(key)
+            key = []
+    if key:
+        yield "\n".join(key)
 
 
 def _redactor(config_path: Path | None, *, needs_key: bool) -> Redactor:

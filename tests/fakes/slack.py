@@ -73,3 +73,24 @@ def _accepted(block: dict[str, Any]) -> bool:
 def _within(text: dict[str, Any], limit: int) -> bool:
     units = len(text.get("text", "").encode("utf-16-le")) // 2  # as JavaScript counts, the strictest reading
     return text.get("type") in {"mrkdwn", "plain_text"} and 0 < units <= limit
+
+
+class FakeSlackApi(FakeService):
+    """Slack's Web API on loopback: chat.postMessage. `stamps` are those of the messages that it took."""
+
+    def __init__(self) -> None:
+        self.stamps: list[str] = []
+        super().__init__()
+
+    def well(self, request: Request) -> Answer:
+        if request.path != "/api/chat.postMessage":
+            return Status(404)
+        if (problem := refusal_of(request.body)) is not None:
+            return self.refusing(problem)
+        self.stamps.append(f"1700000000.{len(self.stamps):06}")
+        return Reply({"ok": True, "channel": "C0LOOPBACK", "ts": self.stamps[-1], "message": {"text": "x"}})
+
+    @staticmethod
+    def refusing(error: str) -> Answer:
+        """What Slack says when it takes no message: 200 and this."""
+        return Reply({"ok": False, "error": error})

@@ -1,0 +1,131 @@
+"""Sinks that need no web service: a command that gets JSON on its standard input, and e-mail by SMTP."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Literal
+
+from pydantic import SecretStr
+
+from logwatchd import clock
+from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.alerting.payload import as_json, subject_of, text_of
+from logwatchd.errors import PermanentError, RetryableError
+
+TIMEOUT_S = 15.0
+_CANNOT_RUN = (FileNotFoundError, PermissionError, NotADirectoryError)
+
+
+class CommandSink:
+    """Runs a program for each message; its exit status 0 says that it has taken it. No shell reads anything of it."""
+
+    pace_s = 0.0
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
+        self._command = tuple(command)
+
+    def wants(self, kind: Kind) -> bool:
+        return True
+
+    def deliver(self, message: Message | Digest) -> None:
+        program = self._command[0]
+        try:
+            done = subprocess.run(
+                self._command,
+                input=as_json(message),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except _CANNOT_RUN as error:
+            raise PermanentError(f"{program}: {error.strerror}: mend the sink's command, then reload") from None
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise RetryableError(f"{program}: did not end well ({type(error).__name__})") from None
+        if done.returncode != 0:
+            raise RetryableError(f"{program}: ended with status {done.returncode}")
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    host: str
+    port: int
+    tls: Literal["starttls", "tls", "none"]
+    username: str | None
+    password: SecretStr | None
+
+
+class EmailSink:
+    """Plain text by SMTP; what follows an alert is a reply to it."""
+
+    pace_s = 0.0
+
+    def __init__(self, name: str, server: MailServer, sender: str, to: Sequence[str]) -> None:
+        self.name = name
+        self._server = server
+        self._sender = sender
+        self._to = tuple(to)
+
+    def wants(self, kind: Kind) -> bool:
+        return True
+
+    def deliver(self, message: Message | Digest) -> str:
+        mail = self._mail(message)
+        try:
+            with self._connected() as server:
+                server.send_message(mail)
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
+            raise PermanentError(
+                f"{self._server.host} refuses the log-in ({type(error).__name__}): mend the sink's username, secret or"
+                " tls, then reload"
+            ) from None
+        except smtplib.SMTPRecipientsRefused as error:
+            if all(400 <= code < 500 for code, _ in error.recipients.values()):
+                raise RetryableError(f"{self._server.host} takes no mail for the recipients now") from None
+            refused = f"{self._server.host} refuses the recipients: mend the sink's to, then reload"
+            raise PermanentError(refused) from None
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code < 500:
+                raise RetryableError(f"{self._server.host} says {error.smtp_code}") from None
+            raise PermanentError(
+                f"{self._server.host} says {error.smtp_code}: mend the sink's sender, then reload"
+            ) from None
+        except ssl.SSLCertVerificationError:
+            raise PermanentError(f"{self._server.host}: its certificate is not trusted; mend it or the host") from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise RetryableError(f"no answer from {self._server.host} ({type(error).__name__})") from None
+        return str(mail["Message-ID"])
+
+    def _connected(self) -> smtplib.SMTP:
+        server = self._server
+        secure = ssl.create_default_context()
+        if server.tls == "tls":
+            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=secure)
+        else:
+            connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
+            if server.tls == "starttls":
+                connection.starttls(context=secure)
+        if server.username and server.password:
+            connection.login(server.username, server.password.get_secret_value())
+        return connection
+
+    def _mail(self, message: Message | Digest) -> EmailMessage:
+        mail = EmailMessage()
+        mail["Subject"] = f"[logwatchd] {subject_of(message)}"
+        mail["From"], mail["To"] = self._sender, ", ".join(self._to)
+        mail["Date"] = format_datetime(clock.utc_now())
+        key, kind = (message.id, Kind.DIGEST) if isinstance(message, Digest) else (message.alert.id, message.kind)
+        mail["Message-ID"] = f"<{key}.{kind}.{clock.utc_now().timestamp():.3f}@{socket.gethostname()}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        if isinstance(message, Message) and message.receipt and message.kind is not Kind.ALERT:
+            mail["In-Reply-To"] = mail["References"] = message.receipt
+        mail.set_content(text_of(message).encode("utf-8", "backslashreplace").decode())
+        return mail

@@ -1,0 +1,63 @@
+"""What a configuration makes: the sinks, who gets what, and Claude."""
+
+from __future__ import annotations
+
+from logwatchd.alerting.analysis import Analyst
+from logwatchd.alerting.board import Services
+from logwatchd.alerting.sink import JournalSink, Route, Sink
+from logwatchd.config import Config
+from logwatchd.config_alerting import RoutedSettings, SinkSettings
+from logwatchd.records import Severity
+
+
+def services_of(config: Config, analyst: Analyst | None) -> Services:
+    """Everything that messages and analyses need."""
+    settings = config.settings
+    routes = {sink.name: _route(sink) for sink in settings.sink}
+    return Services(
+        sinks=sinks_of(config),
+        routes={"slack": _route(settings.slack), **routes},
+        analyst=analyst,
+        alert_within_s=settings.analysis.alert_within_s,
+    )
+
+
+def sinks_of(config: Config) -> list[Sink]:
+    """The journal, then Slack, then the `[[sink]]` tables in their order."""
+    return [JournalSink(), *_slack(config), *(_sink(config, settings) for settings in config.settings.sink)]
+
+
+def _route(settings: RoutedSettings) -> Route:
+    return Route(Severity[settings.min_severity], tuple(settings.services), tuple(settings.sources))
+
+
+def _slack(config: Config) -> list[Sink]:
+    from logwatchd.alerting.slack import SlackBotSink, SlackSink
+
+    settings, url, token = config.settings.slack, config.secrets.slack_webhook_url, config.secrets.slack_bot_token
+    if not config.slack_enabled:
+        return []
+    if token is not None and settings.channel is not None:
+        return [SlackBotSink(token, settings.channel, settings.base_url)]
+    return [SlackSink(url)] if url is not None else []
+
+
+def _sink(config: Config, settings: SinkSettings) -> Sink:
+    from logwatchd.alerting import http_sinks, local_sinks
+
+    name, url = settings.name, settings.url or ""
+    secret = config.secrets.sinks.get(settings.secret or "")
+    match settings.type:
+        case "webhook":
+            assert secret is not None  # the configuration was refused without it
+            return http_sinks.WebhookSink(name, url, secret)
+        case "alertmanager":
+            return http_sinks.AlertmanagerSink(name, url, secret)
+        case "pagerduty":
+            assert secret is not None
+            return http_sinks.PagerDutySink(name, settings.url, secret)
+        case "command":
+            return local_sinks.CommandSink(name, settings.command)
+        case "email":
+            server = local_sinks.MailServer(settings.host or "", settings.port, settings.tls, settings.username, secret)
+            return local_sinks.EmailSink(name, server, settings.sender or "", settings.to)

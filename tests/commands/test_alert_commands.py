@@ -1,0 +1,63 @@
+"""`logwatchd notify-test` and `logwatchd redact`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from logwatchd.cli import main
+from logwatchd.errors import Exit
+from tests.fakes import FakeSlack, Status
+from tests.fakes.hook import FakeHook
+from tests.parsing.planted import PLANTED
+
+pytestmark = pytest.mark.usefixtures("no_overrides", "logging_restored")
+
+
+def config_in(folder: Path, extra: str) -> Path:
+    file = folder / "logwatchd.toml"
+    file.write_text(f'state_dir = "{folder}"\n[[source]]\npaths = ["/var/log/x.log"]\n{extra}')
+    return file
+
+
+def test_a_sample_goes_through_each_sink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeSlack() as slack, FakeHook("/hook") as hook:
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", slack.webhook_url)
+        monkeypatch.setenv("OPS_SECRET", "of-the-webhook")
+        tables = f'[[sink]]\nname = "ops"\ntype = "webhook"\nurl = "{hook.url}/hook"\nsecret = "ops_secret"\n'
+        tables += 'min_severity = "P1"\n'
+        file = config_in(tmp_path, tables)
+        assert main(["notify-test", "--config", str(file)]) == Exit.OK
+        assert [len(slack.requests), len(hook.requests)] == [1, 1]
+        assert hook.history[0]["alert"]["line"].startswith("this is a test")
+        hook.enqueue(Status(401))
+        assert main(["notify-test", "--config", str(file)]) == Exit.FAILED
+    said = capsys.readouterr()
+    assert "slack: taken\nops: taken" in said.out
+    assert "ops: ops says 401" in said.err
+    assert "of-the-webhook" not in said.out + said.err
+
+
+def test_a_sink_without_its_secret_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = config_in(tmp_path, '[[sink]]\nname = "pd"\ntype = "pagerduty"\nsecret = "pd_key"\n')
+    assert main(["notify-test", "--config", str(file)]) == Exit.CONFIG
+    assert "sink[1].secret = 'pd_key': needs a secret and there is none" in capsys.readouterr().err
+
+
+def test_what_would_leave_is_shown_and_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = config_in(tmp_path, "[[redact]]\nname = \"customer\"\npattern = 'CUST-\\d{6}'\n")
+    log = tmp_path / "x.log"
+    log.write_text("CUST-123456 user=anna paid\n" + "".join(f"{line}\n" for line, _ in PLANTED))
+    assert main(["redact", "--config", str(file), str(log)]) == Exit.OK
+    shown = capsys.readouterr().out
+    assert [secret for _, secret in PLANTED if secret in shown and len(secret) > 5] == []
+    name = re.search(r"<(user-[0-9a-f]{8})> paid", shown)
+    assert name is not None
+    assert main(["redact", "--config", str(file), "--find", name[1], str(log)]) == Exit.OK
+    assert capsys.readouterr().out == "anna\n"
+    assert main(["redact", "--config", str(file), "--find", "user-00000000", str(log)]) == Exit.ANOMALY
+    assert main(["redact", "--config", str(file), str(tmp_path / "none")]) == Exit.USAGE
