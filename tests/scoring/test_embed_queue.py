@@ -165,7 +165,7 @@ def test_an_outage_loses_no_text_and_is_said_in_the_status(service: FakeOpenAI, 
 def test_a_service_that_stays_away_is_said_to_be_away_and_is_probed(
     service: FakeOpenAI, embedder: OpenAIEmbedder
 ) -> None:
-    bench = Bench(embedder, Limits(batch_size=2, max_wait_ms=0))
+    bench = Bench(embedder, Limits(batch_size=2, max_wait_ms=0, max_in_flight=1))
     changes: list[bool] = []
     bench.queue.on_change = lambda: changes.append(bench.queue.away)
     service.enqueue(*[Status(503)] * 6)
