@@ -85,6 +85,7 @@ class Event(StrEnum):
     ANALYSIS_UNUSABLE = "Claude's answer cannot be used; the alert explains itself"
     ANALYSIS_FAILS = "analysis fails; alerts explain themselves until it works again"
     ANALYSIS_REFUSED = "analysis is refused; it stays off until a reload"
+    ANALYSIS_OVER_BUDGET = "no more analyses for now: over max_per_hour or daily_usd; they follow"
     ANALYSIS_RECOVERED = "analysis works again"
     SINK_FAILS = "alerts cannot be delivered; they are kept and tried again"
     SINK_REFUSED = "alerts are refused; they are kept until a reload"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from logwatchd.alerting.prompt import SYSTEM, user_message
+from logwatchd.alerting.following import lines_after
+from logwatchd.alerting.message import Story
+from logwatchd.alerting.opening import Redact, as_it_is
+from logwatchd.alerting.prompt import SYSTEM, Evidence, evidence_of
 from logwatchd.alerting.text import clip, visible
 from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
@@ -17,6 +21,10 @@ if TYPE_CHECKING:
     import anthropic
 
 MAX_WORDS_CHARS = 1200
+MAX_ITEMS = 5
+MAX_EVIDENCE_CHARS = 400
+_CHARS_A_TOKEN = 2.5  # of log lines: fewer than of prose
+_READ, _WRITTEN = 0.1, 1.25  # of an input token's price: out of the prompt cache, and into it
 _CONNECT_S = 5.0
 _MEND_KEY = "mend the anthropic_api_key credential or ANTHROPIC_API_KEY"
 _NO_LONGER_BUSY = frozenset({408, 409, 429})
@@ -26,29 +34,56 @@ class NoAnswerError(LogwatchdError):
     """Claude answered, but not in a way that can be used: a refusal, or no such structure."""
 
 
+def _all_required(schema: dict[str, Any]) -> None:
+    """Claude fills in every field; an answer without the newer ones is taken all the same."""
+    schema["required"] = list(schema["properties"])
+
+
 class Words(BaseModel):
     """The structure of the answer."""
 
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True, json_schema_extra=_all_required)
 
+    outcome: Literal["cause", "inconclusive"] = "cause"
     likely_cause: str = Field(min_length=1, description="What probably caused this line, in one or two sentences.")
     severity: Literal["P1-Critical", "P2-High", "P3-Medium", "P4-Low"]
     suggested_action: str = Field(min_length=1, description="What to check or do first, in one or two sentences.")
+    confidence: Literal["high", "medium", "low"] = "medium"
+    check_also: list[str] = Field(default=[], description="Up to three short items.")
+    evidence: list[str] = Field(default=[], description="Ids of the lines that the cause rests on, such as A1 or B3.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An analysis, and what it cost in dollars."""
+
+    analysis: Analysis
+    usd: float
 
 
 class Analyst:
     """Asks Claude; one for each configuration. Thread-safe."""
 
-    def __init__(self, settings: AnalysisSettings, api_key: SecretStr) -> None:
+    def __init__(self, settings: AnalysisSettings, api_key: SecretStr, redact: Redact = as_it_is) -> None:
+        """redact: takes secrets out of lines that are read for the analysis alone, and out of the answer."""
+        self.settings = settings
         self._settings = settings
+        self._redact = redact
         self._api_key = api_key
         self._lock = threading.Lock()
         self._client: anthropic.Anthropic | None = None
 
-    def analyse(self, alert: Alert, timeout_s: float) -> Analysis:
+    def most_usd(self, alert: Alert) -> float:
+        """What an analysis of this alert may cost at the most, roughly."""
+        tokens = (len(SYSTEM) + len(evidence_of(alert).text)) / _CHARS_A_TOKEN
+        settings = self._settings
+        return (tokens * settings.usd_per_million_input + settings.max_tokens * settings.usd_per_million_output) / 1e6
+
+    def analyse(self, alert: Alert, timeout_s: float, story: Story | None = None) -> Answer:
         """What Claude makes of an alert.
 
         Args:
+            story: the incident so far.
             timeout_s: for connecting, and again between any two pieces of the answer; the caller bounds the whole.
 
         Raises:
@@ -61,12 +96,14 @@ class Analyst:
         key = self._api_key.get_secret_value()
         if not (key.isascii() and key.isprintable()):
             raise PermanentError(f"the anthropic_api_key holds a character that no key has; {_MEND_KEY}, then reload")
+        after = tuple(self._redact(line) for line in lines_after(alert, self._settings.lines_after))
+        evidence = evidence_of(alert, story, after)
         try:
             message = self._get_client().messages.parse(
                 model=self._settings.model,
                 max_tokens=self._settings.max_tokens,
-                system=SYSTEM,
-                messages=[{"role": "user", "content": user_message(alert)}],
+                system=[{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}],
+                messages=[{"role": "user", "content": evidence.text}],
                 output_format=Words,
                 timeout=anthropic.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
             )
@@ -84,12 +121,32 @@ class Analyst:
             raise NoAnswerError(f"{self._settings.model} declined to answer")
         if words is None:
             raise NoAnswerError(f"the answer of {self._settings.model} is empty (stop reason {message.stop_reason})")
+        return Answer(self._checked(words, evidence, str(message.model)), self._cost(message.usage))
+
+    def _checked(self, words: Words, evidence: Evidence, model: str) -> Analysis:
+        """The answer, with ids that were sent and no others; a cause that names none of the lines is a guess."""
+        named = [evidence.lines[id] for id in dict.fromkeys(words.evidence) if id in evidence.lines]
+        unfounded = bool(words.evidence) and not named
         return Analysis(
-            likely_cause=_tidy(words.likely_cause),
+            likely_cause=self._tidy(words.likely_cause),
             severity=Severity(words.severity),
-            suggested_action=_tidy(words.suggested_action),
-            model=visible(clip(str(message.model), 100)),
+            suggested_action=self._tidy(words.suggested_action),
+            model=visible(clip(model, 100)),
+            confidence="low" if unfounded else words.confidence,
+            check_also=tuple(self._tidy(item) for item in words.check_also[:MAX_ITEMS] if item.strip()),
+            evidence=tuple(clip(line, MAX_EVIDENCE_CHARS) for line in named[:MAX_ITEMS]),
+            conclusive=words.outcome == "cause",
         )
+
+    def _cost(self, usage: anthropic.types.Usage) -> float:
+        settings = self._settings
+        read = usage.input_tokens + _READ * (usage.cache_read_input_tokens or 0)
+        read += _WRITTEN * (usage.cache_creation_input_tokens or 0)
+        return (read * settings.usd_per_million_input + usage.output_tokens * settings.usd_per_million_output) / 1e6
+
+    def _tidy(self, text: str) -> str:
+        """A model's words, which may repeat a foreign line: one paragraph, nothing hidden in it, of bounded length."""
+        return clip(visible(self._redact(" ".join(text.split()))), MAX_WORDS_CHARS)
 
     def _get_client(self) -> anthropic.Anthropic:
         import anthropic
@@ -122,11 +179,6 @@ class Analyst:
             case _:
                 mend = f"the request was refused ({error.type or 'no reason given'}): look at [analysis]"
         return PermanentError(f"{said}; {mend}, then reload")
-
-
-def _tidy(text: str) -> str:
-    """A model's words, which may repeat a foreign line: one paragraph, nothing hidden in it, of bounded length."""
-    return clip(visible(" ".join(text.split())), MAX_WORDS_CHARS)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -13,7 +13,7 @@ from logwatchd.alerting.message import Kind
 from logwatchd.alerting.outbox import Outbox, Pending
 from logwatchd.alerting.sink import Route, Sink
 from logwatchd.errors import PermanentError, RetryableError
-from logwatchd.journal import Event
+from logwatchd.journal import Event, logger
 from logwatchd.records import Analysis
 
 ANALYSIS_CALL_S = 45.0
@@ -21,6 +21,7 @@ _GATHER_S = 1.0  # lines after the anomaly come in meanwhile
 _MAX_DUE = 10_000
 _HEAD = 32  # alerts that are looked at for the next analysis
 _IDLE_S = 5.0
+_BUDGET_S = 30.0  # until it is looked at again
 _LONGEST_DELAY_S = 1.0
 _SHORTEST_DELAY_S = 0.01
 
@@ -66,6 +67,7 @@ class Board:
         self._attempts: Counter[int] = Counter()
         self._due_at: dict[str, float] = {}  # by alert: when it goes out, monotonic
         self._unmarked: dict[str, tuple[Pending, str | None]] = {}  # taken, but the outbox could not be told
+        self._over_budget, self._poor_until = False, 0.0
         self._quiet = False
         self._draining = False
         self.analyses = 0
@@ -88,7 +90,7 @@ class Board:
             for lane in (*lanes.values(), self._analysis):
                 lane.renew()
             self._lanes = lanes
-            self._quiet = False
+            self._quiet, self._poor_until = False, 0.0
 
     def hold(self, alert_id: str, until: float) -> None:
         """An alert that is about to be stored goes out at `until` (monotonic seconds)."""
@@ -133,8 +135,8 @@ class Board:
             analyst = self._services.analyst
             if analyst is None or self._draining or self._analysis.refused is not None:
                 return _IDLE_S
-            if now < self._analysis.resting_until:
-                return min(self._analysis.resting_until - now, _IDLE_S)
+            if (rest_s := max(self._analysis.resting_until, self._poor_until) - now) > 0:
+                return min(rest_s, _IDLE_S)
             waiting = [one for one in self._outbox.unanalysed(_HEAD) if one.seq not in self._analysing]
             if not waiting:
                 self._attempts.clear() if not self._analysing else None
@@ -147,12 +149,34 @@ class Board:
             self._analysing.add(first.seq)
             return AnalysisJob(first, analyst, ANALYSIS_CALL_S)
 
+    def afford(self, job: AnalysisJob, usd: float, now: float) -> int | None:
+        """A place on the bill for a job that may cost so much; None where it has to wait, and is given back."""
+        settings, alert = job.analyst.settings, job.pending.alert
+        assert alert is not None  # only alerts are analysed
+        with self._lock:
+            place = self._outbox.reserve(alert.id, usd, settings.max_per_hour, settings.daily_usd)
+            if place is None:
+                if not self._over_budget:
+                    logger("analysis").warning(
+                        Event.ANALYSIS_OVER_BUDGET, max_per_hour=settings.max_per_hour, daily_usd=settings.daily_usd
+                    )
+                self._over_budget, self._poor_until = True, now + _BUDGET_S
+                self._analysing.discard(job.pending.seq)
+            else:
+                self._over_budget = False
+            return place
+
+    def paid(self, place: int, usd: float | None) -> None:
+        """What a job has cost; None where it was not done."""
+        self._outbox.settle_bill(place, usd)
+
     def analysed(self, job: AnalysisJob, analysis: Analysis, now: float) -> None:
         seq = job.pending.seq
         with self._lock:
             self._analysing.discard(seq)
-            self._analysis.succeed(now)
-            self.analyses += 1
+            if analysis.reused_from is None:
+                self._analysis.succeed(now)
+                self.analyses += 1
             self._quiet = False
             self._outbox.analysed(seq, analysis)
 
@@ -247,7 +271,7 @@ class Board:
         if pending.kind is not Kind.ALERT or self._draining:
             return now
         due_at = self._due_of(pending, now)
-        hopeless = self._services.analyst is None or self._analysis.down(now)
+        hopeless = self._services.analyst is None or self._analysis.down(now) or now < self._poor_until
         if pending.analysis is not None or hopeless or not self._outbox.wants_analysis(pending.seq):
             return due_at
         return due_at + self._services.alert_within_s

@@ -309,6 +309,31 @@ class Outbox:
         sql = "SELECT count(*) FROM alerts WHERE state = 'pending'"
         return int(self._database.run(lambda connection: connection.execute(sql).fetchone())[0])
 
+    def reserve(self, alert_id: str, usd: float, max_per_hour: int, daily_usd: float) -> int | None:
+        """Put an analysis on the bill before it is asked for: the place on it; None where it is over budget.
+
+        A day is UTC's; what was spent before a restart counts.
+        """
+        now = clock.utc_now()
+
+        def work(connection: sqlite3.Connection) -> int | None:
+            calls, spent = connection.execute(
+                "SELECT coalesce(sum(at > ?), 0), coalesce(sum(CASE WHEN at >= ? THEN usd END), 0) FROM spending",
+                ((now - timedelta(hours=1)).isoformat(), now.date().isoformat()),
+            ).fetchone()
+            if calls >= max_per_hour or spent + usd > daily_usd:
+                return None
+            row = (now.isoformat(), alert_id, usd)
+            return connection.execute("INSERT INTO spending (at, alert_id, usd) VALUES (?, ?, ?)", row).lastrowid
+
+        return self._database.run(work)
+
+    def settle_bill(self, place: int, usd: float | None) -> None:
+        """What an analysis has cost in the end; None where it was not made."""
+        sql = "DELETE FROM spending WHERE id = ?1" if usd is None else "UPDATE spending SET usd = ?2 WHERE id = ?1"
+        values = (place,) if usd is None else (place, usd)
+        self._database.run(lambda connection: connection.execute(sql, values))
+
     def counts(self) -> dict[str, int]:
         """Messages by state; 'held' ones wait for a digest."""
         sql = (

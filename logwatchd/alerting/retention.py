@@ -37,4 +37,5 @@ def prune(connection: sqlite3.Connection, limits: Limits, now: datetime) -> int:
         " alert_id FROM incidents WHERE resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT -1 OFFSET ?))",
         (too_old, limits.max_done),
     )
+    connection.execute("DELETE FROM spending WHERE at < ?", (too_old,))
     return given_up

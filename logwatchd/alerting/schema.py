@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from logwatchd.alerting.codec import INCIDENT_COLUMNS
 
-VERSION = 2
+VERSION = 3
 
 _INCIDENTS = """
 CREATE TABLE incidents (
@@ -37,6 +37,14 @@ CREATE TABLE overflow (
     PRIMARY KEY (service, severity)
 ) WITHOUT ROWID"""
 
+_SPENDING = """
+CREATE TABLE spending (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    alert_id TEXT NOT NULL,
+    usd REAL NOT NULL
+)"""
+
 # held: 0 goes out, 1 waits for a digest, 2 stands in one. target: the only sink that a message is for, or all of them.
 SCHEMA = f"""
 CREATE TABLE alerts (
@@ -66,6 +74,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (seq, sink)
 ) WITHOUT ROWID;
 {_OVERFLOW};
+{_SPENDING};
 {_INCIDENTS}"""
 
 # Incidents that were open are begun anew: their alerts have what people need.
@@ -81,11 +90,12 @@ CREATE INDEX alerts_by_incident ON alerts (id);
 CREATE INDEX unanalysed ON alerts (seq) WHERE wants_analysis = 1;
 {_OVERFLOW};
 DROP TABLE incidents;
-{_INCIDENTS}"""
+{_INCIDENTS}""",
+    2: _SPENDING,
 }
 
 CHECK = (
     f"SELECT {', '.join('incidents.' + column.strip() for column in INCIDENT_COLUMNS.split(','))}, resolved_at,"
-    " alerts.line_key, alerts.wants_analysis, deliveries.receipt, overflow.incidents"
-    " FROM incidents, alerts, deliveries, overflow LIMIT 0"
+    " alerts.line_key, alerts.wants_analysis, deliveries.receipt, overflow.incidents, spending.usd"
+    " FROM incidents, alerts, deliveries, overflow, spending LIMIT 0"
 )

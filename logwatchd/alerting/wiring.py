@@ -16,8 +16,9 @@ from logwatchd.alerting.message import Kind
 from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
+from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.services import services_of
-from logwatchd.alerting.workers import AnalystWorker, Courier
+from logwatchd.alerting.workers import About, AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, StateError
 from logwatchd.journal import Event, logger
@@ -61,16 +62,16 @@ class Alerting:
         self._on_crash = on_crash
         self._observer = observer
         self._outbox = Outbox(settings.state_dir)
-        services = _services(config)
         self._key = redaction.read_key(settings.state_dir)
-        self.desk = AlertDesk(
-            self._outbox, _policy(config, services), observer=observer, redact=_redactor(config, self._key)
-        )
+        redact = _redactor(config, self._key)
+        services = _services(config, redact)
+        self.desk = AlertDesk(self._outbox, _policy(config, services), observer=observer, redact=redact)
         self._board = Board(self._outbox, services)
         self._analyses = BoundedCalls("Claude")
         self._deliveries = BoundedCalls("the sink")
         self._incidents = StageThread(self.desk, on_crash)
         self._lock = threading.Lock()
+        self._about = About(self.desk.story, self.desk.incident_vector, Analyses(), observer)
         self._couriers: list[StageThread] = []
         self._analysts: list[StageThread] = []
         self._made = 0
@@ -101,9 +102,10 @@ class Alerting:
         Raises:
             RetryableError: the outbox cannot be written; nothing was changed.
         """
-        services = _services(config)
+        redact = _redactor(config, self._key)
+        services = _services(config, redact)
         self._board.reconfigure(services)
-        self.desk.use(_policy(config, services), _redactor(config, self._key))
+        self.desk.use(_policy(config, services), redact)
         for thread in self._resize(services, config.settings.workers.threads):
             if self._started:
                 thread.start()
@@ -180,7 +182,7 @@ class Alerting:
     def _analyst(self) -> StageThread:
         self._made += 1
         name = f"analyst-{self._made}"
-        worker = AnalystWorker(name, self._board, self._analyses, self._observer, self._alert_arrived)
+        worker = AnalystWorker(name, self._board, self._analyses, self._about, self._alert_arrived)
         return StageThread(worker, self._on_crash)
 
     def _alert_arrived(self) -> None:
@@ -241,10 +243,10 @@ def _redactor(config: Config, key: bytes) -> redaction.Redactor:
     return redaction.Redactor(key, [(rule.name, rule.pattern) for rule in config.settings.redact], known)
 
 
-def _services(config: Config) -> Services:
-    return services_of(config, _analyst(config))
+def _services(config: Config, redact: redaction.Redactor) -> Services:
+    return services_of(config, _analyst(config, redact))
 
 
-def _analyst(config: Config) -> Analyst | None:
+def _analyst(config: Config, redact: redaction.Redactor) -> Analyst | None:
     key = config.secrets.anthropic_api_key
-    return Analyst(config.settings.analysis, key) if config.analysis_enabled and key is not None else None
+    return Analyst(config.settings.analysis, key, redact) if config.analysis_enabled and key is not None else None

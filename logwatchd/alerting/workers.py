@@ -4,6 +4,7 @@ how it went."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from logwatchd import clock
 from logwatchd.alerting.analysis import NoAnswerError
@@ -12,8 +13,11 @@ from logwatchd.alerting.bounded import BoundedCalls, CancelledError
 from logwatchd.alerting.message import Digest, Message, Story
 from logwatchd.alerting.notices import AlertAnalysed, Observer
 from logwatchd.alerting.outbox import Pending
+from logwatchd.alerting.reuse import Analyses
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
+from logwatchd.records import Alert, Analysis
+from logwatchd.vectors import Vectors
 
 DELIVERY_CALL_S = 25.0
 MAX_TURN_S = max(ANALYSIS_CALL_S, DELIVERY_CALL_S) + 5.0
@@ -22,6 +26,16 @@ means that it hangs."""
 _OUTBOX_RETRY_S = 5.0
 
 StoryOf = Callable[[str], Story | None]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What analysts know of incidents. story_of, vector_of: by the alert's id. observer: is told of words."""
+
+    story_of: StoryOf
+    vector_of: Callable[[str], tuple[str, Vectors] | None]
+    analyses: Analyses
+    observer: Observer
 
 
 class _Worker:
@@ -53,10 +67,10 @@ class AnalystWorker(_Worker):
     """Asks Claude. on_words: wakes those who deliver."""
 
     def __init__(
-        self, name: str, board: Board, calls: BoundedCalls, observer: Observer, on_words: Callable[[], None]
+        self, name: str, board: Board, calls: BoundedCalls, about: About, on_words: Callable[[], None]
     ) -> None:
         super().__init__(name, board, calls)
-        self._observer = observer
+        self._about = about
         self._on_words = on_words
 
     def _work(self, now: float) -> float:
@@ -70,18 +84,36 @@ class AnalystWorker(_Worker):
     def _analyse(self, job: AnalysisJob) -> None:
         alert = job.pending.alert
         assert alert is not None  # only alerts are analysed
+        where, now = self._about.vector_of(alert.id), clock.monotonic()
+        known = self._about.analyses.near(where, now, job.analyst.settings.reuse_s)
+        if known is not None:
+            self._done(job, alert, known)
+            return
+        place = self._board.afford(job, job.analyst.most_usd(alert), now)
+        if place is None:
+            return
+        usd: float | None = None
         try:
-            analysis = self._calls.within(job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s))
+            story = self._about.story_of(alert.id)
+            answer = self._calls.within(job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s, story))
+            usd = answer.usd
         except CancelledError:
             self._board.given_back(job)
         except NoAnswerError as error:
             logger("analysis").warning(Event.ANALYSIS_UNUSABLE, alert_id=alert.id, reason=str(error))
             self._board.not_analysed(job, error, clock.monotonic())
+            usd = job.analyst.most_usd(alert)  # it has answered, and so it is paid
         except (RetryableError, PermanentError) as error:
             self._board.not_analysed(job, error, clock.monotonic())
         else:
-            self._board.analysed(job, analysis, clock.monotonic())
-            self._observer(AlertAnalysed(alert, analysis))
+            self._about.analyses.remember(alert.id, where, answer.analysis, clock.monotonic())
+            self._done(job, alert, answer.analysis)
+        finally:
+            self._board.paid(place, usd)
+
+    def _done(self, job: AnalysisJob, alert: Alert, analysis: Analysis) -> None:
+        self._board.analysed(job, analysis, clock.monotonic())
+        self._about.observer(AlertAnalysed(alert, analysis))
 
 
 class Courier(_Worker):

@@ -26,7 +26,7 @@ from logwatchd.config import Config
 from logwatchd.errors import StateError
 from logwatchd.journal import Event
 from logwatchd.records import Severity
-from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, faults
+from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, direction, faults
 from tests.fakes import Drip, FakeClaude, FakeSlack, Hang, Reset, Status, words
 from tests.fakes.claude import WORDS
 from tests.fakes.server import Answer, Request
@@ -261,6 +261,39 @@ def test_an_idle_pool_has_a_fresh_heartbeat(tmp_path: Path) -> None:
         names = [thread.name for thread in alerting.threads]
         assert names == ["incidents", "courier-1"]
         wait_until(lambda: all(thread.heartbeat_age_s(clock.monotonic()) < 1.5 for thread in alerting.threads))
+
+
+def test_an_analysis_serves_for_what_is_near_and_no_more_are_made_than_the_budget_allows(
+    tmp_path: Path, entries: Entries
+) -> None:
+    """Over budget alerts leave at once; with a new hour's budget the analysis follows."""
+    near = direction("the same cause")
+    with FakeClaude() as claude, FakeSlack() as slack:
+        settings = config(
+            tmp_path,
+            claude_url=claude.url,
+            slack_url=slack.webhook_url,
+            incidents={"group_by": "pattern"},
+            max_per_hour=1,
+        )
+        with running(settings) as alerting:
+            alerting.observe([anomaly("one", 0, vector=near)], clock.monotonic())
+            wait_until(lambda: alerting.status().analyses == 1)
+            alerting.observe([anomaly("two", 9, vector=near)], clock.monotonic())
+            wait_until(lambda: len(slack.history) == 2)
+            alerting.observe([anomaly("three", 99)], clock.monotonic())
+            wait_until(lambda: any("three" in str(body) for body in slack.history))
+            assert len(claude.history) == 1
+            assert Event.ANALYSIS_OVER_BUDGET in events(entries)
+            alerting.reconfigure(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, max_per_hour=9))
+            wait_until(lambda: len(slack.history) == 4, timeout_s=20)
+        assert len(claude.history) == 2
+    assert WORDS["likely_cause"] in str(slack.history[3])
+    said = [entry for entry in entries if entry["event"] is Event.ANALYSIS]
+    assert said[1]["reused_from"] == said[0]["alert_id"]
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as outbox:
+        bill = outbox.execute("SELECT count(*), sum(usd) > 0 FROM spending").fetchone()
+    assert bill == (2, 1)
 
 
 def test_no_planted_secret_leaves_the_machine_or_stands_in_a_log(
