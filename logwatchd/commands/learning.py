@@ -18,9 +18,8 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
-from logwatchd.scoring.cached import CachedEmbedder
-from logwatchd.scoring.embedders import embed_all, make_embedder, price_of
-from logwatchd.scoring.kept import kept_in
+from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.kept import with_cache
 
 FEW_LINES = 1000  # below it a baseline is worth a warning
 
@@ -99,9 +98,8 @@ def finish(taught: Taught, found: Config | None) -> Baseline:
     """
     settings = found.settings.embedder if found else EmbedderSettings()
     embedder = make_embedder(settings, found.secrets.openai_api_key if found else None, offline=True)
-    if found and embedder.keep and found.settings.state_dir.is_dir():
-        kept = kept_in(found.settings.state_dir, settings)  # the daemon's: what one paid for, the other has
-        embedder = CachedEmbedder(embedder, kept.cache, kept.ledger, price_of(settings) or 0.0)
+    if found:
+        embedder = with_cache(embedder, settings, found.settings.state_dir)
     wanted = found.settings.baseline if found else None
     with progress() as bar:
         embedding = bar.add_task("embedding", total=taught.builder.patterns)

@@ -17,6 +17,7 @@ from logwatchd.scoring.baseline import check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.kept import with_cache
 from logwatchd.vectors import Vectors
 
 _SKIP = frozenset({Level.DEBUG})
@@ -57,6 +58,7 @@ def open_baseline(path: Path, config_path: Path | None) -> Opened:
     baseline = load(path)
     if found:
         embedder = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
+        embedder = with_cache(embedder, found.settings.embedder, found.settings.state_dir)
         skip_levels = reduce(frozenset.intersection, (source.skip_levels for source in found.sources))
     else:
         embedder, skip_levels = embedder_for(baseline), _SKIP

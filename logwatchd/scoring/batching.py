@@ -14,7 +14,8 @@ class Limits:
     """How texts are gathered, and what is done while the service is away.
 
     batch_size: texts a request. max_wait_ms: after a batch's first text. max_in_flight: requests at once. max_tokens:
-    of one text. daily_usd: None for no budget. usd_per_million_tokens: what the embedder costs.
+    of one text. patience_s: with a request that is not answered. daily_usd: None for no budget.
+    usd_per_million_tokens: what the embedder costs.
     on_outage: "wait" keeps lines with new texts on the disk, "local" judges them by the baseline's local twin.
     """
 
@@ -22,6 +23,7 @@ class Limits:
     max_wait_ms: int = 200
     max_in_flight: int = 4
     max_tokens: int = 8191
+    patience_s: float = 5.0
     daily_usd: float | None = None
     usd_per_million_tokens: float = 0.0
     on_outage: str = "wait"

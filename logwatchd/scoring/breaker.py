@@ -51,11 +51,11 @@ class Breaker:
             self.retry_at, now + pause_s(self.failures - 1, error.retry_after_s, longest_s=_LONGEST_PAUSE_S)
         )
 
-    def slow(self, began_at: float, now: float) -> None:
+    def slow(self, began_at: float, now: float, patience_s: float) -> None:
         """A request that left at `began_at` is still not answered."""
-        if not self.open and now - began_at >= OPENS_AFTER_S:
+        if not self.open and now - began_at >= patience_s:
             self.open = True
-            self.reason = f"no answer for {OPENS_AFTER_S:g} s"
+            self.reason = f"no answer for {patience_s:g} s"
 
     def hold(self, reason: str, until: float) -> None:
         """Send nothing for another reason, such as a budget that is used up."""

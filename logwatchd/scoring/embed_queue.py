@@ -13,7 +13,7 @@ from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.scoring.batching import Batch, Limits, next_batch
-from logwatchd.scoring.breaker import OPENS_AFTER_S, Breaker
+from logwatchd.scoring.breaker import Breaker
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
 from logwatchd.scoring.vector_cache import VectorCache, as_stored, space_of
@@ -26,13 +26,14 @@ _BUDGET_PAUSE_S = 60.0  # a new day or a reload may bring a new one
 _AT_ONCE = 2000  # texts that are looked up or embedded here in one turn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Use:
-    """What embeds from a reload on. dimensions: what the vectors have to have."""
+    """What embeds from a reload on. dimensions: what the vectors have to have. counted: tokens that are in the sums."""
 
     embedder: Embedder
     dimensions: int
     limits: Limits
+    counted: int
 
     @property
     def space(self) -> str:
@@ -85,8 +86,7 @@ class EmbedQueue:
         """
         with self._lock:
             before = getattr(self, "_use", None)
-            self._use = _Use(embedder, dimensions, limits)
-            self._tokens_before = embedder.tokens
+            self._use = _Use(embedder, dimensions, limits, embedder.tokens)
             self._breaker.mended()
             if before is not None and before.space != self._use.space:
                 self._fresh.clear()  # whoever still wants them asks again
@@ -172,8 +172,8 @@ class EmbedQueue:
         self.texts += len(request.batch.texts)
         if not request.use.embedder.remote:
             return
-        tokens = request.use.embedder.tokens - self._tokens_before
-        self._tokens_before += tokens
+        tokens = request.use.embedder.tokens - request.use.counted
+        request.use.counted += tokens
         usd = tokens / 1e6 * request.use.limits.usd_per_million_tokens
         self.tokens += tokens
         self.usd += usd
@@ -265,14 +265,15 @@ class EmbedQueue:
     def _until_slow(self, now: float) -> float:
         """When an unanswered request begins to look like an outage."""
         ages = [now - request.began_at for request in self._flying]
-        return max(0.0, OPENS_AFTER_S - max(ages)) if ages and max(ages) < OPENS_AFTER_S else _IDLE_S
+        patience_s = self._use.limits.patience_s
+        return max(0.0, patience_s - max(ages)) if ages and max(ages) < patience_s else _IDLE_S
 
     def _notice(self, now: float) -> None:
         """Tell when the service goes and when it is back: once each."""
         with self._lock:
             oldest = min((request.began_at for request in self._flying if request.use.embedder.remote), default=None)
         if oldest is not None:
-            self._breaker.slow(oldest, now)
+            self._breaker.slow(oldest, now, self._use.limits.patience_s)
         if self._breaker.open == self._away:
             return
         self._away = self._breaker.open

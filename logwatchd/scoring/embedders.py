@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from logwatchd.config import EmbedderSettings
 
 _LOCAL_TOKENS = 512
+_ONNX_AT_ONCE = 16  # a turn of its stage must not take long, and here is nothing to save by taking more
+_PATIENCE_S = 5.0
 _OFFLINE_RETRIES = 8  # a command that somebody waits for: about a minute and a half of pauses
 
 
@@ -63,10 +65,11 @@ def _from_folder(settings: EmbedderSettings) -> Embedder:
 def limits_of(settings: EmbedderSettings) -> Limits:
     """How the daemon gathers and sends texts for this embedder."""
     return Limits(
-        batch_size=settings.batch_size,
+        batch_size=min(settings.batch_size, _ONNX_AT_ONCE) if settings.provider == "onnx" else settings.batch_size,
         max_wait_ms=settings.max_wait_ms,
         max_in_flight=settings.max_in_flight,
         max_tokens=settings.max_tokens,
+        patience_s=max(_PATIENCE_S, settings.timeout_s / 2),
         daily_usd=settings.daily_usd,
         usd_per_million_tokens=price_of(settings) or 0.0,
         on_outage=settings.on_outage,

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from logwatchd.config import EmbedderSettings
 from logwatchd.scoring.backlog import Backlog
+from logwatchd.scoring.cached import CachedEmbedder
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedders import price_of
 from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.store import Store
 from logwatchd.scoring.vector_cache import VectorCache, open_store
@@ -35,3 +38,11 @@ def kept_in(state_dir: Path, settings: EmbedderSettings) -> Kept:
         ledger=Ledger(store),
         backlog=Backlog(state_dir, settings.outage_mb << 20),
     )
+
+
+def with_cache(embedder: Embedder, settings: EmbedderSettings, state_dir: Path) -> Embedder:
+    """For a command: asks only for what neither the daemon nor another command had embedded before."""
+    if not embedder.keep or not state_dir.is_dir():
+        return embedder
+    kept = kept_in(state_dir, settings)
+    return CachedEmbedder(embedder, kept.cache, kept.ledger, price_of(settings) or 0.0)

@@ -40,9 +40,9 @@ def test_requests_that_left_together_count_once() -> None:
 
 def test_a_long_silence_opens_it_whatever_the_count() -> None:
     breaker = Breaker()
-    breaker.slow(began_at=100.0, now=104.0)
+    breaker.slow(began_at=100.0, now=104.0, patience_s=5.0)
     assert not breaker.open
-    breaker.slow(began_at=100.0, now=105.0)
+    breaker.slow(began_at=100.0, now=105.0, patience_s=5.0)
     assert breaker.open
 
 

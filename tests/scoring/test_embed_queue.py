@@ -25,6 +25,7 @@ from logwatchd.scoring.vector_cache import VectorCache, open_store
 from logwatchd.vectors import Vectors
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Answer, Hang, Request, Status
+from tests.helpers import wait_until
 
 MODEL = "text-embedding-3-small"
 
@@ -217,6 +218,56 @@ def test_vectors_of_another_size_are_refused_not_judged(service: FakeOpenAI, emb
     bench.until(lambda: bench.queue.trouble)
     assert bench.texts == []
     assert "64 dimensions" in (bench.queue.trouble or "")
+
+
+def test_a_reload_while_texts_are_on_their_way_counts_and_sends_them_once(service: FakeOpenAI, tmp_path: Path) -> None:
+    kept = kept_in(tmp_path)
+    limits = Limits(batch_size=10, max_wait_ms=0, usd_per_million_tokens=20.0)
+    old, new = embedder_of(service), embedder_of(service)
+    bench = Bench(old, limits, kept)
+    bench.queue.submit(["a" * 400])
+    bench.until(lambda: bench.texts)
+    release = threading.Event()
+
+    def held(request: Request) -> Answer:
+        release.wait(30)
+        return service.well(request)
+
+    service.enqueue(held)
+    bench.queue.submit(["b" * 400])
+    bench.turn()
+    wait_until(lambda: len(service.history) == 2, what="the second request")
+    bench.queue.use(new, 64, limits)
+    bench.queue.submit(["b" * 400, "c" * 400])
+    bench.turn()
+    release.set()
+    bench.until(lambda: len(bench.texts) == 3)
+    assert sorted(service.answered) == ["a" * 400, "b" * 400, "c" * 400]
+    assert bench.queue.tokens == old.tokens + new.tokens == 303
+    assert kept.ledger.today().tokens == 303
+
+
+def test_another_model_asks_anew_and_is_not_given_what_the_old_one_answers(service: FakeOpenAI, tmp_path: Path) -> None:
+    bench = Bench(embedder_of(service), Limits(batch_size=10, max_wait_ms=0), kept_in(tmp_path))
+    release = threading.Event()
+
+    def held(request: Request) -> Answer:
+        release.wait(30)
+        return service.well(request)
+
+    service.enqueue(held)
+    bench.queue.submit(["a"])
+    bench.turn()
+    wait_until(lambda: service.history, what="the first request")
+    other = OpenAIEmbedder(Service("another", service.url + "/v1"), SecretStr("sk-test"))
+    bench.queue.use(other, 64, Limits(batch_size=10, max_wait_ms=0))
+    bench.queue.submit(["a"])  # as the score stage does when it takes the new baseline
+    bench.until(lambda: bench.texts)
+    release.set()
+    wait_until(lambda: len(service.answered) == 2, what="the late answer")
+    bench.turn()
+    assert bench.texts == ["a"]
+    assert [body["model"] for body in service.history] == [MODEL, "another"]
 
 
 def test_an_unforeseen_error_ends_the_stage(service: FakeOpenAI) -> None:
