@@ -70,6 +70,7 @@ class Daemon:
                 self._warming = Warming(found, lambda: self._messages.put(_LEARNED), self._crashed)
                 scoring = self._warming.scoring
             self._scoring = scoring
+            self._name_baseline()
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
             self._source = Sources(found.sources, blocks, self._state_dir)
@@ -211,6 +212,11 @@ class Daemon:
             self._warming.close()
         self._pipeline.swap(scoring)
         self._scoring, self._warming = scoring, warming
+        self._name_baseline()
+
+    def _name_baseline(self) -> None:
+        """For the entries about alerts: by when it was built, as `baseline show` tells it."""
+        journal.about_alerts(baseline=self._scoring.detector.baseline.manifest.built_at or "none")
 
     def _end_warm_up(self) -> None:
         """Watch by the baseline that was learned; a reload may have found one before."""

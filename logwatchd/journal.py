@@ -167,6 +167,14 @@ def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Sec
     _listen_to_libraries(entries, sink)
 
 
+_of_alerts: dict[str, Plain] = {}
+
+
+def about_alerts(**facts: Plain) -> None:
+    """Say from now on with every entry about an alert what holds for all of them, such as the baseline in force."""
+    _of_alerts.update(facts)
+
+
 def prepare() -> bool:
     """Import structlog, unless that is done, and tell it what `configure` was told; False if that fails now.
 
@@ -241,6 +249,7 @@ class _Entries:
             message="" if message is None else self._text(message),
             details={key: self._plain(value) for key, value in details.items() if value is not None},
             traceback=self._traceback(error),
+            about=dict(_of_alerts) if "alert_id" in details else {},
         )
 
     def _text(self, value: object) -> str:

@@ -11,7 +11,7 @@ import select
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +41,7 @@ class Entry:
 
     level: 'debug' to 'critical'. kind: the Event member's name, or "" for what a library says. text: what people read
     first. details: what they read after it when there is no `message` of its own. traceback: several lines, or "".
+    about: fields of the whole daemon, which are not read to people.
     """
 
     at: datetime
@@ -51,6 +52,7 @@ class Entry:
     message: str
     details: Mapping[str, Plain]
     traceback: str
+    about: Mapping[str, Plain] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """The entry for people, without its time: one line, and a traceback below it."""
@@ -86,7 +88,8 @@ def as_json(entry: Entry) -> str:
     }
     if entry.traceback:
         own["traceback"] = entry.traceback
-    return json.dumps(own | {key: value for key, value in entry.details.items() if key not in own}, ensure_ascii=False)
+    more = {key: value for key, value in (*entry.about.items(), *entry.details.items()) if key not in own}
+    return json.dumps(own | more, ensure_ascii=False)
 
 
 def as_text(entry: Entry, colours: bool = False) -> str:
@@ -108,7 +111,7 @@ def as_fields(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "LOGWATCHD_EVENT", entry.kind
     if entry.part:
         yield "LOGWATCHD_PART", entry.part
-    for key, value in entry.details.items():
+    for key, value in (*entry.about.items(), *entry.details.items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield field_name(f"LOGWATCHD_{key}"), text
 

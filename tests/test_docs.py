@@ -38,6 +38,7 @@ VERBS = (
     "tail",
     "redact",
     "notify-test",
+    "setup",
     "manual",
     "completion",
 )

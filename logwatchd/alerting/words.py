@@ -20,6 +20,7 @@ def raised(alert: Alert, *, held: bool) -> dict[str, object]:
         "fingerprint": alert.fingerprint,
         "service": alert.service,
         "path": alert.path,
+        "source": alert.path,
         "line_level": alert.level,
         "severity": alert.severity,
         "score": round(alert.score, 4),

@@ -22,7 +22,12 @@ def test_it_starts_alerts_and_stops(machine: Machine) -> None:
         echo "state=$(show ActiveState)/$(show SubState) status=$(show StatusText) user=$(show User)"
         echo "2026-01-02T05:00:00Z ERROR payment gateway refused: certificate has expired" >>/var/log/shop/shop.log
         until_true 30 said 'certificate has expired'
-        journalctl -u logwatchd -o json --no-pager LOGWATCHD_EVENT=ANOMALY | head -n 1
+        id=$(journalctl -u logwatchd -o json LOGWATCHD_EVENT=ANOMALY | python3 -c 'import json, sys
+print(json.loads(sys.stdin.readline())["LOGWATCHD_ALERT_ID"])')
+        echo "by-id=$(journalctl "LOGWATCHD_ALERT_ID=$id" -o cat --output-fields=LOGWATCHD_FINGERPRINT -n 1)"
+        journalctl "LOGWATCHD_ALERT_ID=$id" -x --no-pager | grep Subject:
+        echo "built=$(/opt/logwatchd/bin/logwatchd baseline show --json /var/lib/logwatchd/baseline |
+          python3 -c 'import json, sys; print(json.load(sys.stdin)["built_at"])')"
         systemctl stop logwatchd
         echo "result=$(show Result) code=$(show ExecMainStatus) state=$(show ActiveState)"
         """
@@ -38,6 +43,11 @@ def test_it_starts_alerts_and_stops(machine: Machine) -> None:
     assert alert["LOGWATCHD_PATH"] == "/var/log/shop/shop.log"
     assert float(alert["LOGWATCHD_SCORE"]) > float(alert["LOGWATCHD_THRESHOLD"])
     assert "certificate has expired" in alert["MESSAGE"]
+    assert alert["LOGWATCHD_SOURCE"] == "/var/log/shop/shop.log"
+    assert alert["LOGWATCHD_CENTROID"].isdecimal()
+    assert alert["LOGWATCHD_BASELINE"] == ended.out.split("built=")[1].split()[0]
+    assert f"by-id={alert['LOGWATCHD_FINGERPRINT']}" in ended.out, "LOGWATCHD_ALERT_ID= serves as a query"
+    assert "Subject: New incident" in ended.out
     assert [entry["LOGWATCHD_EVENT"] for entry in ended.of_unit() if entry.get("LOGWATCHD_PART") == "daemon"] == [
         "STARTING",
         "READY",
@@ -222,6 +232,105 @@ def test_secrets_come_as_credentials(machine: Machine) -> None:
     assert ended.code == 0, ended.err
     assert "up" in ended.out
     assert not any("not-a-real-one" in str(entry.get("MESSAGE")) for entry in ended.of_unit())
+
+
+def test_secrets_may_be_encrypted(machine: Machine) -> None:
+    ended = machine.run(
+        r"""
+        mkdir -p /etc/systemd/system/logwatchd.service.d
+        systemd-creds setup >/dev/null 2>&1
+        printf 'https://hooks.example.com/services/not-a-real-one' |
+          systemd-creds encrypt --with-key=host --name=slack_webhook_url - /etc/logwatchd/hook.cred || exit 93
+        credential=slack_webhook_url:/etc/logwatchd/hook.cred
+        printf '[Service]\nLoadCredentialEncrypted=%s\n' "$credential" \
+          >/etc/systemd/system/logwatchd.service.d/secrets.conf
+        printf '[slack]\nenabled = true\n' >>/etc/logwatchd.toml
+        systemctl daemon-reload
+        systemctl start logwatchd; echo "state=$(show ActiveState)"
+        """
+    )
+    assert ended.code == 0, ended.err
+    assert "state=active" in ended.out
+
+
+def test_with_systemd_253_and_newer_it_reloads_without_a_command(machine: Machine) -> None:
+    ended = machine.run(
+        r"""
+        install -D -m 644 /usr/local/share/doc/logwatchd/notify-reload.conf \
+          /etc/systemd/system/logwatchd.service.d/notify-reload.conf
+        systemctl daemon-reload
+        """
+        + START
+        + r"""
+        echo "type=$(show Type) reload=$(show ExecReload)"
+        printf '[[source]]\npaths = ["/var/log/second/*.log"]\n' >>/etc/logwatchd.toml
+        mkdir -m 755 /var/log/second
+        systemctl reload logwatchd; echo "first=$?"
+        echo "ERROR tape robot jammed in bay nine" >/var/log/second/new.log; chmod 644 /var/log/second/new.log
+        until_true 30 said 'tape robot jammed'
+        echo 'colour = "red' >>/etc/logwatchd.toml
+        systemctl reload logwatchd
+        echo "state=$(show ActiveState) status=$(show StatusText)"
+        """,
+        systemd="bpo",
+    )
+    assert ended.code == 0, ended.err
+    assert "type=notify-reload reload=\n" in ended.out
+    assert "first=0" in ended.out
+    assert "state=active status=ready: 2 files" in ended.out
+    assert "last reload refused: /etc/logwatchd.toml: not valid TOML" in ended.out
+
+
+# Makes a stage of the daemon stop where it is once /run/hang/NAME is there, as a system call that never returns would.
+_HANG = r"""
+mkdir -p /run/hang /etc/systemd/system/logwatchd.service.d /srv/hang
+cat >/srv/hang/sitecustomize.py <<'END'
+import os, sys, threading
+if sys.argv[-3:-2] == ["run"]:
+    import logwatchd.stage as stage
+    begin = stage.StageThread.__init__
+    def init(self, work, *more):
+        begin(self, work, *more)
+        run_once = work.run_once
+        def hanging(now):
+            if os.path.exists("/run/hang/" + work.name.rstrip("-0123456789 ")):
+                threading.Event().wait()
+            return run_once(now)
+        work.run_once = hanging
+    stage.StageThread.__init__ = init
+END
+printf '[Service]\nEnvironment=PYTHONPATH=/srv/hang\nWatchdogSec=1500ms\nRestartSec=50ms\n' \
+  >/etc/systemd/system/logwatchd.service.d/hang.conf
+printf '[Unit]\nStartLimitIntervalSec=0\n' >>/etc/systemd/system/logwatchd.service.d/hang.conf
+systemctl daemon-reload
+"""
+
+
+def test_a_stage_that_hangs_has_the_daemon_restarted(machine: Machine) -> None:
+    ended = machine.run(
+        _HANG
+        + START
+        + r"""
+        came_back() { state active/running && [[ $(show NRestarts) == "$n" ]]; }
+        n=0
+        for stage in tail score embed incidents courier; do
+          n=$((n + 1))
+          touch "/run/hang/$stage"
+          echo "2026-01-02T05:00:00Z ERROR the $stage and its $n cousins are gone" >>"/var/log/shop/$stage.log"
+          chgrp adm "/var/log/shop/$stage.log"
+          until_true 30 eval '[[ $(show NRestarts) == $n ]]'
+          rm "/run/hang/$stage"
+          until_true 30 came_back
+          echo "$stage: restarts=$(show NRestarts)"
+        done
+        echo "2026-01-02T05:00:00Z ERROR after all that" >>/var/log/shop/shop.log
+        until_true 30 said 'after all that'
+        """
+    )
+    assert ended.code == 0, ended.err
+    for number, stage in enumerate(("tail", "score", "embed", "incidents", "courier"), start=1):
+        assert f"{stage}: restarts={number}" in ended.out
+        assert any(e["LOGWATCHD_STAGE"].startswith(stage) for e in ended.of_unit(LOGWATCHD_EVENT="STAGE_HANGS"))
 
 
 def test_journald_keeps_tracebacks_and_large_entries_whole(machine: Machine) -> None:

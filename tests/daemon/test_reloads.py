@@ -1,0 +1,89 @@
+"""A hundred reloads under load: no line is lost, no incident forgotten, and nothing leaks."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from logwatchd import status_file
+from tests.daemon.process import Daemon
+from tests.scoring.making import NORMAL
+
+pytestmark = pytest.mark.slow
+RELOADS = 100
+WARM = 20  # before these, caches fill and threads come up
+
+
+def _handles(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _status_field(pid: int, name: str) -> int:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1])
+
+
+def test_a_hundred_reloads_under_load_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.learn()
+        daemon.log.touch()
+        second = daemon.logs / "second.log"
+        second.touch()
+        daemon.start()
+        assert daemon.process is not None
+        pid = daemon.process.pid
+        stop, written = threading.Event(), [0]
+
+        def write() -> None:
+            while not stop.is_set():
+                for file in (daemon.log, second):
+                    daemon.append(*NORMAL * 20, file=file)
+                    written[0] += len(NORMAL) * 20
+                stop.wait(0.002)
+
+        daemon.append("ERROR the incident that stays open")
+        daemon.wait(lambda: daemon.alerted(), "the incident")
+        both, moved = [f"{daemon.logs}/*.log"], [str(daemon.log), f"{daemon.logs}/s*.log"]
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            before = (0, 0, 0)
+            for number in range(1, RELOADS + 1):
+                # Sources change from one to the next, and now and then the file is broken.
+                daemon.write_config("nonsense = 1\n" if number % 10 == 0 else "", moved if number % 2 else both)
+                daemon.send(signal.SIGHUP)
+                daemon.wait(lambda n=number: _reloads(daemon).count == n, f"reload {number}")  # type: ignore[misc]
+                if number % 10 == 0:
+                    assert _counter(daemon, "config_last_reload_successful") == 0
+                if number == WARM:
+                    before = (_handles(pid), _status_field(pid, "Threads"), _status_field(pid, "VmRSS"))
+            assert _counter(daemon, "config_last_reload_successful") == 0
+        finally:
+            stop.set()
+            writer.join()
+        after = (_handles(pid), _status_field(pid, "Threads"), _status_field(pid, "VmRSS"))
+        daemon.wait(lambda: _counter(daemon, "lines") >= written[0] + 1, "the last line", 30)
+        assert daemon.stop() == 0
+        (stopped,) = daemon.events("STOPPED")
+        assert stopped["lines"] == written[0] + 1
+        assert daemon.alerted() == ["ERROR the incident that stays open"]
+        assert [entry["alert_id"] for entry in daemon.events("INCIDENT_CONTINUES")] == [
+            daemon.events("ANOMALY")[0]["alert_id"]
+        ]
+        assert not daemon.events("LINES_LOST")
+        assert after[0] <= before[0] + 2, "handles"
+        assert after[1] <= before[1], "threads"
+        assert after[2] < before[2] + 8 * 1024, f"memory in KiB: {before[2]} after {WARM} reloads, {after[2]} after all"
+
+
+def _reloads(daemon: Daemon) -> status_file.Reloads:
+    status = status_file.read(daemon.state)
+    return status.reloads if status else status_file.Reloads()
+
+
+def _counter(daemon: Daemon, name: str) -> float:
+    status = status_file.read(daemon.state)
+    return status.counters[name] if status else -1
