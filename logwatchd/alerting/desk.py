@@ -14,7 +14,7 @@ from logwatchd.alerting.grouping import Incident, Reason, Rules, decide, leads
 from logwatchd.alerting.incidents import MAX_REACH, MAX_SAMPLES, OpenIncidents
 from logwatchd.alerting.message import Story
 from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Observer, nobody
-from logwatchd.alerting.notify import Timers
+from logwatchd.alerting.notify import Timers, Why, due
 from logwatchd.alerting.opening import Redact, as_it_is, begin, kind_of
 from logwatchd.alerting.outbox import NewAlert, Outbox
 from logwatchd.alerting.rounds import Rounds
@@ -262,6 +262,8 @@ class AlertDesk:
 
     def _join(self, reason: Reason, incident: Incident, anomaly: Anomaly, now: float) -> bool:
         """Count a line; True when it is the first of its kind."""
+        if due(incident, now, self._policy.timers) is Why.FIRST:
+            incident.tell(now)  # the alert that goes out now does not know of this line
         incident.lines += 1
         incident.last_at = max(incident.last_at, now)
         incident.written = anomaly.timestamp

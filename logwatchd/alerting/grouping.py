@@ -90,6 +90,11 @@ class Incident:
         """How many sources and hosts it has reached."""
         return len(self.sources) + len(self.hosts)
 
+    def tell(self, now: float) -> None:
+        """People hear of it as it is."""
+        self.told_at, self.told_lines, self.told_reach = now, self.lines, self.reach
+        self.changed = True
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from logwatchd.errors import PermanentError
 from logwatchd.journal import Event, logger
 
-_FIRST_PAUSE_S = 1.0
+_FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 300.0
 _LONGEST_ASKED_S = 3600.0
 _DOWN_AFTER = 3

@@ -73,8 +73,7 @@ class Rounds:
             if why is not Why.FIRST and not (why.is_update and self._cap.admits(now)):
                 continue
             before[incident.alert_id] = (incident, incident.told_at, incident.told_lines, incident.told_reach)
-            incident.told_at, incident.told_lines, incident.told_reach = now, incident.lines, incident.reach
-            incident.changed = True
+            incident.tell(now)
             if why.is_update:
                 self._cap.count(now)
                 news.append(News(incident.alert_id, Kind.UPDATE, f"{why}: {incident.lines} lines"))

@@ -1,0 +1,174 @@
+"""One fault ten thousand times, three hundred faults at once, a hundred thousand: what a person gets of it."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import MutableMapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logwatchd import clock
+from logwatchd.alerting.desk import AlertDesk, Policy
+from logwatchd.alerting.digests import MAX_HELD
+from logwatchd.alerting.grouping import Rules
+from logwatchd.alerting.message import Kind
+from logwatchd.alerting.notify import Cap, Timers, Why, digest_due, due
+from logwatchd.alerting.outbox import FILE_NAME, Outbox
+from logwatchd.journal import Event
+from logwatchd.records import FileId
+from tests.alerting.builders import NOON, anomaly, config, direction, faults, incident
+from tests.alerting.test_wiring import running
+from tests.fakes import FakeSlack
+from tests.helpers import wait_until
+
+Entries = list[MutableMapping[str, Any]]
+TIMERS = Timers(group_wait_s=5, group_interval_s=300, repeat_interval_s=14_400, resolve_after_s=900)
+
+
+def rows(folder: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as other:
+        return other.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("fields", "now", "expected"),
+    [
+        ({}, 104.9, Why.GATHERS),
+        ({}, 105.0, Why.FIRST),
+        ({"told_at": 105.0, "told_lines": 1, "told_reach": 1, "lines": 10_000}, 404.0, Why.TOO_SOON),
+        ({"told_at": 105.0, "told_lines": 1, "told_reach": 1, "lines": 10_000}, 405.0, Why.GREW),
+        ({"told_at": 105.0, "told_lines": 2, "told_reach": 1, "lines": 19}, 405.0, Why.NOTHING_NEW),
+        ({"told_at": 105.0, "told_lines": 2, "told_reach": 1, "lines": 3, "hosts": ["web2"]}, 405.0, Why.SPREAD),
+        ({"told_at": 105.0, "told_lines": 2, "told_reach": 1, "lines": 3, "last_at": 14_500.0}, 14_505.0, Why.STILL),
+        (
+            {"told_at": 105.0, "told_lines": 3, "told_reach": 1, "lines": 3, "last_at": 14_500.0},
+            14_505.0,
+            Why.NOTHING_NEW,
+        ),
+        ({"told_at": 105.0, "told_lines": 1, "told_reach": 1, "lines": 99}, 1000.0, Why.OVER),
+    ],
+)
+def test_what_is_said_of_an_incident_has_a_reason(fields: dict[str, Any], now: float, expected: Why) -> None:
+    assert due(incident(anomaly("x"), 100.0, **fields), now, TIMERS) is expected
+
+
+def test_a_digest_comes_when_the_storm_pauses_and_at_the_latest_after_group_interval() -> None:
+    assert not digest_due(100, 160, 164, TIMERS)
+    assert digest_due(100, 160, 165, TIMERS)
+    assert digest_due(100, 399, 400, TIMERS)
+
+
+@given(st.integers(1, 50), st.lists(st.floats(0, 600), max_size=200))
+def test_no_hour_has_more_messages_than_the_cap(most: int, gaps_s: list[float]) -> None:
+    cap, now, sent = Cap(most), 0.0, []
+    for gap_s in gaps_s:
+        now += gap_s
+        if cap.admits(now):
+            cap.count(now)
+            sent.append(now)
+        assert sum(1 for at in sent if now - at < 3600) <= most
+
+
+def test_messages_before_a_restart_count(tmp_path: Path, entries: Entries) -> None:
+    policy = Policy(Rules(), replace(TIMERS, group_wait_s=0), max_alerts_per_hour=3)
+    AlertDesk(Outbox(tmp_path), policy).observe(faults(2), 100.0)
+    again = AlertDesk(Outbox(tmp_path), policy)
+    again.observe(faults(4, start=2), 100.0)
+    assert rows(tmp_path, "SELECT held, count(*) FROM alerts GROUP BY 1") == [(0, 3), (1, 3)]
+
+
+def test_one_fault_ten_thousand_times_is_one_message_and_one_update(tmp_path: Path, entries: Entries) -> None:
+    with FakeSlack() as slack:
+        timers = {"group_wait_s": 0.2, "group_interval_s": 1.0}
+        with running(config(tmp_path, slack_url=slack.webhook_url, incidents=timers)) as alerting:
+            repeats = [anomaly(f"job {i} died", i * 20, pattern="job <N> died") for i in range(10_000)]
+            alerting.observe(repeats[:1], clock.monotonic())
+            wait_until(lambda: len(slack.history) == 1)
+            for start in range(1, 10_000, 500):
+                alerting.observe(repeats[start : start + 500], clock.monotonic())
+            wait_until(lambda: len(slack.history) == 2)
+            quiet_until = clock.monotonic() + 3.0
+            wait_until(lambda: clock.monotonic() >= quiet_until)
+        assert len(slack.history) == 2
+    assert "it has grown tenfold" in str(slack.history[1])
+    assert "10000 lines so far" in str(slack.history[1])
+
+
+@pytest.mark.slow
+def test_three_hundred_faults_with_a_cap_of_twenty_are_twenty_messages_and_a_digest(
+    tmp_path: Path, entries: Entries
+) -> None:
+    with FakeSlack() as slack:
+        incidents = {"group_wait_s": 0.2, "max_alerts_per_hour": 20}
+        with running(config(tmp_path, slack_url=slack.webhook_url, incidents=incidents)) as alerting:
+            for start in range(0, 300, 10):
+                alerting.observe(faults(10, start), clock.monotonic())
+            wait_until(lambda: alerting.status().alerts_pending == 0 and len(slack.history) >= 21, timeout_s=90)
+            assert alerting.status().alerts_held == 0
+        assert len(slack.history) == 21
+    digest = slack.history[-1]
+    assert "280 more incidents held back" in str(digest["blocks"][0])
+    assert [entry["incidents"] for entry in entries if entry["event"] is Event.DIGEST] == [280]
+    assert len({body["blocks"][1]["text"]["text"] for body in slack.history[:20]}) == 20
+
+
+def test_what_came_back_says_so(tmp_path: Path, entries: Entries) -> None:
+    desk = AlertDesk(Outbox(tmp_path), Policy(timers=replace(TIMERS, group_wait_s=0), resolve=True))
+    desk.observe([anomaly("locked", 0)], 100.0)
+    desk.run_once(101.0)
+    desk.run_once(1100.0)
+    desk.observe([anomaly("locked", 10)], 1200.0)
+    told = rows(tmp_path, "SELECT kind, why FROM alerts ORDER BY seq")
+    assert [kind for kind, _ in told] == [Kind.ALERT, Kind.RESOLVED, Kind.ALERT]
+    assert told[2][1].startswith("it came back")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_kinds_in_a_minute_are_a_handful_of_messages_in_bounded_memory(
+    tmp_path: Path, entries: Entries
+) -> None:
+    desk = AlertDesk(Outbox(tmp_path), Policy(timers=TIMERS))
+    one = anomaly("first", file=FileId(8, 5, 0))
+    for turn in range(50):
+        now, at = 100.0 + turn * 1.2, NOON + timedelta(seconds=turn * 1.2)
+        kinds = [f"kind {turn} {i}" for i in range(2000)]
+        storm = [replace(one, line=kind, verdict=replace(one.verdict, pattern=kind), timestamp=at) for kind in kinds]
+        desk.observe([replace(each, vector=direction(each.line)) for each in storm], now)
+        desk.run_once(now)
+        entries.clear()
+        if turn == 0:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert desk.status().anomalies == 100_000
+    assert desk.status().incidents <= 10
+    assert grown_mib < 64
+    (lines,) = rows(tmp_path, "SELECT sum(lines) FROM incidents")[0]
+    assert lines == 100_000  # each of them is counted in what is told
+
+
+@pytest.mark.slow
+def test_held_back_incidents_are_bounded_and_all_accounted_for(tmp_path: Path, entries: Entries) -> None:
+    """Each an incident of its own: what is over the cap stands in the digest, and the file stays small."""
+    outbox = Outbox(tmp_path)
+    policy = Policy(Rules(group_by="pattern"), TIMERS, max_alerts_per_hour=20)
+    desk = AlertDesk(outbox, policy)
+    total = MAX_HELD + 3000
+    for start in range(0, total, 500):
+        desk.observe(faults(500, start), 100.0 + start / 1000)
+        entries.clear()
+    assert outbox.held_back() == total - 20
+    desk.run_once(100.0 + total / 1000 + 1)
+    desk.run_once(1000.0)
+    (digest,) = [entry for entry in entries if entry["event"] is Event.DIGEST]
+    assert digest["incidents"] == total - 20
+    assert outbox.held_back() == 0
+    outbox.prune()
+    assert sum(file.stat().st_size for file in tmp_path.glob(f"{FILE_NAME}*")) < 64 << 20

@@ -1,0 +1,108 @@
+"""No fault is lost: the whole daemon, killed again and again, against a receiver that fails three times in ten."""
+
+from __future__ import annotations
+
+import collections
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.process import Daemon
+from tests.fakes import Reset, Status
+from tests.fakes.hook import FakeHook
+from tests.fakes.server import Answer, Request
+from tests.scoring.making import NORMAL, block_of
+
+pytestmark = pytest.mark.slow
+
+KILLS = 20
+FAULTS = 300
+LINES = 200_000
+FILES = 30
+SINK = '[[sink]]\nname = "ops"\ntype = "webhook"\nurl = "{url}/hook"\nsecret = "ops_secret"\n'
+INCIDENTS = '[incidents]\ngroup_by = "{group_by}"\ngroup_wait_s = 0.5\nmax_alerts_per_hour = 0\n'
+
+
+def fault(number: int) -> str:
+    """A text that no other number has."""
+    return f"CRITICAL disk of {chr(97 + number // 26) * 4}{chr(97 + number % 26) * 4} vanished"
+
+
+class Receiver(FakeHook):
+    """Fails three requests in ten, in every way. accepted: what it took, in order."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(11)
+        self.accepted: list[Request] = []
+        super().__init__("/hook")
+
+    def well(self, request: Request) -> Answer:
+        if self._chance.random() < 0.3:
+            return self._chance.choice([Status(500), Status(503), Reset(), Status(429, headers={"Retry-After": "0"})])
+        self.accepted.append(request)
+        return super().well(request)
+
+    def alerts(self) -> list[str]:
+        """The lines of the alerts that it took."""
+        return [request.body["alert"]["line"] for request in self.accepted if request.body["kind"] == "alert"]
+
+
+class Writer:
+    """Writes 200,000 lines into thirty files, a fault here and there, while the daemon is killed."""
+
+    def __init__(self, daemon: Daemon, chance: random.Random) -> None:
+        self._daemon = daemon
+        self._at = {chance.randrange(LINES): number for number in range(FAULTS)}
+        while len(self._at) < FAULTS:  # two may have met
+            missing = next(number for number in range(FAULTS) if number not in self._at.values())
+            self._at.setdefault(chance.randrange(LINES), missing)
+        self.thread = threading.Thread(target=self._write, daemon=True)
+
+    def _write(self) -> None:
+        batch = 2000
+        for start in range(0, LINES, batch):
+            lines = [
+                fault(self._at[place]) if place in self._at else NORMAL[place % len(NORMAL)]
+                for place in range(start, start + batch)
+            ]
+            with (self._daemon.logs / f"app{start // batch % FILES:02}.log").open("ab") as out:
+                out.write(block_of(lines))
+            time.sleep(0.4)  # as long as the kills take
+
+
+@pytest.mark.parametrize("group_by", ["none", "meaning"])
+def test_every_fault_is_delivered_although_the_daemon_is_killed_twenty_times(tmp_path: Path, group_by: str) -> None:
+    chance = random.Random(5)
+    with Receiver() as hook:
+        extra = INCIDENTS.format(group_by=group_by) + SINK.format(url=hook.url)
+        with Daemon(tmp_path, extra, {"OPS_SECRET": "of-the-receiver"}) as daemon:
+            daemon.learn()
+            for number in range(FILES):
+                (daemon.logs / f"app{number:02}.log").touch()
+            daemon.start()
+            writer = Writer(daemon, chance)
+            writer.thread.start()
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.05, 2.0))  # the moment is to be a random one
+                daemon.stop(signal.SIGKILL)
+                daemon.start(ready=False)
+            writer.thread.join()
+            wanted = {fault(number) for number in range(FAULTS)}
+
+            def told() -> set[str]:
+                """Faults that are the line of a delivered alert, or were put to one."""
+                ids = {request.body["key"] for request in list(hook.accepted)}
+                joined = {entry["line"] for entry in daemon.events("INCIDENT_GREW") if entry["alert_id"] in ids}
+                return (set(hook.alerts()) | joined) & wanted
+
+            daemon.wait(lambda: told() == wanted, "every fault's delivery", timeout_s=300)
+            assert daemon.stop() == 0
+        repeats = [count - 1 for count in collections.Counter(hook.alerts()).values()]
+        print(f"{group_by}: {len(repeats)} alerts, {sum(repeats)} repeats, {len(hook.requests)} requests")
+        if group_by == "none":
+            assert set(hook.alerts()) == wanted
+        assert sum(repeats) < 0.05 * FAULTS
