@@ -29,6 +29,7 @@ class Backlog:
         self._max_bytes = max_bytes
         self.lines = 0
         self._size_bytes = 0
+        self._scored = 0  # since it was last empty
         self._full = False
         self._counted = not self._store.file.exists()  # most daemons never need the file
 
@@ -88,12 +89,15 @@ class Backlog:
             RetryableError: the disk fails; they are still there.
         """
         self._store.run(lambda c: c.executemany("DELETE FROM late WHERE number = ?", [(number,) for number in numbers]))
+        before = self.lines
         self._counted = False
         self._count()
+        self._scored += before - self.lines
         self._full = False
         if not self.lines:
+            logger("score").info(Event.BACKLOG_DONE, lines=self._scored)
+            self._scored = 0
             self._store.shrink()
-            logger("score").info(Event.BACKLOG_DONE)
 
     def close(self) -> None:
         self._store.close()
