@@ -40,7 +40,7 @@ from tests.daemon.process import Daemon
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Answer, Drip, Garbage, Hang, Reply, Request, Reset, Status, Torn
 from tests.helpers import wait_until
-from tests.scoring.making import NORMAL, block_of, learn
+from tests.scoring.making import FAULT, NORMAL, block_of, learn
 
 OPENAI = '[embedder]\nprovider = "openai"\n'
 
@@ -300,6 +300,36 @@ def test_of_200_000_real_lines_each_pattern_is_sent_once_through_kill_9_and_rest
         wait_until(lambda: counters(daemon)["lines"] >= events, 120, "all lines having been read again")
         assert daemon.stop() == 0
         assert len(service.requests) == requests  # a second start on the same logs asks for nothing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("why", "trouble", "budget"),
+    [("HTTP 401", Status(401), ""), ("budget of $1e-07 is used up", None, "daily_usd = 0.0000001\n")],
+    ids=["refused", "budget"],
+)
+def test_a_local_twin_judges_at_once_and_everybody_is_told(
+    service: FakeOpenAI, tmp_path: Path, why: str, trouble: Answer | None, budget: str
+) -> None:
+    extra = OPENAI + 'on_outage = "local"\nmax_wait_ms = 0\n' + budget
+    with Daemon(tmp_path, extra, env_of(service)) as daemon:
+        daemon.learn()
+        assert (tmp_path / "baseline.local").exists()
+        service.trouble = lambda: trouble
+        daemon.log.touch()
+        daemon.start()
+        daemon.append(FAULT)
+        daemon.wait(lambda: daemon.alerted() == [FAULT], "the twin's alert")
+        daemon.append(*NORMAL)
+        daemon.wait(lambda: counters(daemon)["lines"] == 1 + len(NORMAL), "the known lines", 30)
+        (said,) = daemon.events("EMBEDDING_AWAY_LOCAL")
+        assert why in said["reason"]
+        told = counters(daemon)
+        assert (told["lines_by_twin"], told["lines_kept"], told["embedding_away"]) == (1, 0, 1)
+        daemon.wait(
+            lambda: any("a local twin judges new texts" in line and why in line for line in daemon.notified),
+            "the status saying so",
+        )
 
 
 def counters(daemon: Daemon) -> dict[str, int | float]:
