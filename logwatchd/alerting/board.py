@@ -20,6 +20,7 @@ ANALYSIS_CALL_S = 45.0
 _GATHER_S = 1.0  # lines after the anomaly come in meanwhile
 _MAX_DUE = 10_000
 _HEAD = 32  # alerts that are looked at for the next analysis
+_WAITED = 0.9  # of alert_within_s: the rest is for the way to the sink
 _IDLE_S = 5.0
 _BUDGET_S = 30.0  # until it is looked at again
 _LONGEST_DELAY_S = 1.0
@@ -271,7 +272,8 @@ class Board:
         if pending.kind is not Kind.ALERT or self._draining:
             return now
         due_at = self._due_of(pending, now)
-        hopeless = self._services.analyst is None or self._analysis.down(now) or now < self._poor_until
+        tried = self._attempts[pending.seq] > 0  # and failed: the next try may be long in coming
+        hopeless = self._services.analyst is None or self._analysis.down(now) or now < self._poor_until or tried
         if pending.analysis is not None or hopeless or not self._outbox.wants_analysis(pending.seq):
             return due_at
-        return due_at + self._services.alert_within_s
+        return due_at + self._services.alert_within_s * _WAITED

@@ -24,6 +24,7 @@ from logwatchd.parsing.redaction_rules import RULES, Rule
 KEY_NAME = "redaction.key"
 _KEY_BYTES = 32
 _SHOWN = 8  # hexadecimal digits of a pseudonym
+_LEFT_OUT = {"IPPublicDetector", "BasicAuthDetector", "PrivateKeyDetector"}  # no secret, or known better here
 _PSEUDONYM = re.compile(r"<([a-z][a-z0-9-]{0,30})-([0-9a-f]{8})>")
 
 Span = tuple[int, int, str]  # where it begins and ends, kind
@@ -79,7 +80,7 @@ class Redactor:
         """What is to be taken out, in order, without overlaps; what an earlier rule found stays its own."""
         lower = text.lower()
         taken = [(match.start(), match.end(), "") for match in _PSEUDONYM.finditer(text)] if "<" in text else []
-        for rule in (*self._own, *_detected(), *RULES):
+        for rule in (*self._own, *RULES, *_detected()):
             if rule.hints and not any(hint in lower for hint in rule.hints):
                 continue
             for match in rule.pattern.finditer(text):
@@ -133,7 +134,7 @@ def _detected() -> tuple[Rule, ...]:
     found = []
     for plugin in plugins.values():
         patterns = getattr(plugin, "denylist", ())
-        if "IPPublic" not in plugin.__name__ and isinstance(patterns, list | tuple | set):
+        if plugin.__name__ not in _LEFT_OUT and isinstance(patterns, list | tuple | set):
             found += [Rule("secret", pattern) for pattern in patterns if isinstance(pattern, re.Pattern)]
     return tuple(found)
 

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import closing, contextmanager
@@ -156,6 +157,31 @@ def test_a_slow_analysis_delays_no_alert_by_more_than_alert_within_s(tmp_path: P
             wait_until(lambda: alerting.status().analyses == 3, timeout_s=40)
             wait_until(lambda: len(slack.requests) == 6, timeout_s=40)
         assert sum(WORDS["likely_cause"] in str(body) for body in slack.history) == 3
+
+
+def test_while_claude_is_down_alerts_leave_and_once_it_is_up_the_analyses_follow(
+    tmp_path: Path, entries: Entries
+) -> None:
+    up = threading.Event()
+    with FakeClaude() as claude, FakeSlack() as slack:
+
+        def down(request: Request) -> Answer:
+            return claude.well(request) if up.is_set() else Status(529)
+
+        claude.enqueue(*[down] * 100)
+        with running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url)) as alerting:
+            began = time.monotonic()
+            observe(alerting, 1)
+            wait_until(lambda: slack.requests)
+            left_after_s = slack.requests[0].at - began
+            assert left_after_s < 2.0 + 3.0  # alert_within_s, and what a busy machine may add
+            observe(alerting, 1, start=1)
+            wait_until(lambda: len(slack.requests) == 2)
+            assert not any(WORDS["likely_cause"] in str(body) for body in slack.history)
+            up.set()
+            wait_until(lambda: len(slack.requests) == 4, timeout_s=40)
+        assert [WORDS["likely_cause"] in str(body) for body in slack.history] == [False, False, True, True]
+    print(f"the first alert left after {left_after_s:.2f} s")
 
 
 def test_a_line_with_orders_changes_neither_structure_nor_severity(tmp_path: Path, entries: Entries) -> None:
