@@ -33,6 +33,7 @@ from logwatchd.config_alerting import (
     SinkSettings,
     SlackSettings,
     repeated_sinks,
+    sink_secrets,
 )
 from logwatchd.config_errors import (
     missing_secret,
@@ -234,6 +235,7 @@ class BaselineSettings(Table):
     def warmup_s(self) -> float:
         return seconds(self.warmup)
 
+
 class MaskSettings(Table):
     """One `[[mask]]`: what varies in lines of the user's and no rule of ours knows."""
 
@@ -310,7 +312,7 @@ def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> lis
     channel = _with_only(SlackSettings, given.get("slack"), "channel").channel
     if secrets.slack_bot_token is not None and channel is None and slack.enabled is not False:
         problems.append(f"{file}: slack.channel: missing; a bot's token needs the channel that it writes to; add it")
-    for number, name in enumerate(_sink_secrets(given), start=1):
+    for number, name in enumerate(sink_secrets(given), start=1):
         if name and name not in secrets.sinks:
             problems.append(missing_secret(file, f"sink[{number}].secret", repr(name), name))
     repeated = repeated_sinks(given.get("sink"))
@@ -319,13 +321,6 @@ def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> lis
     if url is not None and not url.get_secret_value().startswith(("https://", "http://")):
         problems.append("slack_webhook_url: not an address (its value is not shown); it begins with https://")
     return problems
-
-
-def _sink_secrets(given: dict[str, Any]) -> list[str]:
-    """What each `[[sink]]` table asks for, "" for nothing that can be a name."""
-    sinks = given.get("sink")
-    names = [sink.get("secret") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
-    return [name if isinstance(name, str) and name.isidentifier() else "" for name in names]
 
 
 def _with_only(model: type[_TableT], table: object, key: str) -> _TableT:
@@ -379,7 +374,7 @@ def load(file: Path = DEFAULT_PATH) -> Config:
         given = merged(tables, overrides(Settings))
     except ConfigError as error:
         raise ConfigError([*error.problems, *read_secrets()[1]]) from None
-    secrets, problems = read_secrets(name for name in _sink_secrets(given) if name)
+    secrets, problems = read_secrets(name for name in sink_secrets(given) if name)
     settings = None
     try:
         settings = Settings.model_validate(given)

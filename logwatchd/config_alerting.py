@@ -120,3 +120,10 @@ def repeated_sinks(sinks: Any) -> list[str]:
     """Names that stand twice in the `[[sink]]` tables as they were given."""
     names = [sink.get("name") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
     return sorted({str(name) for name in names if name is not None and names.count(name) > 1})
+
+
+def sink_secrets(given: dict[str, Any]) -> list[str]:
+    """What each `[[sink]]` table asks for, "" for nothing that can be a name."""
+    sinks = given.get("sink")
+    names = [sink.get("secret") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
+    return [name if isinstance(name, str) and name.isidentifier() else "" for name in names]

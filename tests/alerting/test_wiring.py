@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import signal
 import sqlite3
@@ -12,8 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, MutableMapping
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,11 @@ from logwatchd.config import Config
 from logwatchd.errors import StateError
 from logwatchd.journal import Event
 from logwatchd.records import Severity
-from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, direction, faults
+from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, faults
 from tests.fakes import Drip, FakeClaude, FakeSlack, Hang, Reset, Status, words
 from tests.fakes.claude import WORDS
 from tests.fakes.server import Answer, Request
 from tests.helpers import wait_until
-from tests.parsing.planted import PLANTED
 
 Entries = list[MutableMapping[str, Any]]
 
@@ -287,72 +284,6 @@ def test_an_idle_pool_has_a_fresh_heartbeat(tmp_path: Path) -> None:
         names = [thread.name for thread in alerting.threads]
         assert names == ["incidents", "courier-1"]
         wait_until(lambda: all(thread.heartbeat_age_s(clock.monotonic()) < 1.5 for thread in alerting.threads))
-
-
-def test_an_analysis_serves_for_what_is_near_and_no_more_are_made_than_the_budget_allows(
-    tmp_path: Path, entries: Entries
-) -> None:
-    """Over budget alerts leave at once; with a new hour's budget the analysis follows."""
-    near = direction("the same cause")
-    with FakeClaude() as claude, FakeSlack() as slack:
-        settings = config(
-            tmp_path,
-            claude_url=claude.url,
-            slack_url=slack.webhook_url,
-            incidents={"group_by": "pattern"},
-            max_per_hour=1,
-        )
-        with running(settings) as alerting:
-            alerting.observe([anomaly("one", 0, vector=near)], clock.monotonic())
-            wait_until(lambda: alerting.status().analyses == 1)
-            alerting.observe([anomaly("two", 9, vector=near)], clock.monotonic())
-            wait_until(lambda: len(slack.history) == 2)
-            alerting.observe([anomaly("three", 99)], clock.monotonic())
-            wait_until(lambda: any("three" in str(body) for body in slack.history))
-            assert len(claude.history) == 1
-            assert Event.ANALYSIS_OVER_BUDGET in events(entries)
-            alerting.reconfigure(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, max_per_hour=9))
-            wait_until(lambda: len(slack.history) == 4, timeout_s=20)
-        assert len(claude.history) == 2
-    assert WORDS["likely_cause"] in str(slack.history[3])
-    said = [entry for entry in entries if entry["event"] is Event.ANALYSIS]
-    assert said[1]["reused_from"] == said[0]["alert_id"]
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as outbox:
-        bill = outbox.execute("SELECT count(*), sum(usd) > 0 FROM spending").fetchone()
-    assert bill == (2, 1)
-
-
-def test_no_planted_secret_leaves_the_machine_or_stands_in_a_log(
-    tmp_path: Path, entries: Entries, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A hundred of them, in the line, the lines before it, its pattern and its nearest known-good lines."""
-    seen: list[Notice] = []
-    with FakeClaude() as claude, FakeSlack() as slack:
-        settings = config(
-            tmp_path,
-            claude_url=claude.url,
-            slack_url=slack.webhook_url,
-            alert_within_s=30,
-            incidents={"group_by": "none"},
-        )
-        with running(settings, seen) as alerting:
-            alerting.desk.use(replace(alerting.desk.policy, max_alerts_per_hour=5), alerting.desk.redact)
-            found = [
-                anomaly(line, 1000 * number, context=(line, before), examples=(line,), pattern=line)
-                for number, (line, _) in enumerate(PLANTED)
-                for before, _ in [PLANTED[-number]]
-            ]
-            alerting.observe(found, clock.monotonic())
-            wait_until(lambda: len(slack.history) >= 6 and alerting.status().analyses >= 5, timeout_s=60)
-        sent = [request.raw.decode() for request in (*claude.requests, *slack.requests)]
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as outbox:
-        kept = "\n".join(outbox.iterdump())
-    shown = [json.loads(body) for body in sent]
-    told = f"{shown} {kept} {entries} {seen} {capfd.readouterr()}"
-    assert len(found) == len(PLANTED) >= 100
-    assert "<user-" in told
-    long = [secret for _, secret in PLANTED if len(secret) >= 6]  # shorter numbers stand in any time and id
-    assert [secret for secret in long if secret in told] == []
 
 
 CHILD = """

@@ -28,8 +28,8 @@ INCIDENTS = '[incidents]\ngroup_by = "{group_by}"\ngroup_wait_s = 0.5\nmax_alert
 
 
 def fault(number: int) -> str:
-    """A text that no other number has."""
-    return f"CRITICAL disk of {chr(97 + number // 26) * 4}{chr(97 + number % 26) * 4} vanished"
+    """A text that no other number has, and a pattern, too: no letters that hexadecimal numbers have."""
+    return f"CRITICAL disk of {chr(103 + number // 20) * 4}{chr(103 + number % 20) * 4} vanished"
 
 
 class Receiver(FakeHook):
