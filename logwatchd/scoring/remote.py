@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.parsing.redaction import masked
 from logwatchd.scoring.batching import cut
 from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.ledger import estimated_tokens
@@ -39,7 +40,10 @@ class Service:
 
 
 class OpenAIEmbedder:
-    """The `openai` provider. Any number of threads may call it at once, a connection each."""
+    """The `openai` provider. Any number of threads may call it at once, a connection each.
+
+    What leaves has no secret in it: known forms of them are masked, the same everywhere, so that vectors compare.
+    """
 
     remote = True
     keep = True
@@ -74,7 +78,8 @@ class OpenAIEmbedder:
     def _embed(self, texts: Sequence[str]) -> Vectors:
         from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
 
-        given = [cut(text, self._service.max_tokens) for text in texts]
+        safe = [masked(text) for text in texts]
+        given = [cut(text, self._service.max_tokens) for text in safe]
         client = self._client()
         try:
             answer = self._ask(client, given)
@@ -92,7 +97,7 @@ class OpenAIEmbedder:
         self._release(client)
         with self._lock:
             self.tokens += _tokens(answer) or estimated_tokens(sum(map(len, given)), len(given))
-            self.cut += sum(one is not text for one, text in zip(given, texts, strict=True))
+            self.cut += sum(one is not text for one, text in zip(given, safe, strict=True))
         return array
 
     def _ask(self, client: OpenAI, texts: list[str]) -> CreateEmbeddingResponse:
