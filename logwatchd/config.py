@@ -222,18 +222,17 @@ class BaselineSettings(Table):
     alerts_per_day: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
     weigh_levels: bool = True
     clusters: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = "auto"
+    warmup: Duration = "24h"
+
+    @property
+    def warmup_s(self) -> float:
+        return seconds(self.warmup)
 
     @model_validator(mode="after")
     def _one_threshold(self) -> BaselineSettings:
         if self.threshold != "auto" and self.alerts_per_day is not None:
             raise ValueError("threshold and alerts_per_day exclude each other: keep one of them")
         return self
-
-    warmup: Duration = "24h"
-
-    @property
-    def warmup_s(self) -> float:
-        return seconds(self.warmup)
 
 
 class MaskSettings(Table):
