@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
-from logwatchd.parsing.redaction import masked
 from logwatchd.scoring.batching import cut
 from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.ledger import estimated_tokens
@@ -40,10 +39,7 @@ class Service:
 
 
 class OpenAIEmbedder:
-    """The `openai` provider. Any number of threads may call it at once, a connection each.
-
-    What leaves has no secret in it: known forms of them are masked, the same everywhere, so that vectors compare.
-    """
+    """The `openai` provider. Any number of threads may call it at once, a connection each."""
 
     remote = True
     keep = True
@@ -78,8 +74,7 @@ class OpenAIEmbedder:
     def _embed(self, texts: Sequence[str]) -> Vectors:
         from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
 
-        safe = [masked(text) for text in texts]
-        given = [cut(text, self._service.max_tokens) for text in safe]
+        given = [cut(text, self._service.max_tokens) for text in texts]
         client = self._client()
         try:
             answer = self._ask(client, given)
@@ -97,7 +92,7 @@ class OpenAIEmbedder:
         self._release(client)
         with self._lock:
             self.tokens += _tokens(answer) or estimated_tokens(sum(map(len, given)), len(given))
-            self.cut += sum(one is not text for one, text in zip(given, safe, strict=True))
+            self.cut += sum(one is not text for one, text in zip(given, texts, strict=True))
         return array
 
     def _ask(self, client: OpenAI, texts: list[str]) -> CreateEmbeddingResponse:

@@ -14,13 +14,11 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
-from logwatchd.parsing.normalise import normalise
 from logwatchd.scoring.batching import Limits, cut, next_batch
 from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.scoring.remote import OpenAIEmbedder, Service
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Drip, Garbage, Hang, Reply, Reset, Status, Torn
-from tests.parsing.planted import PLANTED
 
 KEY = "sk-test-not-to-be-shown"
 MODEL = "text-embedding-3-small"
@@ -48,14 +46,6 @@ def test_the_key_goes_into_the_header_and_nowhere_else(service: FakeOpenAI, embe
     assert service.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY.encode() not in service.requests[0].raw
     assert KEY not in repr(embedder.__dict__)
-
-
-def test_no_secret_leaves(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    """A hundred of them, as they stand and as what the masks leave of their lines."""
-    embedder.embed([text for line, _ in PLANTED for text in (line, normalise(line))])
-    sent = "\n".join(service.history[0]["input"])
-    assert len(PLANTED) >= 100
-    assert [secret for _, secret in PLANTED if len(secret) >= 6 and secret in sent] == []
 
 
 def test_tokens_are_those_that_the_service_counts(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
