@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
+import pytest
+
 POLL_S = 0.01
+# For what takes minutes and shows the same as a sibling that always runs, on another system or in another mode.
+LONG = pytest.mark.skipif(not os.environ.get("LOGWATCHD_TEST_LONG"), reason="takes minutes: LOGWATCHD_TEST_LONG=1")
 
 
 def wait_until(predicate: Callable[[], object], timeout_s: float = 10.0, what: str = "the condition") -> None:

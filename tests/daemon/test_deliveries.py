@@ -15,6 +15,7 @@ from tests.daemon.process import Daemon
 from tests.fakes import Reset, Status
 from tests.fakes.hook import FakeHook
 from tests.fakes.server import Answer, Request
+from tests.helpers import LONG
 from tests.scoring.making import NORMAL, block_of
 
 pytestmark = pytest.mark.slow
@@ -74,7 +75,7 @@ class Writer:
             time.sleep(0.4)  # as long as the kills take
 
 
-@pytest.mark.parametrize("group_by", ["none", "meaning"])
+@pytest.mark.parametrize("group_by", ["none", pytest.param("meaning", marks=LONG)])
 def test_every_fault_is_delivered_although_the_daemon_is_killed_twenty_times(tmp_path: Path, group_by: str) -> None:
     chance = random.Random(5)
     with Receiver() as hook:

@@ -39,7 +39,7 @@ from tests.conftest import SHARED
 from tests.daemon.process import Daemon
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Answer, Drip, Garbage, Hang, Reply, Request, Reset, Status, Torn
-from tests.helpers import wait_until
+from tests.helpers import LONG, wait_until
 from tests.scoring.making import FAULT, NORMAL, block_of, learn
 
 OPENAI = '[embedder]\nprovider = "openai"\n'
@@ -176,7 +176,7 @@ def service_of_baseline(service: FakeOpenAI, folder: Path) -> FakeOpenAI:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("local", [False, True], ids=["wait", "local"])
+@pytest.mark.parametrize("local", [False, pytest.param(True, marks=LONG)], ids=["wait", "local"])
 def test_while_the_service_is_dead_for_a_minute_known_lines_lose_nothing(
     service: FakeOpenAI, tmp_path: Path, local: bool
 ) -> None:
