@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 POLL_S = 0.01
-# For what takes minutes and shows the same as a sibling that always runs, on another system or in another mode.
+# For what takes minutes and has a smaller sibling that always runs.
 LONG = pytest.mark.skipif(not os.environ.get("LOGWATCHD_TEST_LONG"), reason="takes minutes: LOGWATCHD_TEST_LONG=1")
 
 

@@ -76,7 +76,7 @@ class Writer:
 
 
 @pytest.mark.parametrize("group_by", ["none", pytest.param("meaning", marks=LONG)])
-def test_every_fault_is_delivered_although_the_daemon_is_killed_twenty_times(tmp_path: Path, group_by: str) -> None:
+def test_every_fault_is_delivered_although_the_daemon_is_killed_again_and_again(tmp_path: Path, group_by: str) -> None:
     chance = random.Random(5)
     with Receiver() as hook:
         extra = INCIDENTS.format(group_by=group_by) + SINK.format(url=hook.url)

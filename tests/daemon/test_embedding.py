@@ -175,8 +175,9 @@ def service_of_baseline(service: FakeOpenAI, folder: Path) -> FakeOpenAI:
     return service
 
 
+@LONG
 @pytest.mark.slow
-@pytest.mark.parametrize("local", [False, pytest.param(True, marks=LONG)], ids=["wait", "local"])
+@pytest.mark.parametrize("local", [False, True], ids=["wait", "local"])
 def test_while_the_service_is_dead_for_a_minute_known_lines_lose_nothing(
     service: FakeOpenAI, tmp_path: Path, local: bool
 ) -> None:
@@ -264,6 +265,7 @@ def distinct(logs: Sequence[Path], baseline: Path) -> tuple[set[str], int]:
     return wanted, events
 
 
+@LONG
 @pytest.mark.slow
 def test_of_200_000_real_lines_each_pattern_is_sent_once_through_kill_9_and_restarts(
     service: FakeOpenAI, tmp_path: Path
@@ -337,6 +339,7 @@ def counters(daemon: Daemon) -> dict[str, int | float]:
     return {"lines": 0, "texts_waiting": 1, "lines_kept": 0} | dict(found.counters if found else {})
 
 
+@LONG
 @pytest.mark.slow
 def test_memory_is_bounded_while_the_service_is_away_and_every_line_is_new(service: FakeOpenAI, tmp_path: Path) -> None:
     with Daemon(tmp_path, OPENAI + "outage_mb = 8\nmax_wait_ms = 20\n", env_of(service)) as daemon:

@@ -95,7 +95,8 @@ def _root(suite: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("suite", "release"), [("bookworm", "12"), pytest.param("trixie", "13", marks=LONG)])
+@LONG
+@pytest.mark.parametrize(("suite", "release"), [("bookworm", "12"), ("trixie", "13")])
 def test_it_installs_upgrades_without_losing_a_line_and_purges_clean(suite: str, release: str, tmp_path: Path) -> None:
     root, stage = _root(suite), tmp_path / "stage"
     build = [str(ROOT / "scripts" / "build-deb"), "--root", str(root), "--output", str(stage)]
