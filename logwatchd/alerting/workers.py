@@ -3,6 +3,7 @@ how it went."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class About:
     observer: Observer
 
 
-class _Worker:
+class _Worker(ABC):
     """A stage that waits for the network inside a turn, for MAX_TURN_S at the most."""
 
     def __init__(self, name: str, board: Board, calls: BoundedCalls) -> None:
@@ -59,8 +60,9 @@ class _Worker:
             self._fails = True
             return _OUTBOX_RETRY_S
 
+    @abstractmethod
     def _work(self, now: float) -> float:
-        raise NotImplementedError
+        """Do one job; returns the seconds until there may be another. Raises RetryableError."""
 
 
 class AnalystWorker(_Worker):

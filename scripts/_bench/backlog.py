@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _bench import BenchError, corpus, process
-from _bench.options import count, say
+from _bench.options import count, say, where_to
 from _bench.tail import RUN_LIMIT_S, is_same, wait
 from _bench.tailers import Logwatchd
 
@@ -41,8 +41,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Drains a large backlog, and then a line of 100 MB, with logwatchd tail; compares every byte.",
     )
     parser.add_argument("--lines", type=count, default=10_000_000, help="how many (default: 10,000,000; 1.4 GB)")
-    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    where_to(parser)
     parser.set_defaults(run=run)
 
 

@@ -13,7 +13,7 @@ from math import log
 from pathlib import Path
 
 from _bench import corpus
-from _bench.options import count, say
+from _bench.options import count, say, where_to
 from _bench.runs import PROGRAM, timed
 
 TARGET_TIMES = 3.0  # scan's time
@@ -46,8 +46,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--system", default="mixed", help="whose logs are resampled (default: mixed)")
     parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
-    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    where_to(parser)
     parser.set_defaults(run=run)
 
 

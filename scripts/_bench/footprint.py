@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from _bench import corpus, process, texts
-from _bench.options import count, say
+from _bench.options import count, say, where_to
 from _bench.runs import timed
 from _bench.watching import Watching
 
@@ -29,8 +29,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many warm its caches (default: 1,000,000)")
     parser.add_argument("--seconds", type=count, default=20, help="how long it is looked at idle (default: 20)")
-    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    where_to(parser)
     parser.set_defaults(run=run)
 
 

@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from _bench import corpus, texts
-from _bench.options import count, say
+from _bench.options import count, say, where_to
 from _bench.runs import timed
 from _bench.watching import Watching
 
@@ -45,8 +45,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Appends lines that the baseline does not know to a followed file, and waits for their alerts.",
     )
     parser.add_argument("--count", type=count, default=100, help="how many lines (default: 100)")
-    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    where_to(parser)
     parser.set_defaults(run=run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def count(text: str) -> int:
@@ -20,3 +21,9 @@ def say(text: str, passing: bool = False) -> None:
         print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
     elif not passing:
         print(text, file=sys.stderr, flush=True)
+
+
+def where_to(parser: argparse.ArgumentParser) -> None:
+    """The options of every benchmark that works in a folder."""
+    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")

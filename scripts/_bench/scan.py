@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _bench import BenchError, corpus
-from _bench.options import count, say
+from _bench.options import count, say, where_to
 from _bench.runs import PROGRAM, split, timed
 
 COMPARE = corpus.GENERATOR.with_name("compare.py")
@@ -50,8 +50,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many to judge (default: 1,000,000)")
     parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, metavar="SYSTEM", help="whose logs (default: all)")
-    parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    where_to(parser)
     parser.set_defaults(run=run)
 
 

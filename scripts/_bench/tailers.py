@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ input(type="imfile" file="{source}" tag="bench" ruleset="bench" freshStartTail="
 """
 
 
-class Tailer:
+class Tailer(ABC):
     """One run of a program in an empty folder. Owns its process."""
 
     name: str
@@ -52,9 +53,9 @@ class Tailer:
         done = subprocess.run([str(cls.found()), "--version"], capture_output=True, text=True, check=False)
         return (done.stdout or done.stderr).splitlines()[0].split("compiled")[0].strip()
 
+    @abstractmethod
     def command(self) -> list[str]:
         """The command, once what it reads is written."""
-        raise NotImplementedError
 
     def size(self) -> int:
         """How many bytes it has delivered."""

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ class Drip:
 Answer = Status | Reply | Garbage | Hang | Reset | Torn | Drip | Callable[[Request], "Answer"]
 
 
-class FakeService:
+class FakeService(ABC):
     """The part that the three services share. Use it as a context manager."""
 
     content_type = "application/json"
@@ -100,9 +101,9 @@ class FakeService:
 
     # what the services differ in
 
+    @abstractmethod
     def well(self, request: Request) -> Answer:
         """The answer when nothing is enqueued."""
-        raise NotImplementedError
 
     def error_body(self, code: int) -> str:
         """The body that the service sends with a status code."""

@@ -1,5 +1,7 @@
 """`logwatchd tail` as a process in the situations that tailers get wrong, where the torture suite does not try them.
 
+Long on purpose: the table of all cases and the tests that fill its gaps belong side by side.
+
 The cases are those of EDGE_CASES.md beside that suite. Where each of the 50 is tested (scenario: of scripts/torture; a
 name without a file: here; (model): also in test_model.py, which rotates and truncates at random):
 

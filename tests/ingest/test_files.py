@@ -1,4 +1,7 @@
-"""Following real files through what happens to them; numbers in brackets are cases of EDGE_CASES.md."""
+"""Following real files through what happens to them; numbers in brackets are cases of EDGE_CASES.md.
+
+Long on purpose: the cases share one small vocabulary (write, rotate, look), and are read side by side with that list.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,7 @@ http {{
 """
 
 
-class Writer:
+class Writer(ABC):
     """A program that writes lines to `log`. Owns its process; `sent` holds the lines, in order.
 
     reopen: the signal after which it opens its log anew.
@@ -105,15 +106,17 @@ class Writer:
             thread.join(10)
         self.settle()
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Have it run and its file open."""
 
     def _keep_writing(self, done: threading.Event) -> None:
         while not done.wait(0.0005):
             self.write()
 
+    @abstractmethod
     def _send(self, line: bytes) -> None:
-        raise NotImplementedError
+        """Have it write a line."""
 
     def _spawn(self, *argv: str) -> None:
         path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
