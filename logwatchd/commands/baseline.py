@@ -16,10 +16,10 @@ from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
-from logwatchd.ingest.names import base_of
 from logwatchd.ingest.offline import expand, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.ingest.unlearned import JOURNAL, unlearned
+from logwatchd.parsing.names import base_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import load
 from logwatchd.scoring.suspicion import bursts

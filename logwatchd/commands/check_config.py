@@ -14,10 +14,10 @@ from logwatchd import clock, config
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, ConfigError, Exit
 from logwatchd.ingest.journalctl import PROGRAM
-from logwatchd.ingest.names import is_compressed_name
 from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.ingest.streams import STDIN, stream_paths
 from logwatchd.ingest.unlearned import unlearned
+from logwatchd.parsing.names import is_compressed_name
 from logwatchd.records import SourceSpec
 
 

@@ -10,10 +10,10 @@ from logwatchd import clock
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.errors import BaselineError, PermanentError, RetryableError
-from logwatchd.ingest.names import base_of
 from logwatchd.ingest.sampling import SAMPLE_BYTES, shares
 from logwatchd.ingest.stretches import Extent, read_share, size_of
 from logwatchd.parsing.masks import Masks
+from logwatchd.parsing.names import base_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline

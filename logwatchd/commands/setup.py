@@ -16,9 +16,9 @@ from logwatchd.commands.survey import Proposal, Survey, survey
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
-from logwatchd.ingest.names import base_of, order_of
 from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.ingest.unlearned import JOURNAL
+from logwatchd.parsing.names import base_of, order_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import save
 from logwatchd.scoring.suspicion import bursts

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.ingest.journalctl import PROGRAM
-from logwatchd.ingest.names import is_compressed_name, rotated
+from logwatchd.parsing.names import is_compressed_name, rotated
 
 _GROUPS = ("adm", "systemd-journal")  # the unit's
 _MAX_FILES = 5000

@@ -15,8 +15,8 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import Role, holds, same_prefix
-from logwatchd.ingest.names import base_of, is_temporary, name_of
 from logwatchd.ingest.reader import Lapse, Reader
+from logwatchd.parsing.names import base_of, is_temporary, name_of
 
 PutAside = Callable[[Reader, Role, int], None]
 

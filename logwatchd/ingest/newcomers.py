@@ -16,10 +16,10 @@ from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
 from logwatchd.ingest.multiline import joiner_of
-from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
 from logwatchd.journal import Event
+from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 
 ROTATING_S = 10.0  # after a live name went to another file
 

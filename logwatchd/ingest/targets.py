@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from logwatchd.ingest.identity import FileKey
-from logwatchd.ingest.names import rotated, uncompressed
 from logwatchd.ingest.patterns import Glob, Listing, Listings, is_glob
+from logwatchd.parsing.names import rotated, uncompressed
 from logwatchd.records import SourceSpec
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from logwatchd.ingest.names import base_of, uncompressed
 from logwatchd.ingest.streams import STDIN
+from logwatchd.parsing.names import base_of, uncompressed
 from logwatchd.records import SourceSpec
 
 JOURNAL = "journal"  # what a baseline calls what it was taught by the journal

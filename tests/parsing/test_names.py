@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logwatchd.ingest.names import base_of, is_compressed, is_compressed_name, order_of, rotated
+from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, order_of, rotated
 
 
 @pytest.mark.parametrize(
