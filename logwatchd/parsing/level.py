@@ -32,7 +32,7 @@ _SYSLOG = (
 )
 
 # Words that mean a level only where a level stands: FINE, LOG, CONFIG and FAILURE are also plain English.
-_PLAIN = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|EMERG|EMERGENCY|PANIC"
+_PLAIN = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|EMERG|EMERGENCY|PANIC"
 _UPPER = re.compile(rf"(?<![\w/.-])(?:{_PLAIN}|ALERT)(?![\w/.-]*\w)")
 _MARKED = re.compile(
     rf"[\[<|(](?:[\w.-]{{1,32}}:)?({_PLAIN}|alert|DBG|INF|WRN|CRT|FTL)[\]>|)]"
@@ -45,6 +45,12 @@ _KLOG_LEVELS = {"E": Level.ERROR, "W": Level.WARNING, "I": Level.INFO, "F": Leve
 _POSTGRES = re.compile(r"\b(LOG|DEBUG[1-5]|STATEMENT|DETAIL|HINT):  ")
 _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not worth the time
 
+# Whatever _UPPER and _MARKED find has one of these in it, as a word of its own but for its case.
+_UPRIGHT = frozenset(f"{_PLAIN}|ALERT".encode().split(b"|"))
+_NAMING = _UPRIGHT.union((b"DBG", b"INF", b"WRN", b"CRT", b"FTL", b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
+_WORDS = bytes(ord(chr(byte).upper()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
+_BEFORE = 34  # characters that _MARKED may take before such a word
+
 
 def level_of(line: str) -> Level:
     """The level that a line names, or UNKNOWN. Works on raw lines and on keys (digits as '0')."""
@@ -54,20 +60,42 @@ def level_of(line: str) -> Level:
         for name in _FIELDS:
             if name in fields:
                 return _named(fields[name])
-    klog = _KLOG.match(head)
-    if klog:
-        return _KLOG_LEVELS[klog[1]]
-    upper, marked = _UPPER.search(head), _MARKED.search(head)
-    if marked and (not upper or marked.start() <= upper.start()):
+    if head[:1] in "EWIF":
+        klog = _KLOG.match(head)
+        if klog:
+            return _KLOG_LEVELS[klog[1]]
+    level = _written(head) if head.isascii() else _searched(head, 0)
+    if level is not Level.UNKNOWN or ":  " not in head:
+        return level
+    postgres = _POSTGRES.search(head)
+    return _NAMES.get(postgres[1], Level.INFO) if postgres else Level.UNKNOWN
+
+
+def _written(head: str) -> Level:
+    """What `_searched` finds in a text of ASCII characters. Nearly all texts show by their words where to look."""
+    raw = head.encode()
+    words = raw.translate(_WORDS)
+    naming = _NAMING.intersection(words.split())
+    if not naming:
+        return Level.UNKNOWN
+    at, word = min((words.find(word), word) for word in naming)
+    end = at + len(word)
+    alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"
+    if alone and word in _UPRIGHT and raw[at:end] == word:
+        return _named(word.decode())
+    return _searched(head, at)
+
+
+def _searched(head: str, first: int) -> Level:
+    """The level that _UPPER and _MARKED name. first: before it no word stands that either needs."""
+    marked = _MARKED.search(head, max(0, first - _BEFORE))
+    upper = None if marked and marked.start() <= first else _UPPER.search(head, first)
+    if marked and (upper is None or marked.start() <= upper.start()):
         level = _named(next(group for group in marked.groups() if group))
         if level is not Level.UNKNOWN:
             return level
-    if upper:
-        return _named(upper.group())
-    postgres = _POSTGRES.search(head)
-    if postgres:
-        return _NAMES.get(postgres[1], Level.INFO)
-    return Level.UNKNOWN
+        upper = _UPPER.search(head, first)
+    return _named(upper.group()) if upper else Level.UNKNOWN
 
 
 def _named(word: str) -> Level:

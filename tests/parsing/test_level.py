@@ -1,0 +1,71 @@
+"""Levels found by words first: the answers are those of the expressions alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logwatchd.parsing import level
+from logwatchd.parsing.level import level_of
+from logwatchd.parsing.normalise import decode
+from logwatchd.records import Level
+from tests.conftest import ROOT
+
+LOGS = sorted((ROOT.parent / "shared" / "data").glob("*/*.log"))
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            *(
+                "ERROR",
+                "error",
+                "Err",
+                "ERR",
+                "WARN",
+                "WARNING",
+                "warn",
+                "info",
+                "INFO",
+                "DBG",
+                "INF",
+                "ALERT",
+                "alert",
+            ),
+            *("EMERG", "EMERGENCY", "level", "severity", "lvl", "levelname", "core", "foo", "5", "x", "_"),
+            *("[", "]", "<", "|", "(", ")", ":", "=", '"', "'", "-", "/", ".", " ", "  ", "\t", "\n"),
+        ]
+    ),
+    st.text(max_size=3),
+)
+TEXTS = st.lists(PIECES, max_size=14).map("".join)
+
+
+@settings(max_examples=1000)
+@given(TEXTS.filter(str.isascii))
+def test_words_show_where_to_look_and_what_is_found_there(text: str) -> None:
+    assert level._written(text) is level._searched(text, 0)
+
+
+@pytest.mark.skipif(not LOGS, reason="needs the logs in ../shared/data")
+def test_so_they_do_in_real_logs() -> None:
+    for path in LOGS:
+        lines = path.read_bytes().split(b"\n")
+        for text in {decode(line)[: level._MAX_CHARS] for line in lines[:: max(1, len(lines) // 300)]}:
+            if text.isascii():
+                assert level._written(text) is level._searched(text, 0), text
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a NOTICE of an ERROR", Level.NOTICE),
+        ("an error of INFO", Level.INFO),
+        ("an [error] of INFO", Level.ERROR),
+        ("level=odd but WARN", Level.WARNING),
+        ("x/ERROR WARN", Level.WARNING),
+        ("\N{LATIN SMALL LETTER LONG S}EVERE: é", Level.ERROR),
+        ("x" * 1022 + " ERROR", Level.UNKNOWN),
+    ],
+)
+def test_the_first_word_that_stands_where_a_level_stands_counts(line: str, expected: Level) -> None:
+    assert level_of(line) is expected
