@@ -9,7 +9,7 @@ from logwatchd.errors import BaselineError
 from logwatchd.pipeline import Scoring
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.embedders import limits_of, make_embedder
+from logwatchd.scoring.embedders import embedder_of, limits_of
 from logwatchd.scoring.thresholds import threshold_for
 from logwatchd.scoring.twin import twin_beside
 
@@ -48,7 +48,7 @@ def scoring_of(config: Config) -> Scoring:
         ConfigError: a remote embedder without a key.
     """
     settings = config.settings
-    embedder = make_embedder(settings.embedder, config.secrets.openai_api_key)
+    embedder = embedder_of(config)
     baseline = load(settings.baseline.path)
     check_fits(baseline, embedder.name, embedder.dimensions, settings.baseline.path)
     check_masks(baseline, config, settings.baseline.path)

@@ -14,7 +14,7 @@ from logwatchd.pipeline import Scoring
 from logwatchd.records import Block
 from logwatchd.scoring.baseline import save
 from logwatchd.scoring.construction import construct
-from logwatchd.scoring.embedders import embed_all, limits_of, make_embedder
+from logwatchd.scoring.embedders import embed_all, embedder_of, limits_of
 from logwatchd.scoring.local import DIMENSIONS, LocalEmbedder
 from logwatchd.scoring.warmup import AlarmsOnly, WarmUp, settled
 from logwatchd.stage import OnCrash
@@ -113,7 +113,7 @@ class Warming:
     def _build(self) -> None:
         settings = self._config.settings
         try:
-            embedder = make_embedder(settings.embedder, self._config.secrets.openai_api_key, offline=True)
+            embedder = embedder_of(self._config, offline=True)
             baseline = construct(
                 self._warm_up.knowledge(),
                 lambda texts: embed_all(embedder, texts, settings.embedder.batch_size),

@@ -15,7 +15,7 @@ from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.batching import size_of
 from logwatchd.scoring.cached import CachedEmbedder
 from logwatchd.scoring.construction import construct
-from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedder import Embedder, leaving
 from logwatchd.scoring.embedders import embed_all, make_embedder, of_name, price_of
 from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
@@ -57,7 +57,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     found = config.load(config_path) if config_path else None
     settings = of_name(name, found.settings.embedder if found else EmbedderSettings())
     secrets = found.secrets if found else read_secrets()[0]
-    embedder = make_embedder(settings, secrets.openai_api_key, offline=True)
+    embedder = make_embedder(settings, secrets, found.settings.redact if found else (), offline=True)
     partial = Store(output.with_name(f".{output.name}.embeddings"), VERSION, SCHEMA, durable=False)
     keeping = CachedEmbedder(embedder, VectorCache(partial, _NO_BOUND), Ledger(partial), price_of(settings) or 0.0)
     try:
@@ -110,7 +110,7 @@ def _rebuild(baseline: Baseline, embedder: Embedder, batch_size: int, found: Con
 def _estimate(baseline: Baseline, embedder: Embedder, keeping: CachedEmbedder | None, price: float | None) -> Estimate:
     texts = list(baseline.patterns)
     held = keeping.held(texts) if keeping else {}
-    missing = [text for text in texts if text not in held]
+    missing = set(leaving(embedder, [text for text in texts if text not in held]))
     tokens = estimated_tokens(sum(map(size_of, missing)), len(missing)) if embedder.remote else 0
     usd = None if price is None else tokens / 1e6 * price
     return Estimate(len(texts), len(held), tokens, usd)

@@ -18,8 +18,10 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
-from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedders import embed_all, embedder_of
 from logwatchd.scoring.kept import with_cache
+from logwatchd.scoring.local import LocalEmbedder
 
 FEW_LINES = 1000  # below it a baseline is worth a warning
 
@@ -97,9 +99,9 @@ def finish(taught: Taught, found: Config | None) -> Baseline:
         BaselineError: there is nothing to learn from, or the embedder fails.
     """
     settings = found.settings.embedder if found else EmbedderSettings()
-    embedder = make_embedder(settings, found.secrets.openai_api_key if found else None, offline=True)
+    embedder: Embedder = LocalEmbedder()
     if found:
-        embedder = with_cache(embedder, settings, found.settings.state_dir)
+        embedder = with_cache(embedder_of(found, offline=True), settings, found.settings.state_dir)
     wanted = found.settings.baseline if found else None
     with progress() as bar:
         embedding = bar.add_task("embedding", total=taught.builder.patterns)

@@ -16,7 +16,7 @@ from logwatchd.records import Level, flat
 from logwatchd.scoring.baseline import check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.embedders import embed_all, embedder_of
 from logwatchd.scoring.kept import with_cache
 from logwatchd.vectors import Vectors
 
@@ -57,7 +57,7 @@ def open_baseline(path: Path, config_path: Path | None) -> Opened:
     found = config.load(config_path) if config_path else None
     baseline = load(path)
     if found:
-        embedder = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
+        embedder = embedder_of(found, offline=True)
         embedder = with_cache(embedder, found.settings.embedder, found.settings.state_dir)
         skip_levels = reduce(frozenset.intersection, (source.skip_levels for source in found.sources))
     else:

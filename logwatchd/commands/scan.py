@@ -15,8 +15,8 @@ from logwatchd.parsing.service import service_of
 from logwatchd.records import Level, SourceSpec, Verdict
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.embedders import embed_all, make_embedder
+from logwatchd.scoring.embedder import Embedder, model_of
+from logwatchd.scoring.embedders import embed_all, embedder_of, make_embedder
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
@@ -35,16 +35,17 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
         ConfigError: it needs a key, or a folder that only a configuration can name.
     """
     if found:
-        configured = make_embedder(found.settings.embedder, found.secrets.openai_api_key, offline=True)
+        configured = embedder_of(found, offline=True)
         if configured.name == baseline.manifest.embedder:
             return configured
-    provider, _, model = baseline.manifest.embedder.partition(":")
-    if provider in ("onnx", "static"):
+    name = baseline.manifest.embedder
+    if name.startswith(("onnx:", "static:")):
         mend = (
             "name a --config with that model's embedder.folder, or move the baseline with 'logwatchd baseline rebuild'"
         )
-        raise ConfigError([f"the baseline was made by the model {baseline.manifest.embedder}; {mend}"])
-    if provider != "openai":
+        raise ConfigError([f"the baseline was made by the model {name}; {mend}"])
+    model = model_of(name)
+    if model is None:
         return LocalEmbedder()
     from logwatchd.config import EmbedderSettings  # a fifth of a second
     from logwatchd.config_secrets import read_secrets
@@ -52,7 +53,7 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
     # A baseline may have fewer dimensions than the model; these models can be asked for any number.
     dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None
     settings = EmbedderSettings(provider="openai", model=model, dimensions=dimensions)
-    return make_embedder(settings, read_secrets()[0].openai_api_key, offline=True)
+    return make_embedder(settings, read_secrets()[0], offline=True)
 
 
 def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:

@@ -12,20 +12,27 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logwatchd.errors import StateError
 from logwatchd.parsing.redaction_rules import RULES, Rule
+
+if TYPE_CHECKING:
+    from logwatchd.config_alerting import RedactSettings
+    from logwatchd.config_secrets import Secrets
 
 KEY_NAME = "redaction.key"
 _KEY_BYTES = 32
 _SHOWN = 8  # hexadecimal digits of a pseudonym
 _LEFT_OUT = {"IPPublicDetector", "BasicAuthDetector", "PrivateKeyDetector"}  # no secret, or known better here
 _PSEUDONYM = re.compile(r"<([a-z][a-z0-9-]{0,30})-([0-9a-f]{8})>")
+# What the normaliser left in the middle of a word: there the rules are to see digits, or they know no token again.
+_FOLDED = re.compile(r"(?<=[\w/.:%+-])<(?:N|ID)>|<(?:N|ID)>(?=[\w/.:%+-])")
 
 Span = tuple[int, int, str]  # where it begins and ends, kind
 
@@ -40,6 +47,8 @@ class Redactor:
             known: values that are never to leave, whatever surrounds them, such as our own keys.
         """
         self._key = key
+        kinds = "|".join(sorted({"secret", *(kind for kind, _ in also), *(rule.kind for rule in RULES)}))
+        self._mask = re.compile(f"<(?:{kinds})>")
         own = [Rule(kind, re.compile(pattern)) for kind, pattern in also]
         values = sorted({value for value in known if len(value) >= 6}, key=len, reverse=True)
         if values:
@@ -48,11 +57,21 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text with a pseudonym for each value."""
-        return self._written(text, named=True)
+        return _replaced(text, self._spans(text, _pseudonyms(text)), self.pseudonym)
 
-    def masked(self, text: str) -> str:
-        """The text with <kind> for each value: the same on every machine, for what models compare."""
-        return self._written(text, named=False)
+    def masked(self, pattern: str) -> str:
+        """A pattern (or a line) with <kind> for each value: the same under every key, for what models compare.
+
+        It finds as well what the normaliser has left of a value. `masked(masked(x)) == masked(x)`.
+        """
+        while True:  # ends: each time there is less outside of the masks
+            folded = [match.span() for match in _FOLDED.finditer(pattern)] if "<" in pattern else []
+            opened = _replaced(pattern, [(*span, "") for span in folded], lambda _, mask: "0" * len(mask))
+            masks = [(match.start(), match.end(), "") for match in self._mask.finditer(pattern)]
+            spans = _whole(self._spans(opened, masks), folded)
+            if not spans:
+                return pattern
+            pattern = _replaced(pattern, spans, lambda kind, _: f"<{kind}>")
 
     def pseudonym(self, kind: str, value: str) -> str:
         digest = hmac.new(self._key, f"{kind}\0{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
@@ -63,23 +82,19 @@ class Redactor:
         wanted = f"<{wanted.strip('<>')}>"
         seen: set[str] = set()
         for line in lines:
-            for begin, end, kind in self._spans(line):
+            for begin, end, kind in self._spans(line, _pseudonyms(line)):
                 value = line[begin:end]
                 if value not in seen and self.pseudonym(kind, value) == wanted:
                     seen.add(value)
                     yield value
 
-    def _written(self, text: str, *, named: bool) -> str:
-        pieces, at = [], 0
-        for begin, end, kind in self._spans(text):
-            pieces += [text[at:begin], self.pseudonym(kind, text[begin:end]) if named else f"<{kind}>"]
-            at = end
-        return "".join([*pieces, text[at:]]) if pieces else text
+    def _spans(self, text: str, taken: list[Span]) -> list[Span]:
+        """What is to be taken out, in order, without overlaps; what an earlier rule found stays its own.
 
-    def _spans(self, text: str) -> list[Span]:
-        """What is to be taken out, in order, without overlaps; what an earlier rule found stays its own."""
+        Args:
+            taken: where nothing is to be found; their kind is "".
+        """
         lower = text.lower()
-        taken = [(match.start(), match.end(), "") for match in _PSEUDONYM.finditer(text)] if "<" in text else []
         for rule in (*self._own, *RULES, *_detected()):
             if rule.hints and not any(hint in lower for hint in rule.hints):
                 continue
@@ -91,9 +106,14 @@ class Redactor:
         return sorted(span for span in taken if span[2])
 
 
-def masked(text: str) -> str:
-    """The text with <kind> in place of each secret or identifier, by the built-in rules alone: needs no key."""
-    return _KEYLESS.masked(text)
+def redactor_of(rules: Iterable[RedactSettings], secrets: Secrets | None, key: bytes = b"") -> Redactor:
+    """What takes out the built-in forms, those of `[[redact]]` tables, and our own secrets.
+
+    Args:
+        key: of the pseudonyms; none is needed for `Redactor.masked`.
+    """
+    known = [secret.get_secret_value() for secret in (secrets.all() if secrets else ()) if secret is not None]
+    return Redactor(key, [(rule.name, rule.pattern) for rule in rules], known)
 
 
 def read_key(state_dir: Path) -> bytes:
@@ -146,4 +166,26 @@ def _value(match: re.Match[str]) -> tuple[int, int]:
     return match.span()
 
 
-_KEYLESS = Redactor(b"")
+def _pseudonyms(text: str) -> list[Span]:
+    return [(match.start(), match.end(), "") for match in _PSEUDONYM.finditer(text)] if "<" in text else []
+
+
+def _whole(spans: Sequence[Span], folded: Sequence[tuple[int, int]]) -> list[Span]:
+    """The spans, with all of each mask that they begin or end in."""
+    whole: list[Span] = []
+    for begin, end, kind in spans:
+        begin = next((start for start, stop in folded if start < begin < stop), begin)
+        end = next((stop for start, stop in folded if start < end < stop), end)
+        if whole and begin < whole[-1][1]:
+            begin, kind = whole[-1][0], whole.pop()[2]
+        whole.append((begin, end, kind))
+    return whole
+
+
+def _replaced(text: str, spans: Sequence[Span], write: Callable[[str, str], str]) -> str:
+    """The text with what `write(kind, value)` returns in place of each span."""
+    pieces, at = [], 0
+    for begin, end, kind in spans:
+        pieces += [text[at:begin], write(kind, text[begin:end])]
+        at = end
+    return "".join([*pieces, text[at:]]) if pieces else text

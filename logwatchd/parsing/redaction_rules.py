@@ -1,7 +1,8 @@
 """What no line may carry off the machine: formats of secrets and of people's identifiers.
 
 A rule's whole match goes, or its group 'value' where it has one. Order matters: the first rule that matches a place has
-it. Keys are looked for by their name; what has no name is known by its form only.
+it. Keys are looked for by their name; what has no name is known by its form only. In patterns a run of digits stands as
+'000' (see `redaction.Redactor.masked`), so lengths are bounds and no exact ones.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         re.compile(r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"']{0,256}:(?P<value>[^\s/@\"']{1,256})@", re.I),
         ("://",),
     ),
-    Rule("token", re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*){0,3}"), ("eyj",)),
+    Rule("token", re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}"), ("eyj",)),
     Rule(
         "token",
         re.compile(
@@ -126,18 +127,22 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "aws-key",
-        re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|ANPA)[0-9A-Z]{16}\b"),
+        re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|ANPA)[0-9A-Z]{12,64}\b"),
         ("akia", "asia", "abia", "acca", "aroa", "aida", "agpa", "anpa"),
     ),
     Rule("token", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,255}\b|\bgithub_pat_\w{20,255}\b"), ("gh", "github_pat_")),
     Rule("token", re.compile(r"\bgl(?:pat|ptt|dt|rt|oas|cbt|imt|ft|soat|agent)-[\w-]{16,128}"), ("gl",)),
     Rule(
-        "token", re.compile(r"\bxox[abeoprs](?:-[A-Za-z0-9-]{6,250})+|\bxapp-\d-[A-Za-z0-9-]{10,250}"), ("xox", "xapp-")
+        "token",
+        re.compile(r"\bxox[abeoprs](?:-[A-Za-z0-9-]{6,250})+|\bxapp-\d{1,3}-[A-Za-z0-9-]{10,250}"),
+        ("xox", "xapp-"),
     ),
     Rule(
         "webhook",
-        re.compile(r"https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[\w/+-]{8,256}", re.I),
-        ("hooks.slack",),
+        re.compile(
+            r"https://(?:hooks\.slack(?:-gov)?\.com|<HOST>)/(?:services|workflows|triggers)/[\w/+-]{8,256}", re.I
+        ),
+        ("hooks.slack", "<host>"),
     ),
     Rule(
         "webhook",
@@ -156,7 +161,7 @@ RULES: tuple[Rule, ...] = (
     Rule("token", re.compile(r"\bsk-(?:ant-|proj-|svcacct-|or-|admin-)?[\w-]{16,255}"), ("sk-",)),
     Rule(
         "token",
-        re.compile(r"\bAIza[\w-]{35}\b|\bya29\.[\w-]{20,512}|\bGOCSPX-[\w-]{20,64}"),
+        re.compile(r"\bAIza[\w-]{30,80}|\bya29\.[\w-]{20,512}|\bGOCSPX-[\w-]{20,64}"),
         ("aiza", "ya29.", "gocspx-"),
     ),
     Rule("token", re.compile(r"\bSG\.[\w-]{16,32}\.[\w-]{16,64}\b"), ("sg.",)),
@@ -164,7 +169,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "token",
         re.compile(
-            r"\bnpm_[A-Za-z0-9]{30,64}\b|\bpypi-[\w-]{40,512}|\bdckr_pat_[\w-]{20,64}|\bhf_[A-Za-z0-9]{30,64}\b"
+            r"\bnpm_[A-Za-z0-9]{24,128}\b|\bpypi-[\w-]{40,512}|\bdckr_pat_[\w-]{16,128}|\bhf_[A-Za-z0-9]{24,128}\b"
         ),
         ("npm_", "pypi-", "dckr_pat_", "hf_"),
     ),
@@ -179,12 +184,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "token",
         re.compile(
-            r"\bhv[sbr]\.[\w-]{20,300}|\bs\.[A-Za-z0-9]{24}\b|\bATATT[\w=-]{20,300}|\bglsa_\w{32,60}"
+            r"\bhv[sbr]\.[\w-]{20,300}|\bs\.[A-Za-z0-9]{24}\b|\bATATT[\w=-]{20,300}|\bglsa_\w{24,128}"
             r"|\bdapi[0-9a-f]{32}\b|\blin_api_\w{30,60}|\bNRAK-[A-Z0-9]{27}\b"
         ),
         (),
     ),
-    Rule("token", re.compile(r"(?<![\d:])\d{8,10}:AA[\w-]{33}\b"), (":aa",)),
+    Rule("token", re.compile(r"(?<![\d:])\d{3,10}:AA[\w-]{28,80}"), (":aa",)),
     Rule(
         "key",
         re.compile(r"\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)=(?P<value>[\w+/=%&.-]{8,1024})", re.I),
@@ -242,8 +247,10 @@ RULES: tuple[Rule, ...] = (
     Rule("email", re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w@])"), ("@",)),
     Rule(
         "email",
-        re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:%40|\\u0040)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)", re.I),
-        ("%40", "\\u0040"),
+        re.compile(
+            r"(?<![\w.+-])[\w.+-]{1,64}(?:%40|%000(?!(?-i:[A-F]))|\\u0040)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?!\w)", re.I
+        ),
+        ("%40", "%000", "\\u0040"),
     ),
     Rule("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), (), _iban),
     Rule("card", re.compile(r"(?<![\w.-])\d{4}(?:[ -]?\d{2,7}){2,4}(?![\w-])(?!\.\d)"), (), _luhn),
@@ -268,7 +275,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         re.compile(
-            rf"(?<![A-Za-z0-9])(?:[\w.-]{{0,64}}[_.-])?(?:{_USER_NAMES})\\?[\"']?\s{{0,2}}[=:]\s{{0,2}}(?:{_QUOTED})",
+            rf"(?<![A-Za-z0-9])(?:[\w.-]{{0,64}}[_.-])?(?:{_USER_NAMES})\\?[\"']?\s{{0,2}}[=:]"
+            rf"(?!\s{{1,2}}[\w.-]{{1,64}}=)\s{{0,2}}(?:{_QUOTED})",
             re.I,
         ),
         ("user", "login", "account", "owner", "customer", "member", "uid", "logname", "acct", "name"),

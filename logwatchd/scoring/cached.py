@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedder import Embedder, leaving
 from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.vector_cache import VectorCache, as_stored, space_of
 from logwatchd.vectors import Vectors
 
 
 class CachedEmbedder:
-    """Keeps each batch before it hands it on, so that a command that was interrupted goes on where it was."""
+    """Keeps each batch before it hands it on, so that a command that was interrupted goes on where it was.
+
+    What is kept is found by what left the machine: texts of which the same leaves are asked for once.
+    """
 
     keep = True
 
@@ -43,9 +46,14 @@ class CachedEmbedder:
     def cut(self) -> int:
         return self._inner.cut
 
+    @property
+    def redact(self) -> Callable[[str], str] | None:
+        return self._inner.redact
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`."""
-        found = self.held(texts)
+        texts = leaving(self._inner, texts)
+        found = self._found(texts)
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         if missing:
             before = self._inner.tokens
@@ -61,6 +69,11 @@ class CachedEmbedder:
 
     def held(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Those that are kept, with their vectors; nothing is asked for."""
+        safe = leaving(self._inner, texts)
+        found = self._found(safe)
+        return {text: found[one] for text, one in zip(texts, safe, strict=True) if one in found}
+
+    def _found(self, texts: Sequence[str]) -> dict[str, Vectors]:
         found = self._cache.get(self._space, texts)
         sizes = {len(vector) for vector in found.values()}
         return found if len(sizes) <= 1 else {}  # a service that changed its model under the same name

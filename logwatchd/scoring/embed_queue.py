@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.scoring.batching import Batch, Limits, next_batch
 from logwatchd.scoring.breaker import Breaker
-from logwatchd.scoring.embedder import Embedder
+from logwatchd.scoring.embedder import Embedder, leaving
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
 from logwatchd.scoring.vector_cache import VectorCache, as_stored, space_of
 from logwatchd.vectors import Vectors
@@ -53,9 +54,10 @@ class _Request:
 class EmbedQueue:
     """A stage: embeds what others submit. Requests to a service leave in threads of their own; a turn never blocks.
 
-    Every distinct text waits once and is sent once: what was ever answered is found in the cache. Texts stay until
-    they are embedded or withdrawn. `on_vectors` is called from this stage's thread. `wake` and `on_change` are set by
-    the wiring: the wake of this stage's thread, and of whoever has to know that `away` changed.
+    Texts of which the same would leave the machine wait as one and are sent as one (see `Embedder.redact`), and what
+    was ever answered is found in the cache. Texts stay until they are embedded or withdrawn. `on_vectors` is called
+    from this stage's thread. `wake` and `on_change` are set by the wiring: the wake of this stage's thread, and of
+    whoever has to know that `away` changed.
     """
 
     name = "embed"
@@ -65,8 +67,10 @@ class EmbedQueue:
         self._cache = cache
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._fresh: dict[str, float] = {}  # text -> when it came; not yet looked for in the cache
-        self._waiting: OrderedDict[str, float] = OrderedDict()  # text -> when it came
+        self._fresh: dict[str, float] = {}  # text -> when it came; not yet redacted and looked for in the cache
+        self._waiting: OrderedDict[str, float] = OrderedDict()  # what leaves of texts -> when the first of them came
+        self._askers: dict[str, list[str]] = {}  # what waits or is on its way -> the texts that it is of
+        self._asked: set[str] = set()  # those texts
         self._flying: list[_Request] = []
         self._landed: deque[_Request] = deque()
         self._breaker = Breaker()
@@ -92,15 +96,18 @@ class EmbedQueue:
                 self._fresh.clear()  # whoever still wants them asks again
                 self._waiting.clear()
                 self._flying.clear()
+                self._askers.clear()
+                self._asked.clear()
+            for one, at in list(self._waiting.items()):  # to be redacted anew: by other rules, perhaps
+                self._fresh.update((text, at) for text in self._forget(one))
         self.wake()
 
     def submit(self, texts: Sequence[str]) -> None:
         """Ask for the vectors of texts; those that wait already are not asked for twice. Any thread may call it."""
         now = clock.monotonic()
         with self._lock:
-            flying = {text for request in self._flying for text in request.batch.texts}
             for text in texts:
-                if text not in self._waiting and text not in flying:
+                if text not in self._asked:
                     self._fresh.setdefault(text, now)
         self.wake()
 
@@ -108,7 +115,13 @@ class EmbedQueue:
         """Withdraw all texts but these; what is on its way stays so. Any thread may call it."""
         with self._lock:
             self._fresh = {text: at for text, at in self._fresh.items() if text in wanted}
-            self._waiting = OrderedDict((text, at) for text, at in self._waiting.items() if text in wanted)
+            for one in list(self._waiting):
+                texts = [text for text in self._askers[one] if text in wanted]
+                self._asked.difference_update(self._askers[one])
+                self._asked.update(texts)
+                self._askers[one] = texts
+                if not texts:
+                    del self._waiting[one], self._askers[one]
 
     @property
     def away(self) -> bool:
@@ -133,7 +146,7 @@ class EmbedQueue:
     def waiting(self) -> int:
         """Texts that have no vector yet."""
         with self._lock:
-            return len(self._fresh) + len(self._waiting) + sum(len(r.batch.texts) for r in self._flying)
+            return len(self._fresh) + len(self._asked)
 
     def run_once(self, now: float) -> float:
         """Take what was answered, send what is due. See `stage.Stage`."""
@@ -153,10 +166,12 @@ class EmbedQueue:
                     self._flying.remove(request)
                 elif request.use.space != self._use.space:
                     continue  # of before a reload; its vectors are in the cache, and nobody waits for them
-                if not isinstance(outcome, np.ndarray):
-                    for text in reversed(request.batch.texts):
-                        self._waiting[text] = request.began_at
-                        self._waiting.move_to_end(text, last=False)
+                if isinstance(outcome, np.ndarray):
+                    texts = [self._forget(one) for one in request.batch.texts]
+                else:
+                    for one in reversed([one for one in request.batch.texts if one in self._askers]):
+                        self._waiting[one] = request.began_at
+                        self._waiting.move_to_end(one, last=False)
             if isinstance(outcome, BaseException):
                 if not isinstance(outcome, RetryableError | PermanentError):
                     raise outcome
@@ -165,7 +180,15 @@ class EmbedQueue:
             elif outcome is not None:
                 self._breaker.succeeded()
                 self._count(request)
-                self._on_vectors(request.batch.texts, outcome, request.use.embedder.name)
+                rows = [row for row, some in enumerate(texts) for _ in some]
+                self._on_vectors(list(chain.from_iterable(texts)), outcome[rows], request.use.embedder.name)
+
+    def _forget(self, one: str) -> list[str]:
+        """The texts that something that waited, or was on its way, is of; nobody waits for them any more."""
+        self._waiting.pop(one, None)
+        texts = self._askers.pop(one, [])
+        self._asked.difference_update(texts)
+        return texts
 
     def _count(self, request: _Request) -> None:
         self.calls += 1
@@ -188,17 +211,28 @@ class EmbedQueue:
                 some = [(text, self._fresh[text]) for text, _ in zip(self._fresh, range(_AT_ONCE), strict=False)]
             if not some:
                 return
-            found = self._cache.get(use.space, [text for text, _ in some]) if self._cache and use.embedder.keep else {}
-            found = {text: vector for text, vector in found.items() if len(vector) == use.dimensions}
+            safe = leaving(use.embedder, [text for text, _ in some])
+            found = self._cache.get(use.space, safe) if self._cache and use.embedder.keep else {}
+            found = {one: vector for one, vector in found.items() if len(vector) == use.dimensions}
+            hits: list[tuple[str, Vectors]] = []
             with self._lock:
-                for text, at in some:
-                    if self._fresh.pop(text, None) is not None and text not in found:
-                        self._waiting[text] = at
-            if found:
-                self.hits += len(found)
+                if self._use is not use:
+                    continue
+                for (text, at), one in zip(some, safe, strict=True):
+                    if self._fresh.pop(text, None) is None:
+                        continue  # withdrawn meanwhile
+                    if one in found:
+                        hits.append((text, found[one]))
+                        continue
+                    if one not in self._askers:
+                        self._waiting[one] = at
+                    self._askers.setdefault(one, []).append(text)
+                    self._asked.add(text)
+            if hits:
+                self.hits += len(hits)
                 if self._ledger:
-                    self._ledger.add(hits=len(found))
-                self._on_vectors(list(found), np.stack(list(found.values())), use.embedder.name)
+                    self._ledger.add(hits=len(hits))
+                self._on_vectors([text for text, _ in hits], np.stack([v for _, v in hits]), use.embedder.name)
 
     def _send(self, now: float) -> float:
         """Send the batches that are due; returns the delay until the next one."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from logwatchd.vectors import Vectors
+
+_SERVICE = "openai:"
+_REDACTED = "+redacted"  # vectors of texts as they stood, which an earlier version made, are not to be mixed with these
 
 
 class Embedder(Protocol):
@@ -15,7 +18,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Identity of the vector space, such as 'local-1' or 'openai:text-embedding-3-small'."""
+        """Identity of the vector space, such as 'local-1' or 'openai:text-embedding-3-small+redacted'."""
 
     @property
     def dimensions(self) -> int | None:
@@ -37,6 +40,13 @@ class Embedder(Protocol):
     def cut(self) -> int:
         """How many texts so far were too long for the model and were embedded by their beginning."""
 
+    @property
+    def redact(self) -> Callable[[str], str] | None:
+        """What each text goes through before it leaves the machine; None where nothing leaves.
+
+        Texts of which the same leaves have the same vector. `redact(redact(x)) == redact(x)`.
+        """
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed a batch.
 
@@ -50,6 +60,21 @@ class Embedder(Protocol):
             RetryableError: the same call may succeed later.
             PermanentError: it will not, until somebody mends the configuration.
         """
+
+
+def name_of(model: str) -> str:
+    """The name of an embedder that asks a service for this model's vectors of redacted texts."""
+    return f"{_SERVICE}{model}{_REDACTED}"
+
+
+def model_of(name: str) -> str | None:
+    """The model of the service that this embedder asks; None where it asks none."""
+    return name.removeprefix(_SERVICE).removesuffix(_REDACTED) if name.startswith(_SERVICE) else None
+
+
+def leaving(embedder: Embedder, texts: Sequence[str]) -> Sequence[str]:
+    """What is embedded of each text: itself, or, where it leaves the machine, what redaction makes of it."""
+    return texts if embedder.redact is None else [embedder.redact(text) for text in texts]
 
 
 def unit_rows(vectors: Vectors) -> Vectors:

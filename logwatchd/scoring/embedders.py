@@ -15,7 +15,9 @@ from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
-    from logwatchd.config import EmbedderSettings
+    from logwatchd.config import Config, EmbedderSettings
+    from logwatchd.config_alerting import RedactSettings
+    from logwatchd.config_secrets import Secrets
 
 _LOCAL_TOKENS = 512
 _ONNX_AT_ONCE = 16  # a turn of its stage must not take long, and here is nothing to save by taking more
@@ -23,11 +25,23 @@ _PATIENCE_S = 5.0
 _OFFLINE_RETRIES = 8  # a command that somebody waits for: about a minute and a half of pauses
 
 
-def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline: bool = False) -> Embedder:
-    """Build the configured embedder; nothing is connected yet.
+def embedder_of(config: Config, *, offline: bool = False) -> Embedder:
+    """The embedder that a configuration asks for; see `make_embedder`."""
+    return make_embedder(config.settings.embedder, config.secrets, config.settings.redact, offline=offline)
+
+
+def make_embedder(
+    settings: EmbedderSettings,
+    secrets: Secrets | None = None,
+    rules: Sequence[RedactSettings] = (),
+    *,
+    offline: bool = False,
+) -> Embedder:
+    """Build an embedder; nothing is connected yet.
 
     Args:
-        api_key: the openai_api_key secret (SecretStr), or None.
+        secrets: the service's key is one of them, and none of them is to leave.
+        rules: `[[redact]]` tables; what they match does not leave either.
         offline: for a command that waits for its answer, the client retries by itself.
 
     Raises:
@@ -37,14 +51,14 @@ def make_embedder(settings: EmbedderSettings, api_key: object = None, *, offline
         return LocalEmbedder()
     if settings.provider in ("onnx", "static"):
         return _from_folder(settings)
-    from pydantic import SecretStr
-
+    from logwatchd.parsing.redaction import redactor_of
     from logwatchd.scoring.remote import OpenAIEmbedder, Service
 
-    if not isinstance(api_key, SecretStr):
+    if secrets is None or secrets.openai_api_key is None:
         raise ConfigError([f"embedder.provider = {settings.provider}: needs openai_api_key or OPENAI_API_KEY"])
     service = Service(settings.model, settings.base_url, settings.dimensions, settings.timeout_s, settings.max_tokens)
-    return OpenAIEmbedder(service, api_key, _OFFLINE_RETRIES if offline else 0)
+    redact = redactor_of(rules, secrets).masked
+    return OpenAIEmbedder(service, secrets.openai_api_key, _OFFLINE_RETRIES if offline else 0, redact)
 
 
 def _from_folder(settings: EmbedderSettings) -> Embedder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.batching import cut
-from logwatchd.scoring.embedder import unit_rows
+from logwatchd.scoring.embedder import name_of, unit_rows
 from logwatchd.scoring.ledger import estimated_tokens
 from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.vectors import Vectors
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _PERMANENT = {400, 401, 403, 404, 422}
 _NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
 _LONGEST_PAUSE_S = 20.0
+_FORMS = Redactor(b"").masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,27 @@ class Service:
 
 
 class OpenAIEmbedder:
-    """The `openai` provider. Any number of threads may call it at once, a connection each."""
+    """The `openai` provider. Any number of threads may call it at once, a connection each.
+
+    The one way by which texts leave for a service: each goes through `redact` here, whoever asks, and the same is sent
+    once a call. Others use `redact` to know beforehand which texts are the same.
+    """
 
     remote = True
     keep = True
 
-    def __init__(self, service: Service, api_key: SecretStr, retries: int = 0) -> None:
-        """retries: by itself; 0 where a queue retries, which knows what else waits and when to stop."""
+    def __init__(
+        self, service: Service, api_key: SecretStr, retries: int = 0, redact: Callable[[str], str] = _FORMS
+    ) -> None:
+        """
+        Args:
+            retries: by itself; 0 where a queue retries, which knows what else waits and when to stop.
+            redact: see `Embedder.redact`; by itself the built-in forms of secrets and identifiers.
+        """
         self._service = service
         self._api_key = api_key
         self._retries = retries
+        self._redact = redact
         self._lock = threading.Lock()
         self._idle: list[OpenAI] = []
         self.tokens = 0
@@ -56,14 +69,24 @@ class OpenAIEmbedder:
 
     @property
     def name(self) -> str:
-        return f"openai:{self._service.model}"
+        return name_of(self._service.model)
 
     @property
     def dimensions(self) -> int | None:
         return self._service.dimensions
 
+    @property
+    def redact(self) -> Callable[[str], str]:
+        return self._redact
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`; a try blocks for little more than `timeout_s`."""
+        safe = [self._redact(text) for text in texts]
+        rows = {text: row for row, text in enumerate(dict.fromkeys(safe))}
+        vectors = self._tried(list(rows))
+        return vectors if len(rows) == len(safe) else vectors[[rows[text] for text in safe]]
+
+    def _tried(self, texts: Sequence[str]) -> Vectors:
         for attempt in range(self._retries):
             try:
                 return self._embed(texts)
@@ -72,6 +95,7 @@ class OpenAIEmbedder:
         return self._embed(texts)
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
+        """Texts that are redacted, each once."""
         from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
 
         given = [cut(text, self._service.max_tokens) for text in texts]

@@ -159,7 +159,7 @@ def test_baselines_of_different_embedders_are_each_judged_by_their_own(folder: P
         assert done.returncode == 1, done.stderr
         texts = [text for body in service.history[asked:] for text in body["input"]]
     report = json.loads(done.stdout)
-    assert report["changes"]["embedder"] == ["local-1", "openai:text-embedding-3-small"]
+    assert report["changes"]["embedder"] == ["local-1", "openai:text-embedding-3-small+redacted"]
     assert [row["pattern"] for row in report["verdicts"]["to_normal"]] == [
         "ERROR sqlite<N>.OperationalError: database is locked"
     ]

@@ -67,7 +67,7 @@ def test_baselines_of_different_embedders_or_masks_are_no_whole(folder: Path, tm
         assert logwatchd("baseline", "build", "--output", tmp_path / "o", "--config", config, env=env).returncode == 0
         twice = logwatchd("baseline", "merge", "--output", tmp_path / "m", tmp_path / "o", tmp_path / "o", env=env)
         assert twice.returncode == 0, twice.stderr
-        assert manifest(tmp_path / "m")["embedder"] == "openai:m-1"
+        assert manifest(tmp_path / "m")["embedder"] == "openai:m-1+redacted"
     with FakeOpenAI(dimensions=32) as other:
         env["OPENAI_BASE_URL"] = other.url + "/v1"
         for args in (
@@ -76,10 +76,10 @@ def test_baselines_of_different_embedders_or_masks_are_no_whole(folder: Path, tm
         ):
             refused = logwatchd("baseline", *args, env=env)
             assert refused.returncode == 78
-            assert b"64 dimensions, those of 'openai:m-1' have 32; name a --config" in refused.stderr
+            assert b"64 dimensions, those of 'openai:m-1+redacted' have 32; name a --config" in refused.stderr
     done = logwatchd("baseline", "merge", "--output", tmp_path / "x", folder / "a", tmp_path / "o")
     assert done.returncode == 78
-    assert b"made with embedder 'openai:m-1'" in done.stderr
+    assert b"made with embedder 'openai:m-1+redacted'" in done.stderr
     config.write_text(start + "[[mask]]\nname = 'c'\npattern = 'cache'\n")
     masked = logwatchd("baseline", "build", "--output", tmp_path / "k", "--config", config)
     assert masked.returncode == 0, masked.stderr

@@ -50,7 +50,7 @@ def test_a_dry_run_tells_the_cost_and_asks_nobody(
         *("baseline", "rebuild", local, "--output", tmp_path / "b", "--embedder", "openai", "--dry-run"), env=env
     )
     assert done.returncode == Exit.OK, done.stderr
-    assert b"405 texts for openai:text-embedding-3-small, about " in done.stderr
+    assert b"405 texts for openai:text-embedding-3-small+redacted, about " in done.stderr
     assert b" tokens, about $0.000" in done.stderr
     assert service.requests == []
     assert list(tmp_path.iterdir()) == []
@@ -64,7 +64,7 @@ def test_there_and_back_is_the_same_baseline(
     )
     assert there.returncode == Exit.OK, there.stderr
     assert b"its price is not known" in there.stderr
-    assert manifest(tmp_path / "there")["embedder"] == "openai:m-1"
+    assert manifest(tmp_path / "there")["embedder"] == "openai:m-1+redacted"
     assert {path.name for path in tmp_path.iterdir()} == {"there", "there.local"}  # with its twin
     back = logwatchd("baseline", "rebuild", tmp_path / "there", "--output", tmp_path / "back", "--embedder", "local")
     assert back.returncode == Exit.OK, back.stderr

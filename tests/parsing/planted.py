@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 
 _CHANCE = random.Random(7)
@@ -137,3 +138,10 @@ _FORMS: list[tuple[str, str]] = [
 ]
 
 PLANTED: tuple[tuple[str, str], ...] = tuple((form.format(secret), secret) for form, secret in _FORMS)
+
+
+def left_of(secret: str, text: str) -> list[str]:
+    """Parts of a secret, of seven letters and digits, that stand in a text outside of its masks."""
+    told = re.sub("<[a-z-]+>", "", text)
+    words = re.findall(r"[A-Za-z0-9]+", secret)
+    return [word[at : at + 7] for word in words for at in range(len(word) - 6) if word[at : at + 7] in told]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logwatchd.errors import StateError
-from logwatchd.parsing.redaction import KEY_NAME, Redactor, masked, read_key
-from tests.parsing.planted import PLANTED
+from logwatchd.parsing.normalise import normalise
+from logwatchd.parsing.redaction import KEY_NAME, Redactor, read_key
+from tests.parsing.planted import PLANTED, left_of
 
 REDACT = Redactor(b"k" * 32)
 
@@ -21,7 +22,13 @@ REDACT = Redactor(b"k" * 32)
 def test_a_planted_secret_is_taken_out(line: str, secret: str) -> None:
     assert secret in line
     assert secret not in REDACT(line)
-    assert secret not in masked(line)
+    assert secret not in REDACT.masked(line)
+
+
+@pytest.mark.parametrize(("line", "secret"), PLANTED, ids=range(len(PLANTED)))
+def test_of_a_planted_secret_nothing_is_left_in_the_masked_pattern(line: str, secret: str) -> None:
+    """No seven characters of it: the normaliser folds its digits, and what stands between them would still tell."""
+    assert left_of(secret, REDACT.masked(normalise(line))) == []
 
 
 def test_there_are_a_hundred_of_them() -> None:
@@ -40,6 +47,7 @@ def test_there_are_a_hundred_of_them() -> None:
         "10.251.73.220:50010 Starting thread to transfer block to 10.250.14.38:50010",
         "kernel: [12345.678901] CPU3: Core temperature above threshold, cpu clock throttled (total events = 1)",
         "sqlite3.OperationalError: database is locked",
+        "authentication failure; logname= euid=0 tty=ssh ruser= rhost=10.0.0.7",
         "user not found in table users; for user input see the manual",
         "took 1234567 ns, 4096 4096 8192 16384 bytes",
         "version 1.2.3-456 of build 2026-1123-4567",
@@ -69,10 +77,32 @@ def test_the_configurations_own_rules_and_our_own_keys_go_first() -> None:
     assert re.fullmatch(r"<customer-\w{8}> sent <secret-\w{8}>", redact("CUST-123456 sent our-own-key-123"))
 
 
+def test_masks_are_those_of_the_configuration_too_and_the_same_under_every_key() -> None:
+    own = [("customer", r"CUST-\d+"), ("digits", r"\d{2}")]
+    for key in (b"", b"k" * 32):
+        redact = Redactor(key, own, ["our-own-key-123"])
+        assert (
+            redact.masked("CUST-<N> sent our-own-key-123 to anna@example.org") == "<customer> sent <secret> to <email>"
+        )
+        assert redact.masked("id ab<N>cd, port <N>") == "id ab<digits>cd, port <N>"
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_what_is_redacted_stays_as_it_is(text: str) -> None:
     once = REDACT(text)
     assert REDACT(once) == once
+
+
+_PIECES = st.sampled_from(
+    [*"ab1 :=/.@-_<>", "<N>", "<ID>", "<V>", "<user>", "<secret>", "password", "user ", "sk-", "eyJ", "AKIA", "anna"]
+)
+
+
+@given(st.lists(_PIECES, max_size=40).map("".join))
+def test_what_is_masked_stays_as_it_is(text: str) -> None:
+    redact = Redactor(b"", [("odd", "[a-c<]{2}"), ("digits", r"\d{2}")])
+    once = redact.masked(text)
+    assert redact.masked(once) == once
 
 
 @pytest.mark.parametrize(
@@ -85,6 +115,7 @@ def test_no_line_takes_long(piece: str) -> None:
         text = (piece * length)[:length]
         began = time.process_time()
         REDACT(text)
+        REDACT.masked(text)
         return time.process_time() - began
 
     short = max(seconds(1600), 0.002)

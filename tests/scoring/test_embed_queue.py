@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from logwatchd import clock
+from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embed_queue import EmbedQueue
@@ -209,6 +210,99 @@ def test_what_is_withdrawn_is_not_sent(service: FakeOpenAI, embedder: OpenAIEmbe
     bench.queue.keep_only({"b", "d"})
     bench.until(lambda: len(bench.texts) == 2)
     assert sent(service) == [["b", "d"]]
+
+
+def test_texts_of_which_the_same_leaves_are_sent_once_and_each_has_the_vector(
+    service: FakeOpenAI, tmp_path: Path
+) -> None:
+    texts = [f"invalid user {name} from <IP>" for name in ("anna", "bob", "carla")] + ["disk full"]
+    bench = Bench(embedder_of(service), Limits(batch_size=2, max_wait_ms=0), kept_in(tmp_path))
+    release = threading.Event()
+
+    def held(request: Request) -> Answer:
+        release.wait(30)
+        return service.well(request)
+
+    service.enqueue(Status(503), held)
+    bench.queue.submit([texts[0], texts[3], texts[1]])
+    bench.until(lambda: bench.queue.trouble)
+    assert bench.queue.waiting() == 3
+    bench.turn(later_s=5)
+    wait_until(lambda: len(service.history) == 2, what="the request on its way")
+    bench.queue.submit([texts[2], texts[1]])
+    bench.turn(later_s=5)
+    assert bench.queue.waiting() == 4
+    release.set()
+    bench.until(lambda: len(bench.texts) == 4)
+    assert sorted(bench.texts) == sorted(texts)
+    assert sent(service)[1:] == [["invalid user <user> from <IP>", "disk full"]]
+    found = dict(zip(bench.texts, bench.vectors, strict=True))
+    assert all(np.array_equal(found[text], found[texts[0]]) for text in texts[:3])
+    assert np.allclose(found["disk full"], vector("disk full", 64), atol=1e-3)
+    assert bench.queue.waiting() == 0
+    again = Bench(embedder_of(service), Limits(max_wait_ms=0), kept_in(tmp_path))
+    again.queue.submit(["invalid user dora from <IP>"])
+    again.until(lambda: again.texts)
+    assert len(service.history) == 2
+
+
+def test_one_of_two_askers_may_withdraw(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=60_000))
+    bench.queue.submit(["user anna failed", "user bob failed", "user carla was here"])
+    bench.turn()
+    bench.queue.keep_only({"user bob failed"})
+    bench.queue.submit(["user anna failed"])
+    bench.queue.keep_only({"user bob failed"})
+    bench.until(lambda: bench.texts, later_s=61)
+    assert bench.texts == ["user bob failed"]
+    assert sent(service) == [["user <user> failed"]]
+    assert bench.queue.waiting() == 0
+
+
+def test_a_new_rule_holds_for_what_waits_and_for_what_is_sent_again(service: FakeOpenAI, tmp_path: Path) -> None:
+    limits = Limits(batch_size=1, max_wait_ms=0, max_in_flight=1)
+    bench = Bench(embedder_of(service), limits)
+    release = threading.Event()
+
+    def failing(request: Request) -> Answer:
+        release.wait(30)
+        return Status(503)
+
+    service.enqueue(failing)
+    bench.queue.submit(["CUST-a paid", "CUST-b paid", "CUST-c went"])
+    bench.turn()
+    wait_until(lambda: service.history, what="the first request")
+    redact = Redactor(b"", [("customer", "CUST-[a-z]")]).masked
+    new = OpenAIEmbedder(Service(MODEL, service.url + "/v1"), SecretStr("sk-test"), redact=redact)
+    bench.queue.use(new, 64, limits)
+    release.set()
+    bench.until(lambda: len(bench.texts) == 3, later_s=5)
+    assert sorted(bench.texts) == ["CUST-a paid", "CUST-b paid", "CUST-c went"]
+    assert not [text for batch in sent(service)[1:] for text in batch if "CUST-" in text]
+
+
+def test_another_model_and_back_keeps_no_text_waiting(service: FakeOpenAI) -> None:
+    limits = Limits(batch_size=10, max_wait_ms=0)
+    bench = Bench(embedder_of(service), limits)
+    release = threading.Event()
+
+    def failing(request: Request) -> Answer:
+        release.wait(30)
+        return Status(503)
+
+    service.enqueue(failing)
+    bench.queue.submit(["a", "b"])
+    bench.turn()
+    wait_until(lambda: service.history, what="the first request")
+    bench.queue.use(OpenAIEmbedder(Service("another", service.url + "/v1"), SecretStr("sk-test")), 64, limits)
+    bench.queue.use(embedder_of(service), 64, limits)
+    bench.queue.submit(["b"])
+    release.set()
+    bench.until(lambda: bench.texts, later_s=5)
+    bench.queue.keep_only(())
+    bench.turn()
+    assert bench.texts == ["b"]
+    assert bench.queue.waiting() == 0
 
 
 def test_vectors_of_another_size_are_refused_not_judged(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:

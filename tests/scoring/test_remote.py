@@ -14,11 +14,15 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.parsing.normalise import normalise
+from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.batching import Limits, cut, next_batch
+from logwatchd.scoring.embedder import model_of
 from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.scoring.remote import OpenAIEmbedder, Service
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Drip, Garbage, Hang, Reply, Reset, Status, Torn
+from tests.parsing.planted import PLANTED, left_of
 
 KEY = "sk-test-not-to-be-shown"
 MODEL = "text-embedding-3-small"
@@ -46,6 +50,36 @@ def test_the_key_goes_into_the_header_and_nowhere_else(service: FakeOpenAI, embe
     assert service.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY.encode() not in service.requests[0].raw
     assert KEY not in repr(embedder.__dict__)
+
+
+def test_no_secret_leaves_and_what_is_the_same_without_them_is_sent_once(
+    service: FakeOpenAI, embedder: OpenAIEmbedder
+) -> None:
+    """A hundred of them, as they stand and as what the normaliser leaves of their lines."""
+    texts = [text for line, _ in PLANTED for text in (line, normalise(line))] + ["user anna failed", "user bob failed"]
+    vectors = embedder.embed(texts)
+    (sent,) = (body["input"] for body in service.history)
+    assert len(PLANTED) >= 100
+    assert {*sent} == {embedder.redact(text) for text in texts}
+    safe = [embedder.redact(normalise(line)) for line, _ in PLANTED]
+    assert [part for (_, secret), text in zip(PLANTED, safe, strict=True) for part in left_of(secret, text)] == []
+    long = [secret for _, secret in PLANTED if len(secret) >= 6]
+    assert [secret for secret in long if secret in "\n".join(sent)] == []
+    assert len(set(sent)) == len(sent) < len(texts) == len(vectors)
+    assert np.array_equal(vectors[-1], vectors[-2])
+    assert np.allclose(vectors[0], vector(embedder.redact(texts[0]), 64), atol=1e-6)
+
+
+def test_what_the_configuration_adds_does_not_leave_either(service: FakeOpenAI) -> None:
+    redact = Redactor(b"", [("customer", r"CUST-\w+")], [KEY]).masked
+    OpenAIEmbedder(Service(MODEL, service.url + "/v1"), SecretStr(KEY), redact=redact).embed([f"CUST-abz sent {KEY}"])
+    assert service.history[0]["input"] == ["<customer> sent <secret>"]
+
+
+def test_vectors_of_texts_as_they_stood_are_those_of_another_embedder(embedder: OpenAIEmbedder) -> None:
+    assert embedder.name == f"openai:{MODEL}+redacted"
+    assert model_of(embedder.name) == model_of(f"openai:{MODEL}") == MODEL
+    assert model_of("local-1") is None
 
 
 def test_tokens_are_those_that_the_service_counts(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
