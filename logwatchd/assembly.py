@@ -10,7 +10,7 @@ from logwatchd.pipeline import Scoring
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedders import embedder_of, limits_of
-from logwatchd.scoring.thresholds import threshold_for
+from logwatchd.scoring.thresholds import Thresholds, thresholds_for
 from logwatchd.scoring.twin import twin_beside
 
 
@@ -24,10 +24,9 @@ def detector_of(baseline: Baseline, config: Config, path: Path) -> Detector:
         BaselineError: it cannot tell how many alerts a day a threshold would give.
     """
     settings = config.settings.baseline
-    threshold = None if settings.threshold == "auto" else settings.threshold
-    if settings.alerts_per_day is not None:
-        threshold = threshold_for(baseline, settings.alerts_per_day, path, levels=settings.weigh_levels)
-    return Detector(baseline, threshold, levels=settings.weigh_levels)
+    if settings.threshold != "auto":
+        return Detector(baseline, Thresholds(settings.threshold), levels=settings.weigh_levels)
+    return _calibrated(baseline, config, path)
 
 
 def check_masks(baseline: Baseline, config: Config, path: Path) -> None:
@@ -62,9 +61,13 @@ def scoring_of(config: Config) -> Scoring:
 
 def _twin(baseline: Baseline, config: Config) -> Detector:
     """Judges in the service's place. A threshold that was set by hand is one for the service's vectors, and not its."""
+    path = config.settings.baseline.path
+    return _calibrated(twin_beside(baseline, path), config, path)
+
+
+def _calibrated(baseline: Baseline, config: Config, path: Path) -> Detector:
     settings = config.settings.baseline
-    twin = twin_beside(baseline, settings.path)
-    threshold = None
+    thresholds = None
     if settings.alerts_per_day is not None:
-        threshold = threshold_for(twin, settings.alerts_per_day, settings.path, levels=settings.weigh_levels)
-    return Detector(twin, threshold, levels=settings.weigh_levels)
+        thresholds = thresholds_for(baseline, settings.alerts_per_day, path, levels=settings.weigh_levels)
+    return Detector(baseline, thresholds, levels=settings.weigh_levels)

@@ -79,7 +79,7 @@ def _run(args: argparse.Namespace) -> int:
         case "explain":
             from logwatchd.commands import explain
 
-            return explain.run(args.baseline, args.config, args.line, as_json=args.json)
+            return explain.run(args.baseline, args.config, args.line, args.log, as_json=args.json)
         case "notify-test":
             from logwatchd.commands import notify_test
 
@@ -274,6 +274,7 @@ def _rebuild_options(rebuild: argparse.ArgumentParser) -> None:
 def _explain_options(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("--baseline", type=Path, required=True, metavar="B")
     explain.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
+    explain.add_argument("--log", type=Path, metavar="FILE", help="whose line it is: a log has a threshold of its own")
     explain.add_argument("--json", action="store_true", help="one JSON object a line")
     explain.add_argument(
         "line",

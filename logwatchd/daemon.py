@@ -163,7 +163,7 @@ class Daemon:
         counters = self._counters()
         self._tell("ready")
         self._supervisor.ready()
-        _log.info(Event.READY, files=counters["files"], threshold=round(self._scoring.detector.threshold, 4))
+        _log.info(Event.READY, files=counters["files"], threshold=round(self._scoring.detector.thresholds.common, 4))
         if self._warming:
             wanted = self._config.settings.baseline
             _log.warning(Event.LEARNING, warmup=wanted.warmup, baseline=wanted.path)
@@ -200,7 +200,7 @@ class Daemon:
             journal.configure(secrets=found.secrets.all())
             self._reloads = Reloads(count, last_ok=True)
             self._last_good_config = clock.utc_now()
-            _log.info(Event.RELOADED, threshold=round(scoring.detector.threshold, 4))
+            _log.info(Event.RELOADED, threshold=round(scoring.detector.thresholds.common, 4))
             self._warn_of_unlearned()
         self._tell(before)
         if before == "ready":
@@ -230,7 +230,7 @@ class Daemon:
             Event.LEARNED,
             lines=manifest.lines,
             patterns=manifest.patterns,
-            threshold=round(scoring.detector.threshold, 4),
+            threshold=round(scoring.detector.thresholds.common, 4),
         )
         self._tell(self._state)
 

@@ -23,6 +23,7 @@ from logwatchd.parsing.names import base_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import load
 from logwatchd.scoring.suspicion import bursts
+from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
 
 
@@ -61,7 +62,7 @@ def build(
     save_with_twin(baseline, output)
     report = report_of(
         output,
-        baseline.manifest,
+        baseline,
         taught,
         doubted=doubted,
         dropped=drop_suspicious,
@@ -72,7 +73,7 @@ def build(
         sys.stdout.write("\n")
     for line in report["warnings"]:
         _say(line, style="yellow")
-    for line in summary(output, baseline.manifest, taught):
+    for line in summary(output, baseline, taught):
         _say(line)
     return Exit.OK
 
@@ -113,11 +114,12 @@ def _files_of(source: SourceSpec) -> list[Path]:
 
 
 def show(path: Path, *, as_json: bool) -> Exit:
-    """Print a baseline's manifest: a table for people, one object with as_json."""
+    """Print a baseline's manifest and each log's threshold: a table for people, one object with as_json."""
     baseline = load(path, any_normaliser=True)
     manifest = asdict(baseline.manifest)
+    by_log = dict(sorted(own_thresholds(baseline).by_log.items()))
     if as_json:
-        json.dump(manifest, sys.stdout, indent=2)
+        json.dump({**manifest, "thresholds": by_log}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return Exit.OK
     from rich.console import Console
@@ -134,6 +136,8 @@ def show(path: Path, *, as_json: bool) -> Exit:
         elif isinstance(value, int):
             value = f"{value:,}"
         table.add_row(name.replace("_", " "), str(value))
+    if by_log:
+        table.add_row("thresholds", "\n".join(f"{value:.4f}  {log}" for log, value in by_log.items()))
     Console(highlight=False).print(table)
     return Exit.OK
 

@@ -95,7 +95,7 @@ def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], f
     return {
         "files": [str(file) for file in files],
         "lines": seen.lines,
-        "patterns": len(seen.texts),
+        "patterns": len({key[:2] for key in seen.texts}),
         "to_anomaly": [_turned(change) for change in turned if change.new.anomaly],
         "to_normal": [_turned(change) for change in turned if change.old.anomaly],
     }

@@ -13,6 +13,7 @@ from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct
 from logwatchd.scoring.knowledge import knowledge_of, merged
+from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
 
 
@@ -74,7 +75,7 @@ def _tell(output: Path, merged_one: Baseline, parts: dict[Path, Baseline]) -> No
     manifest = merged_one.manifest
     console.print(
         f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
-        f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})",
+        f"threshold {own_thresholds(merged_one)} ({manifest.threshold_mode})",
         style="green",
     )
     for path, part in parts.items():

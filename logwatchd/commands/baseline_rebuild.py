@@ -20,6 +20,7 @@ from logwatchd.scoring.embedders import embed_all, make_embedder, of_name, price
 from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
 from logwatchd.scoring.store import Store
+from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
 from logwatchd.scoring.vector_cache import SCHEMA, VERSION, VectorCache
 from logwatchd.vectors import Vectors
@@ -74,7 +75,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     manifest = rebuilt.manifest
     _say(
         f"{output}: {manifest.patterns:,} patterns, {manifest.centroids:,} centroids of {manifest.dimensions:,} "
-        f"dimensions by {manifest.embedder}, threshold {manifest.threshold:.3f} ({manifest.threshold_mode})",
+        f"dimensions by {manifest.embedder}, threshold {own_thresholds(rebuilt)} ({manifest.threshold_mode})",
         style="green",
     )
     if baseline.manifest.threshold_mode != "auto" and manifest.threshold_mode == "auto":

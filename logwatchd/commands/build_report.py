@@ -10,9 +10,10 @@ from typing import Any
 from logwatchd.alerting.text import clip, gist, visible
 from logwatchd.commands.learning import FEW_LINES, Taught
 from logwatchd.scoring.alarms import Place
-from logwatchd.scoring.baseline import Manifest
+from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.coverage import END, Growth
 from logwatchd.scoring.suspicion import Burst
+from logwatchd.scoring.thresholds import own_thresholds
 
 _MOST = 5  # of a kind of warning
 _MOST_CHARS = 160
@@ -22,7 +23,7 @@ Report = dict[str, Any]
 
 def report_of(
     output: Path,
-    manifest: Manifest,
+    baseline: Baseline,
     taught: Taught,
     *,
     doubted: Sequence[Burst],
@@ -33,7 +34,8 @@ def report_of(
     growth, unseen = taught.builder.growth(), taught.builder.unseen()
     return {
         "output": str(output),
-        "manifest": asdict(manifest),
+        "manifest": asdict(baseline.manifest),
+        "thresholds": dict(own_thresholds(baseline).by_log),
         "read": [
             {"path": str(one.path), "read_bytes": one.read_bytes, "of_bytes": one.of_bytes} for one in taught.extents
         ],
@@ -43,14 +45,14 @@ def report_of(
         "dropped": dropped and bool(doubted),
         "unlearned": list(unlearned),
         "warnings": [
-            *_size_warnings(manifest.lines, growth, unseen),
+            *_size_warnings(baseline.manifest.lines, growth, unseen),
             *_burst_warnings(doubted, dropped),
             *unlearned_warnings(unlearned),
         ],
     }
 
 
-def summary(output: Path, manifest: Manifest, taught: Taught) -> list[str]:
+def summary(output: Path, baseline: Baseline, taught: Taught) -> list[str]:
     """How much was read, where it was not all, and the outcome."""
     lines = []
     parts = [one for one in taught.extents if one.read_bytes < one.of_bytes]
@@ -60,9 +62,10 @@ def summary(output: Path, manifest: Manifest, taught: Taught) -> list[str]:
             f"read {size_text(taught.read_bytes)} of {size_text(taught.of_bytes)}, in stretches spread over {files}; "
             "--sample all reads everything"
         )
+    manifest = baseline.manifest
     lines.append(
         f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
-        f"threshold {manifest.threshold:.3f} ({manifest.threshold_mode})"
+        f"threshold {own_thresholds(baseline)} ({manifest.threshold_mode})"
     )
     return lines
 

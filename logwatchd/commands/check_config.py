@@ -142,7 +142,7 @@ def _scoring(loaded: Config) -> tuple[str, list[str]]:
     baseline, path = scoring.detector.baseline, loaded.settings.baseline.path
     words = (
         f"baseline {path} ({_counted(baseline.manifest.patterns, 'pattern')}, "
-        f"{_counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.threshold:.3g}); "
+        f"{_counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.thresholds}); "
         f"embedder {scoring.embedder.name}"
     )
     return words, [

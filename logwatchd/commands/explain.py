@@ -61,8 +61,11 @@ class Explanation:
         )
 
 
-def run(baseline: Path, config: Path | None, line: str, *, as_json: bool) -> Exit:
+def run(baseline: Path, config: Path | None, line: str, log: Path | None, *, as_json: bool) -> Exit:
     """Explain one line, or each event on standard input ('-').
+
+    Args:
+        log: the file that the line is of, whose own threshold then applies.
 
     Returns:
         ANOMALY when one of them is an anomaly.
@@ -77,7 +80,7 @@ def run(baseline: Path, config: Path | None, line: str, *, as_json: bool) -> Exi
     for event in _events() if line == STDIN else [line.encode("utf-8", "surrogateescape")]:
         if judge.full():
             judge = Judge(opened.detector)
-        explained = explain(opened, judge, event)
+        explained = explain(opened, judge, event, str(log.absolute()) if log else None)
         found |= explained.verdict.anomaly
         if as_json:
             sys.stdout.write(json.dumps(_row(explained), ensure_ascii=False) + "\n")
@@ -88,11 +91,11 @@ def run(baseline: Path, config: Path | None, line: str, *, as_json: bool) -> Exi
     return Exit.ANOMALY if found else Exit.OK
 
 
-def explain(opened: Opened, judge: Judge, raw: bytes) -> Explanation:
+def explain(opened: Opened, judge: Judge, raw: bytes, log: str | None = None) -> Explanation:
     """Judge one event and measure what made it far: at most two calls of the embedder, however many its words.
 
     Args:
-        raw: the event, which may have several lines.
+        raw: the event, which may have several lines. log: its file, see `Thresholds.of`.
     """
     raw = raw.rstrip(b"\r\n")
     (pattern_id,) = judge.ids_of(as_line(raw)).tolist()
@@ -100,7 +103,7 @@ def explain(opened: Opened, judge: Judge, raw: bytes) -> Explanation:
     vectors = opened.embed([pattern]) if pattern else None
     if vectors is not None and judge.undecided([pattern_id], opened.skip_levels):
         judge.decide([pattern_id], vectors)
-    verdict = judge.verdict(pattern_id)
+    verdict = judge.verdict(pattern_id, log)
     event = decode(raw)
     nearest = verdict.nearest
     words: tuple[Word, ...] = ()

@@ -79,15 +79,15 @@ def read(
     with progress() as bar:
         reading = bar.add_task("reading", total=sum(sizes))
         for (file, source), extent, size, part in zip(files, extents, sizes, parts, strict=True):
-            log = base_of(str(file))
+            log = base_of(str(file.absolute()))
             for run in read_share(extent, source, size, part, lambda done: bar.advance(reading, done)):
                 builder.add(run.data, source.skip_levels, log, run.inner, Place(0, str(file), run.line, run.at))
         for lesson in more:
             for data, inner in lesson.read(lesson.source):
                 builder.add(data, lesson.source.skip_levels, lesson.name, inner)
         bar.update(reading, completed=bar.tasks[0].total)
-    for log in {base_of(str(extent.path)) for extent in extents if extent.read_bytes}:
-        own = [extent for extent in extents if base_of(str(extent.path)) == log]
+    for log in {base_of(str(extent.path.absolute())) for extent in extents if extent.read_bytes}:
+        own = [extent for extent in extents if base_of(str(extent.path.absolute())) == log]
         builder.sampled(log, sum(one.read_bytes for one in own) / sum(one.of_bytes for one in own))
     return Taught(builder, extents, tuple(lesson.name for lesson in more))
 

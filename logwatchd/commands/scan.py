@@ -67,6 +67,7 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     path = None if file == "-" else Path(file)
     label = "stdin" if path is None else str(path)
+    log = None if path is None else str(path.absolute())
     report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)
     judge = Judge(Detector(baseline))
     number, found = 1, 0
@@ -79,11 +80,11 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
         undecided = judge.undecided(distinct, _SKIP)
         if undecided:
             judge.decide(undecided, embed_all(embedder, [judge.pattern(i) for i in undecided], _BATCH))
-        anomalous = judge.anomalous(distinct, _SKIP)
+        anomalous = judge.anomalous(distinct, _SKIP, log)
         told = range(len(ids)) if every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
         for index in told:
             lines = 1 + data.count(b"\n", places.byte(index), places.byte(index + 1) - 1) if inner else 1
-            verdict = judge.verdict(int(ids[index]))
+            verdict = judge.verdict(int(ids[index]), log)
             report.event(number + places.line(index), lines, places.text(index, len(data)), verdict)
             found += int(ids[index]) in anomalous
         number += len(ids) + len(inner)

@@ -22,6 +22,7 @@ from logwatchd.parsing.names import base_of, order_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import save
 from logwatchd.scoring.suspicion import bursts
+from logwatchd.scoring.thresholds import own_thresholds
 
 _SAMPLE_BYTES = 1 << 30  # of all files together: minutes, not hours
 _UNREADABLE_SUFFIXES = (".zst", ".lz4", ".lzo", ".Z", ".zip")
@@ -147,7 +148,7 @@ def _learn(loaded: Config) -> bool:
     manifest = baseline.manifest
     print(
         f"wrote {path}: {manifest.patterns:,} patterns from {manifest.lines:,} lines of {len(files):,} files"
-        f"{' and the journal' if more else ''}; threshold {manifest.threshold:.2f}"
+        f"{' and the journal' if more else ''}; threshold {own_thresholds(baseline)}"
     )
     for burst in doubted:
         print(f"left out, as it looks like an incident: {sum(d.lines for d in burst.doubts):,} lines of {burst.log}")

@@ -109,7 +109,7 @@ def report_of(opened: Opened, names: Sequence[str], lines: Iterable[Labelled]) -
         configured=_configured(opened),
         texts=texts,
         curve=curve,
-        present=curve.at(opened.detector.threshold),
+        present=curve.at(opened.detector.thresholds.common),
         best=curve.best(),
     )
 
@@ -135,7 +135,7 @@ def _judged(opened: Opened, lines: Iterable[Labelled]) -> tuple[Text, ...]:
         if undecided:
             judge.decide(undecided, opened.embed([judge.pattern(pattern_id) for pattern_id in undecided]))
         for line, pattern_id in zip(chunk, ids, strict=True):
-            verdict = judge.verdict(pattern_id)
+            verdict = judge.verdict(pattern_id, None)
             key = verdict.pattern, verdict.level
             if key not in texts:
                 texts[key] = Text(verdict)

@@ -28,6 +28,7 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.scoring.thresholds import own_thresholds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,7 +114,7 @@ class _Watch:
         manifest = baseline.manifest
         self._say(
             f"learned {manifest.patterns:,} patterns from {manifest.lines:,} lines in {self._teachers()}; "
-            f"printing what is new (threshold {manifest.threshold:.2f}); Ctrl-C ends it"
+            f"printing what is new (threshold {own_thresholds(baseline)}); Ctrl-C ends it"
         )
         if manifest.lines < FEW_LINES:
             self._say(f"only {manifest.lines:,} lines to learn from: expect more to look new than is", "yellow")

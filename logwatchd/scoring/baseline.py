@@ -17,12 +17,12 @@ from logwatchd.errors import BaselineError
 from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
-from logwatchd.scoring.calibration import HeldOut
+from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.vectors import Vectors
 
-FORMAT = 2
+FORMAT = 3
 _ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "levels", "variables")
-_HELD_OUT = ("patterns", "novelties", "evidence", "per_day")  # arrays with one entry a text that was new there
+_HELD_OUT = ("patterns", "log", "novelties", "evidence", "per_day")  # arrays with one entry a text that was new there
 _PREFIX = "held_out_"
 _MAX_TEXT_BYTES = 1 << 30
 
@@ -31,10 +31,11 @@ _MAX_TEXT_BYTES = 1 << 30
 class Manifest:
     """What a baseline was made of and by what.
 
-    threshold: that applies unless the configuration says otherwise. threshold_mode: "auto" (calibrated), "fixed"
-    (given) or "tuned". coverage: see `calibration.HeldOut`. sources: the files it was learned from. built_at: ISO
-    8601, UTC. read_bytes, of_bytes: how much of the (unpacked) files was read. masks: the user's, which lines
-    have to go through before they are compared with this baseline.
+    threshold: that applies unless the configuration says otherwise; a calibrated one is for logs that were not learned
+    from, see `thresholds`. threshold_mode: "auto" (calibrated), "fixed" (given) or "tuned". coverage: see
+    `knowledge.Knowledge`. sources: the files it was learned from. built_at: ISO 8601, UTC. read_bytes, of_bytes: how
+    much of the (unpacked) files was read. masks: the user's, which lines have to go through before they are compared
+    with this baseline.
     """
 
     format: int
@@ -91,7 +92,8 @@ def save(baseline: Baseline, path: Path) -> None:
     Raises:
         BaselineError: it cannot be written.
     """
-    texts = {"examples": baseline.examples, "patterns": baseline.patterns}
+    logs = [asdict(log) for log in baseline.held_out.logs]
+    texts = {"examples": baseline.examples, "patterns": baseline.patterns, "logs": logs}
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -153,9 +155,9 @@ def load(path: Path, *, any_normaliser: bool = False) -> Baseline:
             patterns={str(text): int(count) for text, count in texts["patterns"].items()},
             levels=parts["levels"].astype(np.uint8).tobytes(),
             held_out=HeldOut(
-                lines=manifest.held_out_lines,
-                coverage=manifest.coverage,
+                logs=tuple(LearnedLog(**log) for log in texts["logs"]),
                 patterns=np.asarray(parts[_PREFIX + "patterns"], dtype=np.int32),
+                log=np.asarray(parts[_PREFIX + "log"], dtype=np.int32),
                 novelties=np.asarray(parts[_PREFIX + "novelties"], dtype=np.float32),
                 evidence=np.asarray(parts[_PREFIX + "evidence"], dtype=np.float32),
                 per_day=np.asarray(parts[_PREFIX + "per_day"], dtype=np.float32),
@@ -230,7 +232,9 @@ def _check_arrays(baseline: Baseline, path: Path) -> None:
         and len(baseline.levels) == len(baseline.patterns)
         and max(baseline.levels, default=0) <= max(Level)
         and new == manifest.held_out_new_texts == len(held_out.novelties)
-        and new == len(held_out.evidence) == len(held_out.per_day)
+        and new == len(held_out.evidence) == len(held_out.per_day) == len(held_out.log)
+        and (new == 0 or 0 <= held_out.log.min() <= held_out.log.max() < len(held_out.logs))
+        and held_out.lines == manifest.held_out_lines
         and (new == 0 or 0 <= held_out.patterns.min() <= held_out.patterns.max() < len(baseline.patterns))
         and bool(np.isfinite(held_out.novelties).all() and np.isfinite(held_out.evidence).all())
         and 0 <= manifest.coverage <= 1

@@ -16,11 +16,11 @@ from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
 from logwatchd.scoring.alarms import Alarms, AlarmWatch, Place
 from logwatchd.scoring.baseline import Baseline
-from logwatchd.scoring.calibration import HELD_OUT
+from logwatchd.scoring.calibration import HELD_OUT, LearnedLog
 from logwatchd.scoring.construction import Embed, construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.knowledge import Knowledge
+from logwatchd.scoring.knowledge import Knowledge, Newcomer
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
 
@@ -33,19 +33,36 @@ _DAY_S = 86_400.0
 class _Log:
     """One log's lines so far, and the number of the line that had a pattern first.
 
-    stamps: numbers of lines and when they were written, in seconds since 1970. share: how much of the log these lines
-    are, 0 to 1.
+    once: the patterns that it has had once; dropped: how many of these were left out for want of room. stamps: numbers
+    of lines and when they were written, in seconds since 1970. share: how much of the log these lines are, 0 to 1.
     """
 
     lines: int = 0
     share: float = 1.0
     first_seen: dict[str, int] = field(default_factory=dict)
+    once: set[str] = field(default_factory=set)
+    dropped: int = 0
     stamps: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def held_out(self) -> int:
         """How many lines at its end the calibration keeps apart."""
         return int(self.lines * HELD_OUT)
+
+    def note(self, pattern: str, line: int, count: int) -> None:
+        """Some more lines with one pattern, the first of which has this number."""
+        if pattern in self.first_seen:
+            self.once.discard(pattern)
+            return
+        self.first_seen[pattern] = line
+        if count == 1:
+            self.once.add(pattern)
+
+    def forget(self, patterns: set[str]) -> None:
+        """Patterns that are of no interest any more."""
+        for pattern in patterns & self.first_seen.keys():
+            del self.first_seen[pattern]
+        self.once -= patterns
 
     @property
     def held_out_days(self) -> float:
@@ -71,7 +88,10 @@ class BaselineBuilder:
         self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
         self._alarms = AlarmWatch()
         self._dropped = 0  # of patterns that were met once
-        self.lines = 0
+
+    @property
+    def lines(self) -> int:
+        return sum(log.lines for log in self._logs.values())
 
     @property
     def patterns(self) -> int:
@@ -101,8 +121,7 @@ class BaselineBuilder:
             del self._counts[pattern]
             del self._levels[pattern]
         for log in self._logs.values():
-            for pattern in gone & log.first_seen.keys():
-                del log.first_seen[pattern]
+            log.forget(gone)
 
     def add(
         self,
@@ -129,13 +148,12 @@ class BaselineBuilder:
         for pattern_id, index, count in zip(unique.tolist(), first.tolist(), counts.tolist(), strict=True):
             pattern = self._lexicon.patterns[pattern_id]
             if pattern and self._lexicon.levels[pattern_id] not in skip_levels:
-                source.first_seen.setdefault(pattern, source.lines + index)
+                source.note(pattern, source.lines + index, count)
                 self._counts[pattern] = self._counts.get(pattern, 0) + count
                 level = self._lexicon.levels[pattern_id]
                 self._levels[pattern] = max(level, self._levels.get(pattern, level))
         self._note_time(source, data, len(ids))
         source.lines += len(ids)
-        self.lines += len(ids)
         if len(self._counts) > MOST_PATTERNS:
             self._drop_rare()
 
@@ -184,9 +202,11 @@ class BaselineBuilder:
         return Knowledge(
             counts=self._counts,
             levels=self._levels,
-            lines=self.lines,
-            held_out_lines=sum(log.held_out for log in self._logs.values()),
-            days_of_new=self._new_patterns(),
+            logs=tuple(
+                LearnedLog(name, log.lines, log.held_out, log.dropped + len(log.once))
+                for name, log in self._logs.items()
+            ),
+            newcomers=self._newcomers(),
             single=self._single(),
             sources=sources,
             masks=self._masks,
@@ -207,6 +227,8 @@ class BaselineBuilder:
         while len(self._counts) > MOST_PATTERNS // 2:
             rare = [pattern for pattern, count in self._counts.items() if count <= least]
             self._dropped += sum(self._counts[pattern] == 1 for pattern in rare)
+            for log in self._logs.values():
+                log.dropped += len(log.once.intersection(rare))
             self.forget(rare)
             least *= 2
 
@@ -221,15 +243,15 @@ class BaselineBuilder:
             if found is not None:
                 log.stamps.append((number, found.timestamp()))
 
-    def _new_patterns(self) -> dict[str, float]:
-        """Those that no log has before its held-out part, and the days that the part took in which one was met."""
-        days: dict[str, float] = {}
+    def _newcomers(self) -> dict[str, Newcomer]:
+        """The patterns that no log has before its held-out part."""
+        found: dict[str, Newcomer] = {}
         old: set[str] = set()
-        for log in self._logs.values():
+        for name, log in self._logs.items():
             took = log.held_out_days
             for pattern, line in log.first_seen.items():
                 if line < log.lines - log.held_out:
                     old.add(pattern)
                 else:
-                    days.setdefault(pattern, took)
-        return {pattern: took for pattern, took in days.items() if pattern not in old}
+                    found.setdefault(pattern, Newcomer(name, took))
+        return {pattern: new for pattern, new in found.items() if pattern not in old}

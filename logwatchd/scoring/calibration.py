@@ -1,7 +1,8 @@
-"""The threshold, from the baseline alone: how do lines score that are normal and yet new?
+"""The thresholds, from the baseline alone: how do lines score that are normal and yet new?
 
 The last part of each log is scored against the first part of all. What is new there is normal by definition, and its
-scores say how a new normal line looks. Three things temper what they say:
+scores say how a new normal line looks in this log: one that always brings something new does not make a quiet one deaf.
+Three things temper what they say:
 
 - Coverage. If most texts were met only once, another day may bring as many again: the baseline is no sample that could
   tell what is usual (a build's log is such a one). Good and Turing's estimate of the covered share (I. J. Good, The
@@ -14,7 +15,9 @@ scores say how a new normal line looks. Three things temper what they say:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,65 +31,110 @@ QUANTILE = 0.95  # of the new normal texts that shall pass
 CLOSED_LINES = 200.0  # so many held-out lines without a new text begin to say something
 # At CEILING an ERROR among lines of INFO still alerts when it is 45% new, however noisy the baseline.
 FLOOR, CEILING = 0.05, 0.85
+_HAIR = 1e-9  # log-odds: what is not to alert shall not do so by rounding
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLog:
+    """One log that was learned from: its name, its lines, how many of them are its last part, the held-out one.
+
+    single: how many of its patterns were met once in it.
+    """
+
+    name: str
+    lines: int
+    held_out: int
+    single: int
+
+    @property
+    def coverage(self) -> float:
+        """The share of its lines whose text was met more than once, 0 to 1."""
+        return max(0.0, 1.0 - self.single / max(1, self.lines))
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What the last part of the baseline's logs showed; arrays have one entry a text that was new there.
+    """What the last parts of the baseline's logs showed; arrays have one entry a text that was new there.
 
-    lines: of that part. coverage: the share of all lines whose text was met more than once, 0 to 1.
-    patterns: int32, indices into the baseline's patterns. novelties: 0 to 1. evidence: log-odds, see `concern`.
-    per_day: how often a day one text in this text's log comes about: 1 / days of its held-out part; NaN where its lines
-    have no timestamps.
+    logs: which they were. patterns: int32, indices into the baseline's patterns. log: int32, indices into `logs`, the
+    first where the text was met. novelties: 0 to 1. evidence: log-odds, see `concern`. per_day: how often a day one
+    text in this text's log comes about: 1 / days of its held-out part; NaN where its lines have no timestamps.
     """
 
-    lines: int
-    coverage: float
+    logs: tuple[LearnedLog, ...]
     patterns: NDArray[np.int32]
+    log: NDArray[np.int32]
     novelties: NDArray[np.float32]
     evidence: NDArray[np.float32]
     per_day: NDArray[np.float32]
+
+    @property
+    def lines(self) -> int:
+        """Of the last parts."""
+        return sum(log.held_out for log in self.logs)
 
     def scores(self, *, levels: bool) -> NDArray[np.float64]:
         """The new texts' scores, with or without the weight of their levels."""
         return scores_of(self.novelties, self.evidence if levels else np.zeros_like(self.evidence))
 
 
-def calibrate(held_out: HeldOut, counts: NDArray[np.int64], *, levels: bool = True) -> float:
-    """Choose a threshold, between FLOOR and CEILING.
+def calibrate(held_out: HeldOut, counts: NDArray[np.int64], *, levels: bool = True) -> list[float]:
+    """Choose a threshold for each of `held_out.logs` by its own last part, between FLOOR and CEILING.
 
     Args:
         counts: how many lines each new text stands for, in the order of `held_out.patterns`.
         levels: whether scores are weighed by level.
     """
     scores = held_out.scores(levels=levels)
+    chosen = []
+    for index, log in enumerate(held_out.logs):
+        own = held_out.log == index
+        chosen.append(_calibrated(scores[own], counts[own], log.held_out, log.coverage))
+    return chosen
+
+
+def of_any_log(thresholds: Sequence[float]) -> float:
+    """The threshold of a log that was not learned from: what suits the median of those that were."""
+    return median(thresholds) if thresholds else PRIOR
+
+
+def _calibrated(scores: NDArray[np.float64], counts: NDArray[np.int64], lines: int, coverage: float) -> float:
+    """lines, coverage: of what was held out and of what it is the last part of."""
     if len(scores):
         witnesses = 1.0 + np.log(counts)
         usual = min(0.95, max(0.02, _quantile(scores, witnesses)))
         weight = float(witnesses.sum())
         own = _sigmoid((weight * _logit(usual) + PRIOR_WEIGHT * _logit(PRIOR)) / (weight + PRIOR_WEIGHT))
     else:
-        own = PRIOR * min(1.0, CLOSED_LINES / max(1, held_out.lines))
+        own = PRIOR * min(1.0, CLOSED_LINES / max(1, lines))
     # The share that is known to be covered, less the share that is known not to be.
-    trust = max(0.0, 2.0 * held_out.coverage - 1.0)
+    trust = max(0.0, 2.0 * coverage - 1.0)
     return min(CEILING, max(FLOOR, trust * own + (1.0 - trust) * PRIOR))
 
 
-def for_target(held_out: HeldOut, alerts_per_day: float, *, levels: bool = True) -> float | None:
-    """The lowest threshold at which the held-out part would have given no more than so many new texts a day.
+def for_target(
+    held_out: HeldOut, counts: NDArray[np.int64], alerts_per_day: float, *, levels: bool = True
+) -> list[float] | None:
+    """The lowest thresholds at which the last parts would have given no more than so many new texts a day.
+
+    Those that `calibrate` chooses, all moved by as much on the scale of log-odds: a noisy log stays less believed than
+    a quiet one.
 
     Returns:
         None where the lines have no timestamps, so that nobody knows what a day brings.
     """
     if len(held_out.per_day) and not np.isfinite(held_out.per_day).all():
         return None
-    scores = held_out.scores(levels=levels)
-    order = np.argsort(-scores, kind="stable")
+    usual = np.array([_logit(threshold) for threshold in calibrate(held_out, counts, levels=levels)])
+    scores = held_out.scores(levels=levels).clip(0.001, 0.999)
+    over = np.log(scores / (1.0 - scores)) - usual[held_out.log]
+    order = np.argsort(-over, kind="stable")
     above = np.cumsum(held_out.per_day[order])
     within = int(np.searchsorted(above, alerts_per_day, side="right"))
     if within == len(scores):
-        return FLOOR
-    return min(0.99, max(FLOOR, float(scores[order[within]])))
+        return [FLOOR] * len(usual)
+    moved = usual + over[order[within]] + _HAIR
+    return [min(0.999, max(FLOOR, _sigmoid(odds))) for odds in moved.tolist()]
 
 
 def _quantile(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from logwatchd.records import Verdict
 from logwatchd.scoring.baseline import Baseline, Manifest
 from logwatchd.scoring.detector import Detector
-from logwatchd.scoring.sightings import Pair, Sighting, Text
+from logwatchd.scoring.sightings import PairInLog, Sighting, Text
 from logwatchd.vectors import Vectors
 
 COMPARED = (
@@ -54,25 +54,29 @@ def gained(old: Baseline, new: Baseline) -> list[tuple[str, int]]:
 
 
 def verdict_changes(
-    old: tuple[Detector, Embed], new: tuple[Detector, Embed], texts: Mapping[Pair, Sighting]
+    old: tuple[Detector, Embed], new: tuple[Detector, Embed], texts: Mapping[PairInLog, Sighting]
 ) -> list[VerdictChange]:
     """Judge every event with both detectors, each by its own text and vectors; most frequent first."""
     shared = old[0].baseline.manifest.embedder == new[0].baseline.manifest.embedder
     found: list[VerdictChange] = []
     rest = iter(texts)
     while part := list(islice(rest, _TEXTS_AT_ONCE)):
-        own = [pair[0] for pair in part], [pair[1] for pair in part]
+        own = [old_text for old_text, _, _ in part], [new_text for _, new_text, _ in part]
+        logs = [log for _, _, log in part]
         unknown = [_unknown(detector, some) for (detector, _), some in zip((old, new), own, strict=True)]
         if shared:
             both = list(dict.fromkeys([*unknown[0], *unknown[1]]))
             vectors = [_vectors(old[1], both)] * 2
         else:
             vectors = [_vectors(embed, some) for (_, embed), some in zip((old, new), unknown, strict=True)]
-        verdicts = zip(_verdicts(old[0], own[0], vectors[0]), _verdicts(new[0], own[1], vectors[1]), strict=True)
+        before, after = (
+            _verdicts(detector, some, logs, has)
+            for (detector, _), some, has in zip((old, new), own, vectors, strict=True)
+        )
         found += [
-            VerdictChange(before, after, texts[pair])
-            for pair, (before, after) in zip(part, verdicts, strict=True)
-            if before.anomaly != after.anomaly
+            VerdictChange(then, now, texts[key])
+            for key, then, now in zip(part, before, after, strict=True)
+            if then.anomaly != now.anomaly
         ]
     return sorted(found, key=lambda change: (-change.sighting.lines, change.new.pattern))
 
@@ -85,11 +89,13 @@ def _vectors(embed: Embed, texts: Sequence[str]) -> dict[str, Vectors]:
     return dict(zip(texts, embed(texts), strict=True)) if texts else {}
 
 
-def _verdicts(detector: Detector, texts: Sequence[Text], vectors: Mapping[str, Vectors]) -> Iterator[Verdict]:
+def _verdicts(
+    detector: Detector, texts: Sequence[Text], logs: Sequence[str], vectors: Mapping[str, Vectors]
+) -> Iterator[Verdict]:
     known = [detector.known(*text) for text in texts]
     rest = [text for text, verdict in zip(texts, known, strict=True) if verdict is None]
     judged: Iterator[Verdict] = iter(())
     if rest:
         rows = np.stack([vectors[pattern] for pattern, _ in rest])
         judged = iter(detector.judge([pattern for pattern, _ in rest], [level for _, level in rest], rows))
-    return (verdict or next(judged) for verdict in known)
+    return (detector.in_log(verdict or next(judged), log) for verdict, log in zip(known, logs, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 from logwatchd import __version__
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
-from logwatchd.scoring.calibration import calibrate
+from logwatchd.scoring.calibration import calibrate, of_any_log
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.concern import concern_of
 from logwatchd.scoring.embedder import Embedder
@@ -40,14 +40,13 @@ def construct(
         clusters: how many centroids; None to follow the data. threshold: None to calibrate.
     """
     texts = sorted(knowledge.counts, key=lambda text: -knowledge.counts[text])[:MAX_PATTERNS]
-    texts.sort(key=lambda text: text in knowledge.days_of_new)  # the old ones first
+    texts.sort(key=lambda text: text in knowledge.newcomers)  # the old ones first
     counts = np.array([knowledge.counts[text] for text in texts], dtype=np.int64)
     levels = [knowledge.levels[text] for text in texts]
-    days = [knowledge.days_of_new[text] for text in texts if text in knowledge.days_of_new]
+    index = {log.name: number for number, log in enumerate(knowledge.logs)}
+    newcomers = [knowledge.newcomers[text] for text in texts if text in knowledge.newcomers]
     vectors = embed(texts)
-    held_out = held_out_of(
-        texts, levels, vectors, np.array(days, dtype=np.float32), knowledge.held_out_lines, knowledge.coverage
-    )
+    held_out = held_out_of(texts, levels, vectors, [(index[new.log], new.days) for new in newcomers], knowledge.logs)
     groups = cluster(vectors, counts, clusters)
     concerns = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
     alarms = np.zeros(len(groups.centroids), dtype=np.bool_)
@@ -64,11 +63,11 @@ def construct(
             lines=knowledge.lines,
             patterns=len(texts),
             centroids=len(groups.centroids),
-            threshold=calibrate(held_out, counts[held_out.patterns]) if threshold is None else threshold,
+            threshold=of_any_log(calibrate(held_out, counts[held_out.patterns])) if threshold is None else threshold,
             threshold_mode="auto" if threshold is None else "fixed",
             held_out_lines=held_out.lines,
             held_out_new_texts=len(held_out.patterns),
-            coverage=held_out.coverage,
+            coverage=knowledge.coverage,
             built_at=built_at.isoformat(timespec="seconds"),
             sources=knowledge.sources,
             logwatchd=__version__,

@@ -1,15 +1,16 @@
-"""Patterns and vectors -> verdicts: the distance to the nearest centroid, compared with the threshold."""
+"""Patterns and vectors -> verdicts: the distance to the nearest centroid, compared with the log's threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.concern import Concern, concern_of, evidence_of, score_of
-from logwatchd.scoring.thresholds import own_threshold
+from logwatchd.scoring.thresholds import Thresholds, own_thresholds
 from logwatchd.scoring.variables import SHARE, fits
 from logwatchd.vectors import Vectors
 
@@ -22,15 +23,16 @@ class Detector:
     A pattern that the baseline holds is normal, whatever its vector. The novelty of any other one is how far it lies
     outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Where it only has a
     new value of a learned variable, most of that is taken off, see `variables`. Its level and its words of failure
-    weigh on it, see `concern`; what comes of that is the score.
+    weigh on it, see `concern`; what comes of that is the score. Verdicts are first given by the threshold that is
+    common to all logs; `in_log` gives those of a log.
     """
 
-    def __init__(self, baseline: Baseline, threshold: float | None = None, *, levels: bool = True) -> None:
-        """threshold: None for the baseline's own. levels: whether they weigh on the score."""
+    def __init__(self, baseline: Baseline, thresholds: Thresholds | None = None, *, levels: bool = True) -> None:
+        """thresholds: None for the baseline's own. levels: whether they weigh on the score."""
         self._baseline = baseline
         self._levels = levels
         self._variables = frozenset(baseline.variables.tolist())
-        self.threshold = own_threshold(baseline, levels=levels) if threshold is None else threshold
+        self.thresholds = thresholds or own_thresholds(baseline, levels=levels)
 
     @property
     def baseline(self) -> Baseline:
@@ -40,7 +42,14 @@ class Detector:
         """The verdict on an empty pattern or one that the baseline holds; None when a vector is needed."""
         if pattern and pattern not in self._baseline.patterns:
             return None
-        return Verdict(pattern, level, 0.0, self.threshold, anomaly=False, nearest=None)
+        return Verdict(pattern, level, 0.0, self.thresholds.common, anomaly=False, nearest=None)
+
+    def in_log(self, verdict: Verdict, log: str | None) -> Verdict:
+        """The same verdict by the threshold of one log; see `Thresholds.of`."""
+        threshold = self.thresholds.of(log)
+        if threshold == verdict.threshold:
+            return verdict
+        return replace(verdict, threshold=threshold, anomaly=verdict.score > threshold)
 
     def judge(self, patterns: Sequence[str], levels: Sequence[Level], vectors: Vectors) -> list[Verdict]:
         """Verdicts on unknown patterns; vectors is float32 (len(patterns), D), unit rows."""
@@ -68,8 +77,8 @@ class Detector:
             pattern=pattern,
             level=level,
             score=score,
-            threshold=self.threshold,
-            anomaly=score > self.threshold,
+            threshold=self.thresholds.common,
+            anomaly=score > self.thresholds.common,
             nearest=Nearest(centroid, distance, radius, self._baseline.examples[centroid]),
             novelty=novelty,
         )

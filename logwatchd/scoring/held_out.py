@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logwatchd.records import Level
-from logwatchd.scoring.calibration import HeldOut
+from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.concern import concern_of, evidence_of
 from logwatchd.scoring.variables import SHARE, fits, learn
 from logwatchd.vectors import Vectors
@@ -20,21 +19,20 @@ def held_out_of(
     texts: Sequence[str],
     levels: Sequence[Level],
     vectors: Vectors,
-    days: NDArray[np.float32],
-    lines: int,
-    coverage: float,
+    news: Sequence[tuple[int, float]],
+    logs: tuple[LearnedLog, ...],
 ) -> HeldOut:
     """Score the new texts against the old ones as the detector would.
 
     Args:
         texts, levels, vectors: of all texts, the old ones first; float32 (N, D).
-        days: how long the held-out part took in which each new text stands, (k,), k <= N.
-        lines: of the held-out parts. coverage: see `HeldOut`.
+        news: of each new text the log in whose held-out part it stands, an index into `logs`, and how many days that
+            part took; no more than there are texts.
 
     Returns:
         No new texts where there are no old ones to compare them with.
     """
-    old = len(texts) - len(days)
+    old = len(texts) - len(news)
     index = np.arange(old, len(texts)) if old else np.arange(0)
     novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
     concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
@@ -49,10 +47,10 @@ def held_out_of(
             novelties[start + at] = far[at] * SHARE if usual else far[at]
             evidence[start + at] = evidence_of(concerns[row], concerns[near])
     return HeldOut(
-        lines=lines,
-        coverage=coverage,
+        logs=logs,
         patterns=index.astype(np.int32),
+        log=np.array([log for log, _ in news[: len(index)]], dtype=np.int32),
         novelties=novelties,
         evidence=evidence,
-        per_day=(1.0 / days[: len(index)]).astype(np.float32),
+        per_day=(1.0 / np.array([days for _, days in news[: len(index)]], dtype=np.float32)),
     )

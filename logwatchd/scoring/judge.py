@@ -20,7 +20,8 @@ class Judge:
         self._lexicon = Lexicon(detector.baseline.manifest.masks)
         self._verdicts: dict[PatternId, Verdict] = {}
         self._vectors: dict[PatternId, Vectors] = {}
-        self._anomalous: set[PatternId] = set()
+        self._suspects: set[PatternId] = set()  # anomalies in one log at least
+        self._by: dict[PatternId, Detector] = {}  # who judged, where it was another detector
         self._explained: set[PatternId] = set()
 
     def full(self) -> bool:
@@ -50,45 +51,45 @@ class Judge:
 
     def decide(self, pattern_ids: Sequence[PatternId], vectors: Vectors, by: Detector | None = None) -> None:
         """Judge patterns by their vectors, float32 (len(pattern_ids), D). by: another detector in place of its own."""
+        detector = by or self.detector
         patterns = [self._lexicon.patterns[i] for i in pattern_ids]
         levels = [self._lexicon.levels[i] for i in pattern_ids]
-        for index, verdict in enumerate((by or self.detector).judge(patterns, levels, vectors)):
+        lowest = detector.thresholds.lowest
+        if by:
+            self._by.update(dict.fromkeys(pattern_ids, by))
+        for index, verdict in enumerate(detector.judge(patterns, levels, vectors)):
             self._verdicts[pattern_ids[index]] = verdict
-            if verdict.anomaly:
-                self._anomalous.add(pattern_ids[index])
+            if verdict.score > lowest:
+                self._suspects.add(pattern_ids[index])
                 self._vectors[pattern_ids[index]] = vectors[index]
 
-    def anomalous(self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level]) -> set[PatternId]:
-        """Which of these decided patterns are anomalies for a source that skips these levels."""
-        found = self._anomalous.intersection(pattern_ids)
-        return {i for i in found if self._lexicon.levels[i] not in skip_levels}
+    def anomalous(
+        self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level], log: str | None
+    ) -> set[PatternId]:
+        """Which of these decided patterns are anomalies in a log of which these levels are skipped."""
+        found = self._suspects.intersection(pattern_ids)
+        return {i for i in found if self._lexicon.levels[i] not in skip_levels and self.verdict(i, log).anomaly}
 
-    def verdict(self, pattern_id: PatternId) -> Verdict:
-        """The verdict on a decided pattern, or one that says it was skipped."""
+    def verdict(self, pattern_id: PatternId, log: str | None) -> Verdict:
+        """The verdict on a decided pattern in a log, see `Thresholds.of`, or one that says it was skipped."""
         verdict = self._verdicts.get(pattern_id)
         if verdict is None:
             pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
-            return Verdict(pattern, level, 0.0, self.detector.threshold, anomaly=False, nearest=None, skipped=True)
-        return verdict
+            verdict = Verdict(pattern, level, 0.0, 0.0, anomaly=False, nearest=None, skipped=True)
+        return self._by.get(pattern_id, self.detector).in_log(verdict, log)
 
-    def explained(self, pattern_id: PatternId, *, weighed: bool) -> Verdict:
+    def explained(self, pattern_id: PatternId, log: str | None, *, weighed: bool) -> Verdict:
         """The verdict on an anomalous pattern with the words that made it far, which are found once.
 
         weighed: see `difference.differs`.
         """
-        verdict = self._verdicts[pattern_id]
         if pattern_id not in self._explained:
-            verdict = replace(verdict, differs=differs(verdict, self.detector.baseline, weighed=weighed))
-            self._verdicts[pattern_id] = verdict
+            verdict = self._verdicts[pattern_id]
+            found = differs(verdict, self.detector.baseline, weighed=weighed)
+            self._verdicts[pattern_id] = replace(verdict, differs=found)
             self._explained.add(pattern_id)
-        return verdict
+        return self.verdict(pattern_id, log)
 
     def vector(self, pattern_id: PatternId) -> Vectors:
         """The embedding of an anomalous pattern, float32 (D,)."""
         return self._vectors[pattern_id]
-
-    def nearest_to_known(self, pattern_id: PatternId, vector: Vectors) -> Verdict:
-        """The verdict on a pattern with its nearest centroid filled in, also where the baseline holds it."""
-        verdict = self.verdict(pattern_id)
-        measured = self.detector.judge([verdict.pattern], [verdict.level], vector[None, :])[0]
-        return replace(verdict, nearest=measured.nearest)

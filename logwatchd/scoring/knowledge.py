@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from logwatchd.parsing.masks import Masks
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.calibration import LearnedLog
+
+
+class Newcomer(NamedTuple):
+    """A pattern that stands only in the last parts of logs. log: the first of these. days: that part took; NaN where
+    unknown."""
+
+    log: str
+    days: float
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """counts: lines a pattern. levels: the most serious of each. lines: that were read.
+    """counts: lines a pattern. levels: the most serious of each. logs: what was read, each name once.
 
-    held_out_lines: in the last parts of the logs, which the calibration keeps apart. days_of_new: the patterns that
-    stand only there, and how many days that part of their log took; NaN where unknown. single: how many patterns were
-    met once, also of those that `counts` does not have any more. sources, read_bytes, of_bytes: see `Manifest`.
+    newcomers: the patterns that stand only in the logs' last parts, which the calibration keeps apart. single: how many
+    patterns were met once, also of those that `counts` does not have any more. sources, read_bytes, of_bytes: see
+    `Manifest`.
     """
 
     counts: Mapping[str, int]
     levels: Mapping[str, Level]
-    lines: int
-    held_out_lines: int
-    days_of_new: Mapping[str, float]
+    logs: tuple[LearnedLog, ...]
+    newcomers: Mapping[str, Newcomer]
     single: int
     sources: tuple[str, ...]
     masks: Masks = ()
@@ -31,8 +40,13 @@ class Knowledge:
     of_bytes: int = 0
 
     @property
+    def lines(self) -> int:
+        """That were read."""
+        return sum(log.lines for log in self.logs)
+
+    @property
     def coverage(self) -> float:
-        """See `calibration.HeldOut`."""
+        """The share of all lines whose text was met more than once, 0 to 1: so much is known, by Good and Turing."""
         return max(0.0, 1.0 - self.single / max(1, self.lines))
 
 
@@ -43,11 +57,12 @@ def knowledge_of(baseline: Baseline) -> Knowledge:
     return Knowledge(
         counts=baseline.patterns,
         levels={pattern: Level(level) for pattern, level in zip(patterns, baseline.levels, strict=True)},
-        lines=manifest.lines,
-        held_out_lines=manifest.held_out_lines,
-        days_of_new={
-            patterns[index]: 1.0 / per_day
-            for index, per_day in zip(held_out.patterns.tolist(), held_out.per_day.tolist(), strict=True)
+        logs=held_out.logs,
+        newcomers={
+            patterns[index]: Newcomer(held_out.logs[log].name, 1.0 / per_day)
+            for index, log, per_day in zip(
+                held_out.patterns.tolist(), held_out.log.tolist(), held_out.per_day.tolist(), strict=True
+            )
         },
         single=round((1.0 - manifest.coverage) * manifest.lines),
         sources=manifest.sources,
@@ -65,31 +80,45 @@ def merged(parts: Sequence[Knowledge]) -> Knowledge:
     """
     counts: dict[str, int] = {}
     levels: dict[str, Level] = {}
-    days: dict[str, float] = {}
+    newcomers: dict[str, Newcomer] = {}
     for part in parts:
         same = sum(not set(part.sources).isdisjoint(other.sources) for other in parts) or 1
         for pattern, count in part.counts.items():
             counts[pattern] = counts.get(pattern, 0) + count
             levels[pattern] = max(part.levels[pattern], levels.get(pattern, Level.UNKNOWN))
-        for pattern, took in part.days_of_new.items():
-            days.setdefault(pattern, took * same)
+        for pattern, new in part.newcomers.items():
+            newcomers.setdefault(pattern, Newcomer(new.log, new.days * same))
     for part in parts:
-        for pattern in part.counts.keys() & days.keys():
-            if pattern not in part.days_of_new:
-                del days[pattern]
+        for pattern in part.counts.keys() & newcomers.keys():
+            if pattern not in part.newcomers:
+                del newcomers[pattern]
     left_out = sum(max(0, part.single - _met_once(part.counts)) for part in parts)
     return Knowledge(
         counts=counts,
         levels=levels,
-        lines=sum(part.lines for part in parts),
-        held_out_lines=sum(part.held_out_lines for part in parts),
-        days_of_new=days,
+        logs=_merged_logs(parts),
+        newcomers=newcomers,
         single=_met_once(counts) + left_out,
         sources=tuple(dict.fromkeys(source for part in parts for source in part.sources)),
         masks=parts[0].masks,
         read_bytes=sum(part.read_bytes for part in parts),
         of_bytes=sum(part.of_bytes for part in parts),
     )
+
+
+def _merged_logs(parts: Sequence[Knowledge]) -> tuple[LearnedLog, ...]:
+    """What several parts say of one log adds up.
+
+    What was met once in each of two parts counts twice as met once: nobody knows which patterns these were. The log is
+    then trusted less than it could be.
+    """
+    found: dict[str, LearnedLog] = {}
+    for log in (log for part in parts for log in part.logs):
+        before = found.get(log.name, LearnedLog(log.name, 0, 0, 0))
+        found[log.name] = LearnedLog(
+            log.name, before.lines + log.lines, before.held_out + log.held_out, before.single + log.single
+        )
+    return tuple(found.values())
 
 
 def _met_once(counts: Mapping[str, int]) -> int:

@@ -15,6 +15,7 @@ MAX_EXAMPLE_BYTES = 2000
 
 Text = tuple[str, Level]  # what a verdict depends on
 Pair = tuple[Text, Text]  # of one event, by the masks of the old baseline and by those of the new one
+PairInLog = tuple[Text, Text, str]  # the same with its file: each log has its own threshold
 
 
 @dataclass(slots=True)
@@ -31,11 +32,11 @@ class Sighting:
 
 
 class Sightings:
-    """Counts the events of logs by text. Memory grows with distinct texts, not with lines."""
+    """Counts the events of logs by log and text. Memory grows with distinct texts, not with lines."""
 
     def __init__(self, old_masks: Masks = (), new_masks: Masks = ()) -> None:
         self._masks = old_masks, new_masks
-        self.texts: dict[Pair, Sighting] = {}
+        self.texts: dict[PairInLog, Sighting] = {}
         self.lines = 0
         self._begin_anew()
 
@@ -59,12 +60,12 @@ class Sightings:
             pair = _text(self._old, int(old_ids[index])), _text(self._new, int(new_ids[index]))
             if not any(pattern and level not in skip_levels for pattern, level in pair):
                 continue
-            known = self.texts.get(pair)
+            known = self.texts.get((*pair, path))
             if known:
                 known.lines += count
             else:
                 example = places.text(index, MAX_EXAMPLE_BYTES)
-                self.texts[pair] = Sighting(count, path, line + places.line(index), example)
+                self.texts[(*pair, path)] = Sighting(count, path, line + places.line(index), example)
 
     def _begin_anew(self) -> None:
         self._old = Lexicon(self._masks[0])

@@ -260,7 +260,7 @@ class ScoreStage:
 
     def _finish(self, item: _Waiting, now: float) -> None:
         block, judged = item.block, item.judged()
-        found = item.judge.anomalous(set(judged.tolist()), block.source.skip_levels)
+        found = item.judge.anomalous(set(judged.tolist()), block.source.skip_levels, block.path)
         if found:
             anomalies = self._describe(item, found)
             if anomalies:
@@ -317,7 +317,7 @@ class ScoreStage:
             file=block.file,
             offset=offset,
             line=line,
-            verdict=item.judge.explained(pattern_id, weighed=context is not None),
+            verdict=item.judge.explained(pattern_id, block.path, weighed=context is not None),
             context=tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context or ()),
             read_at=item.read_at,
             timestamp=timestamp_of(line, item.read_at.astimezone()),

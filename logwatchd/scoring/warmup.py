@@ -12,14 +12,16 @@ import numpy as np
 from logwatchd import __version__
 from logwatchd.errors import StateError
 from logwatchd.parsing.masks import Masks
+from logwatchd.parsing.names import base_of
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Block, Level, Verdict
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
 from logwatchd.scoring.builder import BaselineBuilder
-from logwatchd.scoring.calibration import HeldOut
+from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.knowledge import Knowledge, merged
+from logwatchd.scoring.knowledge import Knowledge, Newcomer, merged
+from logwatchd.scoring.thresholds import Thresholds
 
 ALARM_LEVELS = frozenset({Level.CRITICAL, Level.FATAL})
 FILE_NAME = "warmup.json"
@@ -43,13 +45,13 @@ class AlarmsOnly(Detector):
     """Judges by level alone: what is CRITICAL or FATAL by its writer's own word is an anomaly, nothing else is."""
 
     def __init__(self, masks: Masks, embedder: Embedder, dimensions: int) -> None:
-        super().__init__(_nothing_known(masks, embedder.name, dimensions), _THRESHOLD)
+        super().__init__(_nothing_known(masks, embedder.name, dimensions), Thresholds(_THRESHOLD))
 
     def known(self, pattern: str, level: Level) -> Verdict | None:
         """See `Detector.known`: all but lines of alarm."""
         if pattern and level in ALARM_LEVELS:
             return None
-        return Verdict(pattern, level, 0.0, self.threshold, anomaly=False, nearest=None)
+        return Verdict(pattern, level, 0.0, _THRESHOLD, anomaly=False, nearest=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class WarmUp:
         """Learn a block's lines; those of alarm are no example of what is normal."""
         with self._lock:
             self._sources[block.path] = None
-            self._builder.add(block.data, block.source.skip_levels | ALARM_LEVELS, block.path, block.inner)
+            log = base_of(block.path)
+            self._builder.add(block.data, block.source.skip_levels | ALARM_LEVELS, log, block.inner)
 
     def progress(self, now: float) -> Learned:
         with self._lock:
@@ -135,6 +138,8 @@ def _read(file: Path, masks: Masks) -> tuple[Knowledge | None, float]:
         if known.pop("masks") != [asdict(mask) for mask in masks]:
             return None, 0.0
         known["levels"] = {text: Level(level) for text, level in known["levels"].items()}
+        known["logs"] = tuple(LearnedLog(**log) for log in known["logs"])
+        known["newcomers"] = {text: Newcomer(*new) for text, new in known["newcomers"].items()}
         known["sources"] = tuple(known["sources"])
         return Knowledge(**known, masks=masks), learned_s
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -143,7 +148,7 @@ def _read(file: Path, masks: Masks) -> tuple[Knowledge | None, float]:
 
 def _nothing_known(masks: Masks, embedder: str, dimensions: int) -> Baseline:
     """A baseline to which every text is as new as can be."""
-    none = np.zeros(0, dtype=np.float32)
+    none, nobody = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int32)
     return Baseline(
         manifest=Manifest(
             format=FORMAT,
@@ -172,5 +177,5 @@ def _nothing_known(masks: Masks, embedder: str, dimensions: int) -> Baseline:
         patterns={},
         levels=b"",
         variables=np.zeros(0, dtype=np.uint64),
-        held_out=HeldOut(0, 0.0, np.zeros(0, dtype=np.int32), none, none, none),
+        held_out=HeldOut((), nobody, nobody, none, none, none),
     )

@@ -41,7 +41,9 @@ def test_an_incident_in_the_good_log_is_told_and_kept_unless_asked(log: Path, tm
 def test_the_report_has_all_of_it(log: Path, tmp_path: Path) -> None:
     done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--json", log)
     report = json.loads(done.stdout)
-    assert report["manifest"] == json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)
+    shown = json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)
+    assert shown == {**report["manifest"], "thresholds": report["thresholds"]}
+    assert set(report["thresholds"]) == {str(log)}
     assert report["manifest"]["read_bytes"] == report["manifest"]["of_bytes"] == log.stat().st_size
     assert report["read"] == [{"path": str(log), "read_bytes": log.stat().st_size, "of_bytes": log.stat().st_size}]
     (burst,) = report["doubted"]

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
+from string import ascii_lowercase
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError
 from logwatchd.scoring.baseline import load, save
 from logwatchd.scoring.builder import BaselineBuilder
-from logwatchd.scoring.calibration import CEILING, FLOOR, PRIOR, HeldOut, calibrate, for_target
+from logwatchd.scoring.calibration import CEILING, FLOOR, PRIOR, HeldOut, LearnedLog, calibrate, for_target, of_any_log
+from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.thresholds import own_threshold, threshold_for
+from logwatchd.scoring.thresholds import Thresholds, own_thresholds, thresholds_for
 from tests.scoring.making import block_of, learn
 
 
 def held_out(
     novelties: list[float], lines: int = 1000, coverage: float = 1.0, evidence: float = 0.0, per_day: float = 1.0
 ) -> HeldOut:
+    return of_logs([(log_of("/a.log", lines, coverage), novelties)], evidence, per_day)
+
+
+def log_of(name: str, held_out: int, coverage: float = 1.0) -> LearnedLog:
+    lines = 10**9
+    return LearnedLog(name, lines, held_out, round(lines * (1.0 - coverage)))
+
+
+def of_logs(logs: list[tuple[LearnedLog, list[float]]], evidence: float = 0.0, per_day: float = 1.0) -> HeldOut:
+    novelties = [novelty for _, some in logs for novelty in some]
     count = len(novelties)
     return HeldOut(
-        lines,
-        coverage,
+        tuple(log for log, _ in logs),
         np.arange(count, dtype=np.int32),
+        np.array([index for index, (_, some) in enumerate(logs) for _ in some], np.int32),
         np.array(novelties, np.float32),
         np.full(count, evidence, np.float32),
         np.full(count, per_day, np.float32),
     )
 
 
+def ones(found: HeldOut, times: int = 1) -> NDArray[np.int64]:
+    return np.full(len(found.patterns), times, np.int64)
+
+
 def threshold(found: HeldOut, times: int = 1, *, levels: bool = True) -> float:
-    return calibrate(found, np.full(len(found.patterns), times, np.int64), levels=levels)
+    (chosen,) = calibrate(found, ones(found, times), levels=levels)
+    return chosen
 
 
 def test_a_closed_log_makes_every_new_text_news() -> None:
@@ -50,17 +71,18 @@ def test_a_closed_log_makes_every_new_text_news() -> None:
 def test_a_threshold_is_always_usable(texts: list[tuple[float, float, int]], lines: int, coverage: float) -> None:
     novelties, evidence, counts = zip(*texts, strict=True) if texts else ((), (), ())
     found = HeldOut(
-        lines,
-        coverage,
+        (log_of("/a.log", lines, coverage),),
         np.arange(len(texts), dtype=np.int32),
+        np.zeros(len(texts), np.int32),
         np.array(novelties, np.float32),
         np.array(evidence, np.float32),
         np.ones(len(texts), np.float32),
     )
-    assert FLOOR <= calibrate(found, np.array(counts, np.int64)) <= CEILING
-    target = for_target(found, 5.0)
+    lines_each = np.array(counts, np.int64)
+    assert FLOOR <= calibrate(found, lines_each)[0] <= CEILING
+    target = for_target(found, lines_each, 5.0)
     assert target is not None
-    assert FLOOR <= target <= 0.99
+    assert FLOOR <= target[0] <= 0.999
 
 
 def test_one_odd_event_is_one_witness_and_a_recurring_text_is_several() -> None:
@@ -92,10 +114,71 @@ def test_levels_count_in_the_threshold_as_they_do_in_the_score() -> None:
 def test_a_target_is_kept_on_the_held_out_part() -> None:
     found = held_out([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], per_day=2.0)
     for alerts_per_day in (0.0, 1.0, 2.0, 5.0, 8.0):
-        chosen = for_target(found, alerts_per_day)
+        chosen = for_target(found, ones(found), alerts_per_day)
         assert chosen is not None
-        assert 2.0 * int((found.scores(levels=True) > chosen).sum()) <= alerts_per_day
-    assert for_target(found, 12.0) == FLOOR
+        assert 2.0 * int((found.scores(levels=True) > chosen[0]).sum()) <= alerts_per_day
+    assert for_target(found, ones(found), 12.0) == [FLOOR]
+
+
+def test_a_noisy_log_does_not_make_a_quiet_one_deaf() -> None:
+    quiet, noisy = (log_of("/quiet.log", 1000), []), (log_of("/noisy.log", 1000), [0.8] * 300)
+    found = of_logs([quiet, noisy])
+    assert calibrate(found, ones(found)) == [threshold(of_logs([quiet])), threshold(of_logs([noisy]))]
+    assert calibrate(found, ones(found))[0] < 0.1 < 0.75 < calibrate(found, ones(found))[1]
+
+
+def test_a_log_that_was_not_learned_is_taken_for_an_ordinary_one() -> None:
+    assert of_any_log([]) == PRIOR
+    assert of_any_log([0.1, 0.8, 0.2]) == 0.2
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 0.875, width=32), max_size=20), min_size=1, max_size=4),
+    st.floats(0, 100),
+)
+def test_a_target_is_one_budget_for_all_logs(logs: list[list[float]], alerts_per_day: float) -> None:
+    found = of_logs([(log_of(f"/{index}.log", 1000), some) for index, some in enumerate(logs)])
+    chosen = for_target(found, ones(found), alerts_per_day)
+    assert chosen is not None
+    alerts = int((found.scores(levels=True) > np.array(chosen)[found.log]).sum())
+    assert alerts <= alerts_per_day
+    usual = calibrate(found, ones(found))
+    assert sorted(range(len(logs)), key=lambda log: (usual[log], log)) == sorted(
+        range(len(logs)), key=lambda log: (chosen[log], usual[log], log)
+    )
+
+
+def test_a_verdict_is_by_the_threshold_of_its_own_log() -> None:
+    """A wording that is new in part: too little for a log that always brings some, news in one that never does."""
+    random = Random(1)
+    gossip = ["INFO " + " ".join("".join(random.choices(ascii_lowercase, k=7)) for _ in range(3)) for _ in range(60)]
+    builder = BaselineBuilder()
+    builder.add(block_of(["INFO job picked", "INFO job done"] * 1000), log="/var/log/quiet.log")
+    builder.add(block_of(["INFO gossip heard"] * 700 + gossip * 3), log="/var/log/noisy.log")
+    embedder = LocalEmbedder()
+    baseline = builder.build(
+        embedder.embed, embedder, clusters=None, threshold=None, sources=[], built_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    judge = Judge(Detector(baseline))
+    ids = judge.ids_of(b"INFO job handed to another worker\n").tolist()
+    judge.decide(ids, embedder.embed([judge.pattern(i) for i in ids]))
+    quiet, noisy = (judge.verdict(ids[0], f"/var/log/{name}.log") for name in ("quiet", "noisy"))
+    assert quiet.score == noisy.score
+    assert (quiet.anomaly, noisy.anomaly) == (True, False)
+    assert quiet.threshold < noisy.threshold
+    for log in ("/var/log/quiet.log", "/var/log/quiet.log.1", "/var/log/quiet.log-20260101.gz"):
+        assert judge.anomalous(ids, frozenset(), log) == set(ids)
+        assert judge.explained(ids[0], log, weighed=True) == replace(
+            quiet, differs=("another", "handed", "worker", "to")
+        )
+    assert not judge.anomalous(ids, frozenset(), "/var/log/noisy.log")
+    assert judge.verdict(ids[0], None).threshold == judge.verdict(ids[0], "/var/log/other.log").threshold
+
+
+def test_thresholds_are_told_in_a_few_words() -> None:
+    assert str(Thresholds(0.3)) == "0.300"
+    assert str(Thresholds(0.3, {"/a": 0.25})) == "0.250"
+    assert str(Thresholds(0.3, {"/a": 0.05, "/b": 0.7})) == "0.050 to 0.700, by log"
 
 
 def learned(lines: list[str]) -> BaselineBuilder:
@@ -119,7 +202,7 @@ def test_a_baseline_knows_how_many_days_its_last_part_took() -> None:
 def test_a_target_without_timestamps_is_refused_with_the_mend() -> None:
     lines = ["worker picked job"] * 80 + ["worker picked another task"] * 3 + ["worker picked job"]
     with pytest.raises(BaselineError, match=r"no timestamps.*baseline\.threshold"):
-        threshold_for(learn(lines), 5.0, Path("/b"))
+        thresholds_for(learn(lines), 5.0, Path("/b"))
 
 
 def test_a_file_keeps_what_the_threshold_rests_on(tmp_path: Path) -> None:
@@ -129,8 +212,8 @@ def test_a_file_keeps_what_the_threshold_rests_on(tmp_path: Path) -> None:
     save(built, path)
     again = load(path)
     for levels in (True, False):
-        assert own_threshold(again, levels=levels) == own_threshold(built, levels=levels)
-    assert own_threshold(again) == again.manifest.threshold
+        assert own_thresholds(again, levels=levels) == own_thresholds(built, levels=levels)
+    assert own_thresholds(again).common == again.manifest.threshold
     assert len(again.held_out.patterns) == 2
     fixed = learn(lines, threshold=0.6)
-    assert own_threshold(fixed) == 0.6
+    assert own_thresholds(fixed) == Thresholds(0.6)

@@ -65,7 +65,7 @@ def test_an_error_counts_more_where_only_info_was_written() -> None:
     vector = embedder.embed([text])
 
     def score(lines: list[str], level: Level, *, levels: bool = True) -> float:
-        return Detector(learn(lines), 0.5, levels=levels).judge([text], [level], vector)[0].score
+        return Detector(learn(lines), levels=levels).judge([text], [level], vector)[0].score
 
     calm, noisy = ["INFO disk three has new sectors"] * 9, ["ERROR disk three has new sectors"] * 9
     assert score(calm, Level.ERROR) > score(noisy, Level.ERROR) > score(noisy, Level.UNKNOWN) > score(noisy, Level.INFO)

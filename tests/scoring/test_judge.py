@@ -14,6 +14,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.scoring.thresholds import Thresholds
 from tests.scoring.making import FAULT, NORMAL, block_of, learn
 
 NOTHING: frozenset[Level] = frozenset()
@@ -26,7 +27,7 @@ def judged(judge: Judge, lines: list[str], skip: frozenset[Level] = NOTHING) -> 
     wanted = judge.undecided(ids, skip)
     if wanted:
         judge.decide(wanted, EMBEDDER.embed([judge.pattern(i) for i in wanted]))
-    return [judge.verdict(i) for i in ids]
+    return [judge.verdict(i, None) for i in ids]
 
 
 def slowly(line: str) -> tuple[str, Level, float]:
@@ -80,7 +81,7 @@ def test_what_lies_within_a_centroids_own_radius_scores_nothing() -> None:
 
 
 def test_the_configured_threshold_wins() -> None:
-    verdict = judged(Judge(Detector(BASELINE, 0.999)), [FAULT])[0]
+    verdict = judged(Judge(Detector(BASELINE, Thresholds(0.999))), [FAULT])[0]
     assert not verdict.anomaly
     assert verdict.threshold == 0.999
 
@@ -89,7 +90,7 @@ def test_skipped_levels_need_no_vector_and_are_no_anomaly() -> None:
     judge = Judge(Detector(BASELINE))
     ids = judge.ids_of(block_of(["DEBUG never seen before"])).tolist()
     assert judge.undecided(ids, frozenset({Level.DEBUG})) == []
-    assert judge.verdict(ids[0]).skipped
+    assert judge.verdict(ids[0], None).skipped
     assert judge.undecided(ids, NOTHING) == ids  # another source of the same daemon may want it
 
 

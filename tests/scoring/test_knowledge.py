@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.calibration import LearnedLog
 from logwatchd.scoring.construction import construct
-from logwatchd.scoring.knowledge import Knowledge, knowledge_of, merged
+from logwatchd.scoring.knowledge import Knowledge, Newcomer, knowledge_of, merged
 from logwatchd.scoring.local import LocalEmbedder
 from tests.scoring.making import block_of
 
@@ -62,13 +63,15 @@ def test_merged_baselines_are_the_baseline_of_all_logs(logs: list[list[str]]) ->
     assert [pattern for pattern, _ in new[0]] == [pattern for pattern, _ in new[1]]
 
 
+LOG = LearnedLog("x", 10, 3, 1)
+
+
 def knowledge(**changes: object) -> Knowledge:
     whole = Knowledge(
         counts={"a": 5, "b": 1},
         levels={"a": Level.INFO, "b": Level.ERROR},
-        lines=10,
-        held_out_lines=3,
-        days_of_new={"b": 2.0},
+        logs=(LOG,),
+        newcomers={"b": Newcomer("x", 2.0)},
         single=1,
         sources=("x",),
     )
@@ -76,31 +79,31 @@ def knowledge(**changes: object) -> Knowledge:
 
 
 def test_what_one_log_says_late_and_another_early_is_no_news() -> None:
-    early = knowledge(days_of_new={}, sources=("y",))
-    assert merged([knowledge(), early]).days_of_new == merged([early, knowledge()]).days_of_new == {}
-    assert merged([knowledge(), knowledge(sources=("y",))]).days_of_new == {"b": 2.0}
+    early = knowledge(newcomers={}, sources=("y",))
+    assert merged([knowledge(), early]).newcomers == merged([early, knowledge()]).newcomers == {}
+    assert merged([knowledge(), knowledge(sources=("y",))]).newcomers == {"b": ("x", 2.0)}
 
 
 def test_days_of_the_same_log_add_up_and_those_of_others_do_not() -> None:
     third = knowledge(sources=("z", "x"))
-    assert merged([knowledge(), knowledge()]).days_of_new == {"b": 4.0}
-    assert merged([knowledge(), knowledge(), third]).days_of_new == {"b": 6.0}
-    assert merged([knowledge(), knowledge(sources=("y",)), knowledge(sources=("z",))]).days_of_new == {"b": 2.0}
-    assert merged([knowledge(sources=()), knowledge(sources=())]).days_of_new == {"b": 2.0}
+    assert merged([knowledge(), knowledge()]).newcomers == {"b": ("x", 4.0)}
+    assert merged([knowledge(), knowledge(), third]).newcomers == {"b": ("x", 6.0)}
+    assert merged([knowledge(), knowledge(sources=("y",)), knowledge(sources=("z",))]).newcomers == {"b": ("x", 2.0)}
+    assert merged([knowledge(sources=()), knowledge(sources=())]).newcomers == {"b": ("x", 2.0)}
 
 
 def test_counts_lines_and_what_was_read_add_up_and_the_worst_level_stays() -> None:
     both = merged([knowledge(read_bytes=7, of_bytes=9), knowledge(levels={"a": Level.FATAL, "b": Level.INFO})])
     assert both.counts == {"a": 10, "b": 2}
     assert both.levels == {"a": Level.FATAL, "b": Level.ERROR}
-    assert (both.lines, both.held_out_lines, both.read_bytes, both.of_bytes) == (20, 6, 7, 9)
+    assert (both.logs, both.read_bytes, both.of_bytes) == ((LearnedLog("x", 20, 6, 2),), 7, 9)
     assert both.sources == ("x",)
 
 
 def test_what_was_met_once_in_both_was_met_twice_and_what_was_left_out_stays_counted() -> None:
     assert merged([knowledge(), knowledge()]).single == 0
     assert merged([knowledge(), knowledge(single=4)]).single == 3
-    assert merged([knowledge(), knowledge(counts={"a": 1}, levels={"a": Level.INFO}, days_of_new={})]).single == 1
+    assert merged([knowledge(), knowledge(counts={"a": 1}, levels={"a": Level.INFO}, newcomers={})]).single == 1
     assert knowledge(single=1).coverage == pytest.approx(0.9)
 
 
@@ -123,8 +126,8 @@ def test_of_a_log_that_was_read_in_part_the_same_lines_take_less_time() -> None:
     lines = [f"{(BUILT_AT + timedelta(hours=hour)).isoformat()} {WORDS[hour == 230]}" for hour in range(240)]
     builder = BaselineBuilder()
     builder.add(block_of(lines), log="app")
-    (whole,) = builder.knowledge().days_of_new.values()
+    (whole,) = (new.days for new in builder.knowledge().newcomers.values())
     assert whole == pytest.approx(3, rel=0.05)
     builder.sampled("app", 0.2)
-    (part,) = builder.knowledge().days_of_new.values()
+    (part,) = (new.days for new in builder.knowledge().newcomers.values())
     assert part == pytest.approx(whole / 5)

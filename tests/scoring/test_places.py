@@ -38,14 +38,16 @@ def test_each_text_is_counted_and_has_the_place_where_it_was_first() -> None:
     inner = (14, 49)
     seen.add(b"INFO user 1 came\nDEBUG x\n" + trace, tuple(25 + at for at in inner), skip, "a.log", 1)
     seen.add(b"INFO user 22 came\n\nINFO other\n", (), skip, "b.log", 7)
-    found = {pattern: (one.lines, one.path, one.line) for ((pattern, _), _), one in seen.texts.items()}
+    found = {(pattern, log): (one.lines, one.path, one.line) for ((pattern, _), _, log), one in seen.texts.items()}
     assert found == {
-        "INFO user <N> came": (2, "a.log", 1),
-        "ERROR it broke Traceback (most recent call last): OSError: no": (1, "a.log", 3),
-        "INFO other": (1, "b.log", 9),
+        ("INFO user <N> came", "a.log"): (1, "a.log", 1),
+        ("INFO user <N> came", "b.log"): (1, "b.log", 7),
+        ("ERROR it broke Traceback (most recent call last): OSError: no", "a.log"): (1, "a.log", 3),
+        ("INFO other", "b.log"): (1, "b.log", 9),
     }
     assert (
-        next(one.example for ((_, level), _), one in seen.texts.items() if level is Level.ERROR) == trace.decode()[:-1]
+        next(one.example for ((_, level), _, _), one in seen.texts.items() if level is Level.ERROR)
+        == trace.decode()[:-1]
     )
     assert seen.lines == 6
 
@@ -53,7 +55,7 @@ def test_each_text_is_counted_and_has_the_place_where_it_was_first() -> None:
 def test_with_other_masks_an_event_has_two_texts() -> None:
     seen = Sightings((), (Mask("who", "for [a-z]+", "for <WHO>"),))
     seen.add(b"INFO for anna\nINFO for otto\nINFO done\n", (), frozenset(), "x", 1)
-    assert {(old[0], new[0]): one.lines for (old, new), one in seen.texts.items()} == {
+    assert {(old[0], new[0]): one.lines for (old, new, _), one in seen.texts.items()} == {
         ("INFO for anna", "INFO for <WHO>"): 1,
         ("INFO for otto", "INFO for <WHO>"): 1,
         ("INFO done", "INFO done"): 1,
