@@ -11,6 +11,7 @@ from logwatchd.commands.opening import Opened, as_line
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.curve import Curve, Point, curve_of
 from logwatchd.scoring.judge import Judge
+from logwatchd.scoring.thresholds import Thresholds
 
 _CHUNK_BYTES = 1 << 20
 _CHUNK_LINES = 10_000
@@ -44,7 +45,7 @@ class Report:
     """baseline: the file. names: of the labelled lines' files. skip_levels: of them no line is ever flagged.
 
     configured: what sets the present threshold where it is not the baseline: file, key and value. best: None where the
-    labelled lines cannot say.
+    labelled lines cannot say. calibrated: what `present` is one of.
     """
 
     baseline: Path
@@ -53,6 +54,7 @@ class Report:
     texts: tuple[Text, ...]
     curve: Curve
     present: Point
+    calibrated: Thresholds
     best: Point | None
 
     @property
@@ -110,6 +112,7 @@ def report_of(opened: Opened, names: Sequence[str], lines: Iterable[Labelled]) -
         texts=texts,
         curve=curve,
         present=curve.at(opened.detector.thresholds.common),
+        calibrated=opened.detector.thresholds,
         best=curve.best(),
     )
 

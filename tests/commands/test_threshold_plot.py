@@ -16,6 +16,7 @@ from logwatchd.commands.tuning import Report, Text
 from logwatchd.errors import UsageError
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.curve import curve_of
+from logwatchd.scoring.thresholds import Thresholds
 
 Scores = list[tuple[float, int, int]]
 
@@ -31,7 +32,9 @@ def report_of(scores: Scores, threshold: float = 0.3) -> Report:
         )
         text.first = {label: Labelled(b"text", label, f"line {index}") for label in (False, True)}
         texts.append(text)
-    return Report(Path("b"), ("labels.json",), None, tuple(texts), curve, curve.at(threshold), curve.best())
+    return Report(
+        Path("b"), ("labels.json",), None, tuple(texts), curve, curve.at(threshold), Thresholds(threshold), curve.best()
+    )
 
 
 @pytest.mark.parametrize(

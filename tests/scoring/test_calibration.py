@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
-from string import ascii_lowercase
 
 import numpy as np
 import pytest
@@ -22,7 +20,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.thresholds import Thresholds, own_thresholds, thresholds_for
-from tests.scoring.making import block_of, learn
+from tests.scoring.making import QUIET, REWORDED, block_of, learn, learn_logs, noisy_log
 
 
 def held_out(
@@ -150,17 +148,10 @@ def test_a_target_is_one_budget_for_all_logs(logs: list[list[float]], alerts_per
 
 def test_a_verdict_is_by_the_threshold_of_its_own_log() -> None:
     """A wording that is new in part: too little for a log that always brings some, news in one that never does."""
-    random = Random(1)
-    gossip = ["INFO " + " ".join("".join(random.choices(ascii_lowercase, k=7)) for _ in range(3)) for _ in range(60)]
-    builder = BaselineBuilder()
-    builder.add(block_of(["INFO job picked", "INFO job done"] * 1000), log="/var/log/quiet.log")
-    builder.add(block_of(["INFO gossip heard"] * 700 + gossip * 3), log="/var/log/noisy.log")
+    baseline = learn_logs({"/var/log/quiet.log": QUIET, "/var/log/noisy.log": noisy_log()})
     embedder = LocalEmbedder()
-    baseline = builder.build(
-        embedder.embed, embedder, clusters=None, threshold=None, sources=[], built_at=datetime(2026, 1, 1, tzinfo=UTC)
-    )
     judge = Judge(Detector(baseline))
-    ids = judge.ids_of(b"INFO job handed to another worker\n").tolist()
+    ids = judge.ids_of(block_of([REWORDED])).tolist()
     judge.decide(ids, embedder.embed([judge.pattern(i) for i in ids]))
     quiet, noisy = (judge.verdict(ids[0], f"/var/log/{name}.log") for name in ("quiet", "noisy"))
     assert quiet.score == noisy.score

@@ -10,10 +10,11 @@ from logwatchd import clock
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
 from logwatchd.records import Anomaly, Block, FileId, SourceSpec
+from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.stage import CONTEXT_LINES, ScoreStage
-from tests.scoring.making import FAULT, NORMAL, block_of, learn
+from tests.scoring.making import FAULT, NORMAL, QUIET, REWORDED, block_of, learn, learn_logs, noisy_log
 
 SPEC = SourceSpec(("/var/log/*.log",))
 EMBEDDER = LocalEmbedder()
@@ -22,13 +23,13 @@ EMBEDDER = LocalEmbedder()
 class Bench:
     """A stage with its neighbours: `answer` plays the embed queue, `trouble` the full disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, baseline: Baseline | None = None) -> None:
         self.asked: list[str] = []
         self.anomalies: list[Anomaly] = []
         self.done: list[Block] = []
         self.trouble: Exception | None = None
         self.queue = BlockQueue()
-        self.stage = ScoreStage(self.queue, Detector(learn()), self.asked.extend, self._store, self._commit)
+        self.stage = ScoreStage(self.queue, Detector(baseline or learn()), self.asked.extend, self._store, self._commit)
 
     def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
         if self.trouble:
@@ -74,6 +75,18 @@ def test_a_block_with_a_new_text_waits_for_its_verdict(bench: Bench) -> None:
     bench.turn()
     assert bench.done == [block]
     assert [anomaly.line for anomaly in bench.anomalies] == [FAULT]
+
+
+def test_a_log_has_its_own_threshold() -> None:
+    bench = Bench(learn_logs({"/var/log/1.log": QUIET, "/var/log/2.log": noisy_log()}))
+    blocks = [bench.put([REWORDED], inode) for inode in (1, 2, 3)]
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.done == blocks
+    own = {anomaly.path: anomaly.verdict for anomaly in bench.anomalies}
+    assert set(own) == {"/var/log/1.log", "/var/log/3.log"}  # the third is unknown, and taken for an ordinary one
+    assert own["/var/log/1.log"].threshold < own["/var/log/3.log"].threshold < own["/var/log/3.log"].score
 
 
 def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: Bench) -> None:
