@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from logwatchd import clock
@@ -85,6 +85,7 @@ class AlertDesk:
         self._open = OpenIncidents(self._policy.rules)
         self._status = DeskStatus()
         self._log = logger("incidents")
+        self._said: set[str] = set()  # alerts that the journal has, and the outbox not yet
         self._rounds = Rounds(outbox, self._policy.timers, self._policy.max_alerts_per_hour, clock.monotonic())
         self._take_up(clock.monotonic())
 
@@ -107,15 +108,18 @@ class AlertDesk:
             self._open = again
 
     def observe(self, anomalies: Sequence[Anomaly], now: float) -> None:
-        """Take the anomalies of one block, in order. When it returns, every new incident's alert is on the disk.
+        """Take the anomalies of one block, in order. When it returns, every new incident's alert is on the disk, and
+        so is each kind of line that joined one.
 
-        A line that was observed before a crash opens nothing again; counts of lines may then be too high.
+        The journal is told first: when a crash comes between, the lines are read again, and told again. A line that
+        was observed before a crash opens nothing again; counts of lines may then be too high.
 
         Raises:
-            RetryableError: the outbox cannot be written. Nothing was changed: call again with the same anomalies.
+            RetryableError: the outbox cannot be written. No incident has begun: call again with the same anomalies.
         """
         with self._lock:
             plan = self._plan(anomalies, now)
+            self._say_raised(plan)
             new = self._store(plan, now)
             self._status = replace(
                 self._status,
@@ -124,13 +128,13 @@ class AlertDesk:
             )
             raised = [one for one, _ in plan.opened if one.alert.id in new]
             self._rounds.opened(raised, now)
-            grown = [item for item in plan.joined if self._join(*item, now)]
+            for reason, incident, anomaly in plan.joined:
+                if self._join(reason, incident, anomaly, now):
+                    line = self._redact(anomaly.line)
+                    self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
+            self._keep_kinds({incident.alert_id: incident for _, incident, _ in plan.joined if incident.unkept})
         for one in raised:
-            self._log.warning(Event.ANOMALY, **words.raised(one.alert, held=one.held))
             self._observer(AlertRaised(one.alert))
-        for reason, incident, anomaly in grown:
-            line = self._redact(anomaly.line)
-            self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
         if raised:
             self.on_alert()
             self._retire(now)
@@ -252,9 +256,24 @@ class AlertDesk:
             for _, incident in plan.opened:
                 self._open.remove(incident)
             raise
+        self._said.clear()
         for incident, alert, bare in plan.leading.values():
             incident.severity, incident.bare, incident.changed = alert.severity, bare, True
         return new
+
+    def _say_raised(self, plan: _Plan) -> None:
+        """Each once, however often the outbox has to be tried."""
+        for one, _ in plan.opened:
+            if one.alert.id not in self._said:
+                self._said.add(one.alert.id)
+                self._log.warning(Event.ANOMALY, **words.raised(one.alert, held=one.held))
+
+    def _keep_kinds(self, grown: Mapping[str, Incident]) -> None:
+        """A new kind of line is as good as an alert: it is on the disk before its read position moves on."""
+        if grown:
+            self._outbox.update_incidents([incident_to_row(incident) for incident in grown.values()])
+        for incident in grown.values():
+            incident.unkept = False
 
     def _with_past(self, one: NewAlert) -> NewAlert:
         was_over = self._outbox.was_over(one.alert.fingerprint)
@@ -275,6 +294,7 @@ class AlertDesk:
         if reason is Reason.SAME_PATTERN:
             return False
         incident.kinds += 1
+        incident.unkept = True
         if not self._open.learn(incident, kind_of(anomaly, self._policy.rules.group_by)):
             return False
         incident.ties |= ties_of(anomaly.line) if len(incident.ties) < _MAX_TIES else frozenset()

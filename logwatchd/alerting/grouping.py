@@ -54,6 +54,7 @@ class Incident:
     by, see `opening.kind_of`. kinds: how many different ones there were. samples: lines of other kinds than the first.
     ties: ids in its lines. bare: its lines only say that requests failed. told_at: when people were told last, None
     before the first time; told_lines, told_reach: of how many lines, sources and hosts. held: only a digest tells.
+    unkept: the disk lacks a kind of it.
     """
 
     alert_id: str
@@ -84,6 +85,7 @@ class Incident:
     held: bool = False
     storm: bool = False
     changed: bool = False
+    unkept: bool = False
 
     @property
     def reach(self) -> int:

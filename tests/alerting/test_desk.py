@@ -198,15 +198,48 @@ def test_incidents_that_were_quiet_while_we_were_away_are_over(tmp_path: Path, e
     assert len(lines_in(tmp_path)) == 2
 
 
-def test_a_full_disk_changes_nothing_and_the_same_call_works_later(tmp_path: Path, entries: Entries) -> None:
+def test_what_joined_is_there_after_a_kill(tmp_path: Path, entries: Entries) -> None:
+    """Its read position may have moved on: nobody reads it again."""
+    now = datetime.now(UTC)
+    killed = desk_in(tmp_path)
+    killed.observe([anomaly("locked", 0, at=NOON, read_at=now)], 100.0)
+    killed.observe([anomaly("stack of it", 50, at=NOON, read_at=now)], 100.1)
+    assert events(entries) == [Event.ANOMALY, Event.INCIDENT_GREW]
+    again = desk_in(tmp_path)
+    story = again.story(entries[0]["alert_id"])
+    assert story is not None
+    assert (story.lines, story.kinds, story.samples) == (2, 2, ("stack of it",))
+    again.observe([anomaly("stack of it", 50, at=NOON, read_at=now)], 5.0)
+    assert events(entries).count(Event.INCIDENT_GREW) == 1
+
+
+def test_a_kind_that_could_not_be_kept_is_tried_again_and_told_once(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("locked", 0, at=NOON, read_at=datetime.now(UTC))], 100.0)
+    block = [anomaly("stack of it", 50, at=NOON)]
+    for _ in range(2):
+        with full_disk(), pytest.raises(RetryableError):
+            desk.observe(block, 100.1)
+    desk.observe(block, 101.0)
+    assert events(entries).count(Event.INCIDENT_GREW) == 1
+    story = desk_in(tmp_path).story(entries[0]["alert_id"])
+    assert story is not None
+    assert story.samples == ("stack of it",)
+
+
+def test_with_a_full_disk_the_journal_is_told_once_and_the_same_call_works_later(
+    tmp_path: Path, entries: Entries
+) -> None:
     seen: list[Notice] = []
     desk = desk_in(tmp_path, seen)
     block = [*faults(20), *faults(20)]
-    with full_disk(), pytest.raises(RetryableError):
-        desk.observe(block, 100.0)
-    assert (seen, entries, lines_in(tmp_path)) == ([], [], [])
+    for _ in range(2):
+        with full_disk(), pytest.raises(RetryableError):
+            desk.observe(block, 100.0)
+    assert (seen, lines_in(tmp_path)) == ([], [])
     assert desk.status().anomalies == desk.status().incidents_open == 0
     desk.observe(block, 101.0)
+    assert events(entries) == [Event.ANOMALY] * 20
     assert len(seen) == len(lines_in(tmp_path)) == 20
     assert lines_told(desk, entries[0]["alert_id"]) == 2
 

@@ -44,7 +44,8 @@ def test_it_tells_size_hits_and_cost_and_forgets(service: FakeOpenAI, config: Pa
         assert built.returncode == Exit.OK, built.stderr
     assert len(service.history) == 1  # the second build paid for nothing
     told = json.loads(logwatchd("cache", "--config", config, "--json", env=KEY).stdout)
-    assert [(one["space"], one["texts"]) for one in told["embedders"]] == [("openai:text-embedding-3-small+redacted", 5)]
+    found = [(one["space"], one["texts"]) for one in told["embedders"]]
+    assert found == [("openai:text-embedding-3-small+redacted", 5)]
     assert told["total"] == told["today"]
     assert (told["total"]["texts"], told["total"]["hits"], told["hit_rate"]) == (5, 5, 0.5)
     assert told["total"]["usd"] == pytest.approx(told["total"]["tokens"] * 0.02 / 1e6)
