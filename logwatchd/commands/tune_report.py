@@ -139,8 +139,8 @@ def _remarks(report: Report) -> list[str]:
         )
     if report.calibrated.by_log:
         remarks.append(
-            f"the baseline has a threshold for each log ({report.calibrated}); the present one here is that of a log it "
-            "does not know, and the best one would be for all of them"
+            f"the baseline has a threshold for each log ({report.calibrated}); the present one here is that of a log "
+            "it does not know, and the best one would be for all of them"
         )
     if report.contradictory:
         first = report.contradictory[0]
