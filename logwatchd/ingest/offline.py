@@ -16,6 +16,7 @@ from zlib import error as ZlibError  # noqa: N812
 
 from logwatchd.errors import UsageError
 from logwatchd.ingest.encoding import coding_of
+from logwatchd.ingest.memory import keep_freed
 from logwatchd.ingest.multiline import Joined, join, joiner_of
 from logwatchd.records import SourceSpec
 
@@ -89,6 +90,7 @@ def _decoded(runs: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _read_lines(path: Path | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
     """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none."""
+    keep_freed()
     with opened(path) as raw:
         file = raw if path is None else unpacked(path, raw)
         rest: list[bytes] = []

@@ -28,7 +28,12 @@ _DIGITS = b"0123456789"
 _KEPT = bytes(range(0x10, 0x1A))  # control characters that stand for kept digits inside a key
 _SHAPE = bytes.maketrans(_DIGITS + _KEPT + b"\t\r\0", b"0" * 10 + b"?" * 10 + b"   ")
 _HIDE = bytes.maketrans(_DIGITS, _KEPT)
+_ALIKE = bytes.maketrans(_KEPT, _KEPT[:1] * 10)
+_NOT_KEPT = bytes(set(range(256)) - set(_KEPT))
 _SHOW = bytes.maketrans(_KEPT, _DIGITS)
+
+
+KEPT = chr(_KEPT[0])
 
 
 class Slot(NamedTuple):
@@ -71,7 +76,7 @@ _SAYS: dict[str, frozenset[int]] = {
     "signal": frozenset(range(65)),
     "code": frozenset(range(10_000)),
 }
-_MAX_KEPT = 4  # digits
+MAX_KEPT = 4  # digits; in all of these
 
 _ZERO_UUID = b"00000000-0000-0000-0000-000000000000"
 _FIRST_DASH, _NEXT_DASH, _THIRD_DASH = 8, 5, 18  # the first in a UUID, the next after it, the third
@@ -277,7 +282,7 @@ def key(bare: bytes, slots: Slots, digits: bytes) -> bytes:
     pieces: list[bytes] = []
     at = 0
     for (start, end, kind), number in zip(slots, digits.split(b","), strict=True):
-        if len(number) <= _MAX_KEPT and number.isdigit() and int(number) in _SAYS[kind]:
+        if len(number) <= MAX_KEPT and number.isdigit() and int(number) in _SAYS[kind]:
             pieces += (bare[at:start], number.translate(_HIDE))
             at = end
     return b"".join([*pieces, bare[at:]]) if pieces else bare
@@ -295,3 +300,8 @@ def key_of(raw: bytes) -> bytes:
 def show_kept(text: bytes) -> bytes:
     """Put the kept digits of a key back into their place."""
     return text.translate(_SHOW)
+
+
+def alike(line_key: bytes) -> tuple[bytes, str]:
+    """A key with all its kept digits as one control character, KEPT; and the digits."""
+    return line_key.translate(_ALIKE), line_key.translate(_SHOW, _NOT_KEPT).decode()

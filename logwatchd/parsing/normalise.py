@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from logwatchd.parsing.fold import key_of, show_kept
+from operator import add
+
+from logwatchd.parsing.fold import KEPT, alike, key_of, show_kept
 from logwatchd.parsing.masking import compiled
 from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import without_frames
@@ -27,11 +29,33 @@ def pattern_of_key(key: bytes) -> str:
     Returns:
         One line of text, at most MAX_PATTERN_CHARS characters; empty for an empty line.
     """
+    return show_kept(_masked(key).encode()).decode()
+
+
+def _masked(key: bytes) -> str:
+    """The pattern with its kept digits still hidden."""
     text = without_frames(decode(key[: 4 * MAX_PATTERN_CHARS]))
     for mask in _MASKS:
         text = mask(text)
-    text = show_kept(text.encode("utf-8", errors="replace")).decode("utf-8", errors="replace")
-    return " ".join(text.split())[:MAX_PATTERN_CHARS]
+    return " ".join(text.encode("utf-8", errors="replace").decode().split())[:MAX_PATTERN_CHARS]
+
+
+class Templates(dict[bytes, str]):
+    """Keys -> patterns, masked once for all keys that differ in kept digits only: no mask tells one from another."""
+
+    def __missing__(self, one_key: bytes) -> str:
+        found = self[one_key] = _masked(one_key)
+        return found
+
+    def pattern_of_key(self, key: bytes) -> str:
+        """What the function of this name says."""
+        one_key, digits = alike(key)
+        if not digits:
+            return pattern_of_key(key)
+        first, *rest = self[one_key].split(KEPT)
+        if len(rest) != len(digits):  # some of them are masked, or lie beyond the cut
+            return pattern_of_key(key)
+        return first + "".join(map(add, digits, rest))
 
 
 def normalise(line: str) -> str:

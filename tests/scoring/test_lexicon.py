@@ -12,7 +12,7 @@ from logwatchd.parsing.fold import key_of, show_kept
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import decode, pattern_of_key
 from logwatchd.records import Level
-from logwatchd.scoring import lexicon
+from logwatchd.scoring import digits, lexicon
 from logwatchd.scoring.lexicon import Lexicon
 from tests.conftest import ROOT
 
@@ -82,10 +82,55 @@ def test_so_do_full_caches(lines: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lexicon, "MAX_SHAPE_BYTES", 500)
         patch.setattr(lexicon, "MAX_WORD_BYTES", 500)
+        patch.setattr(digits, "MAX_ENTRIES", 3)
         known = Lexicon()
         for _ in range(2):
             for line in lines:
                 assert quickly(known, [line]) == [slowly(line)]
+
+
+STATUSES = st.lists(
+    st.tuples(
+        st.sampled_from([b"status: ", b"[%s] status=" % (b"7" * 30), b'"GET /a HTTP/1.1" ', b'{"level":', b"signal "]),
+        st.sampled_from([b"200", b"503", b"50", b"07", b"7", b"60", b"9999", b"12345", b"000", b"0xfa", b"1\t2"]),
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda pairs: b", ".join(name + number for name, number in pairs))
+
+
+@settings(max_examples=300)
+@given(st.lists(STATUSES, min_size=1, max_size=12))
+def test_digits_that_carry_meaning_are_cut_out_of_the_right_lines(lines: list[bytes]) -> None:
+    known = Lexicon()
+    for _ in range(2):
+        assert quickly(known, lines) == [slowly(line) for line in lines]
+
+
+def test_one_run_of_the_masks_serves_all_statuses_of_a_text() -> None:
+    known = Lexicon()
+    lines = [b'10.0.0.7 "GET /a/%d HTTP/1.1" %d 77' % (status, status) for status in (200, 204, 404, 503)]
+    assert [pattern[-7:] for pattern, _ in quickly(known, lines)] == ["200 <N>", "204 <N>", "404 <N>", "503 <N>"]
+    assert len(known._templates) == 1
+
+
+def test_shapes_met_lately_outlive_those_that_are_not_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+    id_of_shape = Lexicon.id_of_shape
+
+    def noted(self: Lexicon, shape: bytes) -> int:
+        asked.append(shape)
+        return id_of_shape(self, shape)
+
+    monkeypatch.setattr(Lexicon, "id_of_shape", noted)
+    monkeypatch.setattr(lexicon, "MAX_SHAPE_BYTES", 10_000)
+    known = Lexicon()
+    for length in range(1, 1000):
+        known.ids_of(b"usual\n" + b"new " * length + b"\n")
+    assert asked.count(b"usual") == 1
+    assert asked.count(b"new ") == 1
+    known.ids_of(b"new \n")
+    assert asked.count(b"new ") == 2
 
 
 @pytest.mark.slow
@@ -110,7 +155,7 @@ def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyP
     known = Lexicon()
     for number in range(2000):
         known.ids_of(b"x" * (number % 97) + b" y" * (number % 101) + b"\n")
-    assert sum(map(len, known._by_shape)) <= 10_000
+    assert sum(map(len, [*known._by_shape, *known._by_shape._older])) <= 10_000
     assert sum(map(len, known._words)) <= 10_000
 
 
