@@ -68,7 +68,7 @@ class Event(StrEnum):
     EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"
     EMBEDDING_RECOVERED = "embedding works again"
     CACHE_FAILS = "the cache of embeddings cannot be used; texts may be sent again after a restart"
-    STORE_SET_ASIDE = "a file of the state folder was damaged and is set aside; a new one is begun"
+    FILE_SET_ASIDE = "a file of the state folder was damaged and is set aside; a new one is begun"
     BACKLOG_FULL = "the lines that wait for embedding fill their room; reading waits until it works again"
     BACKLOG_DONE = "the lines that waited for embedding are scored"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
@@ -93,7 +93,6 @@ class Event(StrEnum):
     ALERTS_KEPT = "alerts are kept for the next start"
     ALERTS_GIVEN_UP = "alerts were given up"
     OUTBOX_FAILS = "the outbox cannot be written; it is tried again"
-    OUTBOX_SET_ASIDE = "the outbox was damaged and is set aside; a new one is begun"
 
 
 class Logger:

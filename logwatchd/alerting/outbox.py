@@ -25,9 +25,9 @@ from logwatchd.alerting.codec import (
     incident_from_row,
     story_of,
 )
-from logwatchd.alerting.database import Database
 from logwatchd.alerting.message import Digest, Kind, Story
 from logwatchd.alerting.retention import Limits
+from logwatchd.database import Database
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
 
@@ -85,9 +85,8 @@ class Outbox:
 
     def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         """Raises StateError where the folder cannot hold it; a damaged file is set aside with one loud line."""
-        self._database = Database(
-            folder / FILE_NAME, schema.VERSION, schema.SCHEMA, schema.CHECK, upgrades=schema.UPGRADES
-        )
+        self._database = Database(folder / FILE_NAME, schema.SCHEMA, part="outbox")
+        self._database.open()
         self._limits = limits or Limits()
 
     # incidents
@@ -350,7 +349,7 @@ class Outbox:
             How many messages were given up.
         """
         given_up = self._database.run(lambda connection: retention.prune(connection, self._limits, clock.utc_now()))
-        self._database.give_back_space()
+        self._database.shrink()
         if given_up:
             limits = self._limits
             logger("outbox").error(

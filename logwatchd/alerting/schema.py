@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from logwatchd.alerting.codec import INCIDENT_COLUMNS
-
-VERSION = 3
+from logwatchd.database import Schema
 
 _INCIDENTS = """
 CREATE TABLE incidents (
@@ -46,7 +45,7 @@ CREATE TABLE spending (
 )"""
 
 # held: 0 goes out, 1 waits for a digest, 2 stands in one. target: the only sink that a message is for, or all of them.
-SCHEMA = f"""
+_TABLES = f"""
 CREATE TABLE alerts (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     line_key TEXT NOT NULL UNIQUE,
@@ -78,7 +77,7 @@ CREATE TABLE deliveries (
 {_INCIDENTS}"""
 
 # Incidents that were open are begun anew: their alerts have what people need.
-UPGRADES = {
+_UPGRADES = {
     1: f"""
 ALTER TABLE alerts ADD COLUMN kind TEXT NOT NULL DEFAULT 'alert';
 ALTER TABLE alerts ADD COLUMN target TEXT;
@@ -94,8 +93,9 @@ DROP TABLE incidents;
     2: _SPENDING,
 }
 
-CHECK = (
+_CHECK = (
     f"SELECT {', '.join('incidents.' + column.strip() for column in INCIDENT_COLUMNS.split(','))}, resolved_at,"
     " alerts.line_key, alerts.wants_analysis, deliveries.receipt, overflow.incidents, spending.usd"
     " FROM incidents, alerts, deliveries, overflow, spending LIMIT 0"
 )
+SCHEMA = Schema(3, _TABLES, _CHECK, _UPGRADES)

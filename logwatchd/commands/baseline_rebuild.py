@@ -10,6 +10,7 @@ from logwatchd import clock, config
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
+from logwatchd.database import Database
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.batching import size_of
@@ -19,10 +20,9 @@ from logwatchd.scoring.embedder import Embedder, leaving
 from logwatchd.scoring.embedders import embed_all, make_embedder, of_name, price_of
 from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
-from logwatchd.scoring.store import Store
 from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
-from logwatchd.scoring.vector_cache import SCHEMA, VERSION, VectorCache
+from logwatchd.scoring.vector_cache import SCHEMA, VectorCache
 from logwatchd.vectors import Vectors
 
 _NO_BOUND = 1 << 62
@@ -59,7 +59,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     settings = of_name(name, found.settings.embedder if found else EmbedderSettings())
     secrets = found.secrets if found else read_secrets()[0]
     embedder = make_embedder(settings, secrets, found.settings.redact if found else (), offline=True)
-    partial = Store(output.with_name(f".{output.name}.embeddings"), VERSION, SCHEMA, durable=False)
+    partial = Database(output.with_name(f".{output.name}.embeddings"), SCHEMA, part="embed", durable=False)
     keeping = CachedEmbedder(embedder, VectorCache(partial, _NO_BOUND), Ledger(partial), price_of(settings) or 0.0)
     try:
         kept = embedder.keep and partial.file.exists()

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.database import is_database
 from logwatchd.errors import Exit, RetryableError, StateError
 from logwatchd.scoring.ledger import Day, days
-from logwatchd.scoring.store import is_store
-from logwatchd.scoring.vector_cache import FILE_NAME, Held, clear, held, open_store
+from logwatchd.scoring.vector_cache import FILE_NAME, Held, clear, held, open_database
 
 
 def run(config_path: Path, *, forget: bool, as_json: bool) -> Exit:
@@ -25,18 +25,20 @@ def run(config_path: Path, *, forget: bool, as_json: bool) -> Exit:
     """
     settings = config.load(config_path).settings
     file = settings.state_dir / FILE_NAME
-    if not is_store(file):
+    if not is_database(file):
         return _print(file, [], [], 0, settings.embedder.cache_mb, as_json=as_json)
-    store = open_store(settings.state_dir)
+    database = open_database(settings.state_dir)
     try:
         if forget:
-            count = clear(store)
+            count = clear(database)
             print(f"{file}: {_counted(count, 'vector')} forgotten", file=sys.stderr)
-        return _print(file, held(store), days(store), store.size_bytes(), settings.embedder.cache_mb, as_json=as_json)
+        return _print(
+            file, held(database), days(database), database.size_bytes(), settings.embedder.cache_mb, as_json=as_json
+        )
     except RetryableError as error:
         raise StateError(str(error)) from None
     finally:
-        store.close()
+        database.close()
 
 
 def _print(

@@ -6,14 +6,17 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from logwatchd.database import Database, Schema
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.scoring.excerpts import Excerpt, from_bytes, to_bytes
-from logwatchd.scoring.store import Store
 
 FILE_NAME = "late.sqlite"
-_VERSION = 1
-_SCHEMA = "CREATE TABLE late (number INTEGER PRIMARY KEY AUTOINCREMENT, lines INTEGER NOT NULL, excerpt BLOB NOT NULL)"
+_SCHEMA = Schema(
+    1,
+    "CREATE TABLE late (number INTEGER PRIMARY KEY AUTOINCREMENT, lines INTEGER NOT NULL, excerpt BLOB NOT NULL)",
+    upgrades={},
+)
 _WINDOW = 2000  # excerpts that are in memory at once
 _WINDOW_BYTES = 1 << 20  # of them as they are stored; some ten times that when unpacked
 
@@ -25,13 +28,13 @@ class Backlog:
     """
 
     def __init__(self, state_dir: Path, max_bytes: int) -> None:
-        self._store = Store(state_dir / FILE_NAME, _VERSION, _SCHEMA, durable=True)
+        self._database = Database(state_dir / FILE_NAME, _SCHEMA, part="embed")
         self._max_bytes = max_bytes
         self.lines = 0
         self._size_bytes = 0
         self._scored = 0  # since it was last empty
         self._full = False
-        self._counted = not self._store.file.exists()  # most daemons never need the file
+        self._counted = not self._database.file.exists()  # most daemons never need the file
 
     def put(self, excerpts: Sequence[Excerpt]) -> bool:
         """Keep these behind what is there; on the disk when this returns. False: there is no room, nothing was kept.
@@ -47,7 +50,7 @@ class Backlog:
                 logger("score").warning(Event.BACKLOG_FULL, lines=self.lines, size_bytes=self._size_bytes)
             self._full = True
             return False
-        self._store.run(lambda c: c.executemany("INSERT INTO late (lines, excerpt) VALUES (?, ?)", rows))
+        self._database.run(lambda c: c.executemany("INSERT INTO late (lines, excerpt) VALUES (?, ?)", rows))
         self.lines += sum(row[0] for row in rows)
         self._size_bytes += size
         return True
@@ -75,11 +78,11 @@ class Backlog:
             return rows
 
         found = []
-        for number, stored in self._store.run(read):
+        for number, stored in self._database.run(read):
             try:
                 found.append((number, from_bytes(stored)))
             except ValueError as error:
-                raise RetryableError(f"{self._store.file}: entry {number}: {error}; move the file away") from None
+                raise RetryableError(f"{self._database.file}: entry {number}: {error}; move the file away") from None
         return found
 
     def done(self, numbers: Sequence[int]) -> None:
@@ -88,7 +91,9 @@ class Backlog:
         Raises:
             RetryableError: the disk fails; they are still there.
         """
-        self._store.run(lambda c: c.executemany("DELETE FROM late WHERE number = ?", [(number,) for number in numbers]))
+        self._database.run(
+            lambda c: c.executemany("DELETE FROM late WHERE number = ?", [(number,) for number in numbers])
+        )
         before = self.lines
         self._counted = False
         self._count()
@@ -97,14 +102,14 @@ class Backlog:
         if not self.lines:
             logger("score").info(Event.BACKLOG_DONE, lines=self._scored)
             self._scored = 0
-            self._store.shrink()
+            self._database.shrink()
 
     def close(self) -> None:
-        self._store.close()
+        self._database.close()
 
     def _count(self) -> None:
         if self._counted:
             return
         sql = "SELECT COALESCE(SUM(lines), 0), COALESCE(SUM(LENGTH(excerpt)), 0) FROM late"
-        self.lines, self._size_bytes = self._store.run(lambda c: c.execute(sql).fetchone())
+        self.lines, self._size_bytes = self._database.run(lambda c: c.execute(sql).fetchone())
         self._counted = True

@@ -6,36 +6,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.config import EmbedderSettings
+from logwatchd.database import Database
 from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.cached import CachedEmbedder
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import price_of
 from logwatchd.scoring.ledger import Ledger
-from logwatchd.scoring.store import Store
-from logwatchd.scoring.vector_cache import VectorCache, open_store
+from logwatchd.scoring.vector_cache import VectorCache, open_database
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The vectors that were paid for, what they cost, and the lines that wait for some."""
 
-    store: Store
+    database: Database
     cache: VectorCache
     ledger: Ledger
     backlog: Backlog
 
     def close(self) -> None:
-        self.store.close()
+        self.database.close()
         self.backlog.close()
 
 
 def kept_in(state_dir: Path, settings: EmbedderSettings) -> Kept:
     """Nothing is opened before it is needed."""
-    store = open_store(state_dir)
+    database = open_database(state_dir)
     return Kept(
-        store=store,
-        cache=VectorCache(store, settings.cache_mb << 20),
-        ledger=Ledger(store),
+        database=database,
+        cache=VectorCache(database, settings.cache_mb << 20),
+        ledger=Ledger(database),
         backlog=Backlog(state_dir, settings.outage_mb << 20),
     )
 

@@ -8,8 +8,8 @@ from dataclasses import astuple, dataclass
 from datetime import date
 
 from logwatchd import clock
+from logwatchd.database import Database
 from logwatchd.errors import RetryableError
-from logwatchd.scoring.store import Store
 
 _BYTES_A_TOKEN = 4  # about, of English; what the service reports counts in the end
 
@@ -34,8 +34,8 @@ def estimated_tokens(size_bytes: int, texts: int) -> int:
 class Ledger:
     """Today's sums. Where the disk fails they go on in memory. Any thread may call it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._unsaved: dict[str, Day] = {}
         self._today = Day(_day(clock.utc_now().date()))
         self._loaded = False
@@ -60,7 +60,7 @@ class Ledger:
 
     def _read(self, day: str) -> Day:
         try:
-            row = self._store.run(lambda c: c.execute("SELECT * FROM days WHERE day = ?", (day,)).fetchone())
+            row = self._database.run(lambda c: c.execute("SELECT * FROM days WHERE day = ?", (day,)).fetchone())
         except RetryableError:
             return self._unsaved.get(day, Day(day))
         self._loaded = True
@@ -79,19 +79,19 @@ class Ledger:
             )
 
         try:
-            self._store.run(write)
+            self._database.run(write)
         except RetryableError:
             return
         self._unsaved.clear()
 
 
-def days(store: Store) -> list[Day]:
+def days(database: Database) -> list[Day]:
     """All days that are kept, the oldest first.
 
     Raises:
-        RetryableError: see `Store.run`.
+        RetryableError: see `Database.run`.
     """
-    return store.run(lambda connection: [Day(*row) for row in connection.execute("SELECT * FROM days ORDER BY day")])
+    return database.run(lambda connection: [Day(*row) for row in connection.execute("SELECT * FROM days ORDER BY day")])
 
 
 def _sum(day: Day, calls: int, texts: int, tokens: int, usd: float, hits: int) -> Day:

@@ -13,23 +13,25 @@ from typing import TypeVar
 import numpy as np
 
 from logwatchd import clock
+from logwatchd.database import Database, Schema
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
-from logwatchd.scoring.store import Store
 from logwatchd.vectors import Vectors
 
 _T = TypeVar("_T")
 
 FILE_NAME = "embeddings.sqlite"
-SCHEMA = """
+SCHEMA = Schema(
+    1,
+    """
 CREATE TABLE vectors (key BLOB PRIMARY KEY, space TEXT NOT NULL, used INTEGER NOT NULL, vector BLOB NOT NULL);
 CREATE INDEX vectors_by_use ON vectors (used);
 CREATE TABLE days (
     day TEXT PRIMARY KEY, calls INTEGER NOT NULL, texts INTEGER NOT NULL, tokens INTEGER NOT NULL, usd REAL NOT NULL,
     hits INTEGER NOT NULL
 ) WITHOUT ROWID
-"""
-VERSION = 1
+""",
+)
 _STORED = "<f2"  # half precision moves a cosine by a ten-millionth, and halves the file
 _KEYS_AT_ONCE = 500
 _ROOM_AGAIN = 0.9  # a full cache lets go of its longest unused part, not of one vector each time
@@ -44,9 +46,9 @@ class Held:
     size_bytes: int
 
 
-def open_store(state_dir: Path) -> Store:
+def open_database(state_dir: Path) -> Database:
     """The file of vectors and of what they cost."""
-    return Store(state_dir / FILE_NAME, VERSION, SCHEMA, durable=False)
+    return Database(state_dir / FILE_NAME, SCHEMA, part="embed", durable=False)
 
 
 def space_of(embedder: str, dimensions: int | None) -> str:
@@ -62,9 +64,9 @@ def as_stored(vectors: Vectors) -> Vectors:
 class VectorCache:
     """Any thread may call it. Where the disk fails it holds nothing, says so once, and nobody waits for it."""
 
-    def __init__(self, store: Store, max_bytes: int) -> None:
+    def __init__(self, database: Database, max_bytes: int) -> None:
         """max_bytes: of vectors; the longest unused leave first."""
-        self._store = store
+        self._database = database
         self._max_bytes = max_bytes
         self._size_bytes: int | None = None
         self._failing = False
@@ -106,7 +108,7 @@ class VectorCache:
 
     def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
         try:
-            result = self._store.run(work)
+            result = self._database.run(work)
         except RetryableError as error:
             if not self._failing:
                 logger("embed").warning(Event.CACHE_FAILS, reason=str(error))
@@ -116,29 +118,29 @@ class VectorCache:
         return result
 
 
-def held(store: Store) -> list[Held]:
+def held(database: Database) -> list[Held]:
     """What is there by embedder, the most first.
 
     Raises:
-        RetryableError: see `Store.run`.
+        RetryableError: see `Database.run`.
     """
     sql = "SELECT space, COUNT(*), SUM(LENGTH(vector)) FROM vectors GROUP BY space ORDER BY 3 DESC"
-    return store.run(lambda connection: [Held(*row) for row in connection.execute(sql)])
+    return database.run(lambda connection: [Held(*row) for row in connection.execute(sql)])
 
 
-def clear(store: Store) -> int:
+def clear(database: Database) -> int:
     """Forget all vectors and how often they were of use, not what they cost; returns how many there were.
 
     Raises:
-        RetryableError: see `Store.run`.
+        RetryableError: see `Database.run`.
     """
 
     def forget(connection: sqlite3.Connection) -> int:
         connection.execute("UPDATE days SET hits = 0")
         return connection.execute("DELETE FROM vectors").rowcount
 
-    count = store.run(forget)
-    store.shrink()
+    count = database.run(forget)
+    database.shrink()
     return count
 
 

@@ -136,7 +136,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, entries
     assert outbox.counts()["pending"] == 1
     (aside,) = tmp_path.glob(f"{FILE_NAME}.damaged-*Z")
     assert aside.read_bytes() == content
-    assert [(entry["event"], entry["log_level"]) for entry in entries] == [(Event.OUTBOX_SET_ASIDE, "error")]
+    assert [(entry["event"], entry["log_level"]) for entry in entries] == [(Event.FILE_SET_ASIDE, "error")]
     assert str(aside) == str(entries[0]["kept_as"])
 
 
@@ -150,7 +150,7 @@ def test_pages_that_were_overwritten_are_found_at_the_start(tmp_path: Path, entr
     again = Outbox(tmp_path)
     again.store([new("new", alert())], [])
     assert [line for _, line in waiting(tmp_path)] == [alert().line]
-    assert [entry["event"] for entry in entries] == [Event.OUTBOX_SET_ASIDE]
+    assert [entry["event"] for entry in entries] == [Event.FILE_SET_ASIDE]
 
 
 def test_damage_while_it_runs_loses_nothing_that_is_stored_afterwards(tmp_path: Path, entries: Entries) -> None:
@@ -167,7 +167,7 @@ def test_damage_while_it_runs_loses_nothing_that_is_stored_afterwards(tmp_path: 
     outbox.close()
     Outbox(tmp_path)
     assert [line for _, line in waiting(tmp_path)] == [alert().line]
-    assert [entry["event"] for entry in entries] == [Event.OUTBOX_SET_ASIDE]
+    assert [entry["event"] for entry in entries] == [Event.FILE_SET_ASIDE]
 
 
 def test_an_unreadable_row_stops_no_other(tmp_path: Path, entries: Entries) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from logwatchd.alerting.codec import alert_to_json
 from logwatchd.alerting.message import Kind
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
-from logwatchd.alerting.schema import VERSION
+from logwatchd.alerting.schema import SCHEMA
 from tests.alerting.builders import alert, new, waiting
 
 FIRST_VERSION = """
@@ -43,5 +43,5 @@ def test_what_waited_in_the_first_versions_outbox_is_delivered(tmp_path: Path) -
     assert [line for _, line in waiting(tmp_path, "journal")] == ["new"]
     assert outbox.reserve("a", 0.1, 1, 1.0) is not None
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
-        assert other.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert other.execute("PRAGMA user_version").fetchone() == (SCHEMA.version,)
     assert list(tmp_path.glob("*damaged*")) == []

@@ -35,7 +35,7 @@ from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.remote import OpenAIEmbedder, Service
 from logwatchd.scoring.twin import twin_of
-from logwatchd.scoring.vector_cache import VectorCache, open_store
+from logwatchd.scoring.vector_cache import VectorCache, open_database
 from tests.conftest import SHARED
 from tests.daemon.process import Daemon
 from tests.fakes.openai import FakeOpenAI, vector
@@ -89,7 +89,7 @@ class Bench:
         baseline = learn(lines, embedder, threshold=threshold)
         self.embedder = embedder
         blocks = BlockQueue()
-        store = open_store(folder / "state")
+        store = open_database(folder / "state")
         source = Sources([SourceSpec((f"{folder}/*.log",), start_at="beginning")], blocks, folder / "state")
         self.pipeline = Pipeline(
             blocks,

@@ -22,7 +22,7 @@ from logwatchd.scoring.kept import Kept
 from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.remote import OpenAIEmbedder, Service
-from logwatchd.scoring.vector_cache import VectorCache, open_store
+from logwatchd.scoring.vector_cache import VectorCache, open_database
 from logwatchd.vectors import Vectors
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Answer, Hang, Request, Status
@@ -47,7 +47,7 @@ def embedder_of(service: FakeOpenAI, timeout_s: float = 10.0) -> OpenAIEmbedder:
 
 
 def kept_in(folder: Path) -> Kept:
-    store = open_store(folder)
+    store = open_database(folder)
     return Kept(store, VectorCache(store, 64 << 20), Ledger(store), Backlog(folder, 64 << 20))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from logwatchd.scoring.ledger import Ledger, days
-from logwatchd.scoring.vector_cache import FILE_NAME, VectorCache, as_stored, clear, held, open_store, space_of
+from logwatchd.scoring.vector_cache import FILE_NAME, VectorCache, as_stored, clear, held, open_database, space_of
 from logwatchd.vectors import Vectors
 
 ROOM = 1 << 20
@@ -23,14 +23,14 @@ def vectors_of(*texts: str, dimensions: int = 8) -> dict[str, Vectors]:
 
 def test_what_was_put_is_got_again_by_another_process(tmp_path: Path) -> None:
     put = vectors_of("a", "b", "ä\ud800")
-    VectorCache(open_store(tmp_path), ROOM).put("m", put)
-    got = VectorCache(open_store(tmp_path), ROOM).get("m", ["a", "ä\ud800", "unknown"])
+    VectorCache(open_database(tmp_path), ROOM).put("m", put)
+    got = VectorCache(open_database(tmp_path), ROOM).get("m", ["a", "ä\ud800", "unknown"])
     assert set(got) == {"a", "ä\ud800"}
     assert all(np.array_equal(got[text], put[text]) for text in got)
 
 
 def test_embedder_model_dimensions_and_text_are_the_key(tmp_path: Path) -> None:
-    cache = VectorCache(open_store(tmp_path), ROOM)
+    cache = VectorCache(open_database(tmp_path), ROOM)
     cache.put(space_of("openai:m", None), vectors_of("a"))
     assert cache.get(space_of("openai:n", None), ["a"]) == {}
     assert cache.get(space_of("openai:m", 8), ["a"]) == {}
@@ -39,13 +39,13 @@ def test_embedder_model_dimensions_and_text_are_the_key(tmp_path: Path) -> None:
 
 
 def test_no_text_is_readable_in_the_file_and_nobody_else_may_read_it(tmp_path: Path) -> None:
-    VectorCache(open_store(tmp_path), ROOM).put("m", vectors_of("a very secret text"))
+    VectorCache(open_database(tmp_path), ROOM).put("m", vectors_of("a very secret text"))
     assert all(b"secret" not in file.read_bytes() for file in tmp_path.iterdir())
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_full_cache_forgets_what_was_not_used_for_longest(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     cache = VectorCache(store, 2000)  # of 16 bytes each: 125
     cache.put("m", vectors_of(*(f"old {i}" for i in range(100))))
     store.run(lambda c: c.execute("UPDATE vectors SET used = used - 2"))
@@ -58,7 +58,7 @@ def test_a_full_cache_forgets_what_was_not_used_for_longest(tmp_path: Path) -> N
 
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(os.urandom(20_000))
-    cache = VectorCache(open_store(tmp_path), ROOM)
+    cache = VectorCache(open_database(tmp_path), ROOM)
     cache.put("m", vectors_of("a"))
     assert len(cache.get("m", ["a"])) == 1
     assert (tmp_path / f"{FILE_NAME}.damaged").exists()
@@ -68,16 +68,16 @@ def test_a_file_of_another_version_is_set_aside(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    cache = VectorCache(open_store(tmp_path), ROOM)
+    cache = VectorCache(open_database(tmp_path), ROOM)
     cache.put("m", vectors_of("a"))
     assert len(cache.get("m", ["a"])) == 1
 
 
 def test_a_disk_that_fails_costs_the_cache_and_nothing_else(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    cache = VectorCache(open_store(tmp_path / "no such folder"), ROOM)
+    cache = VectorCache(open_database(tmp_path / "no such folder"), ROOM)
     cache.put("m", vectors_of("a"))
     assert cache.get("m", ["a"]) == {}
-    ledger = Ledger(open_store(tmp_path / "no such folder"))
+    ledger = Ledger(open_database(tmp_path / "no such folder"))
     ledger.add(calls=1, texts=3, tokens=10, usd=0.5)
     ledger.add(calls=1, texts=3, tokens=10, usd=0.5)
     assert ledger.today().usd == 1.0
@@ -85,18 +85,18 @@ def test_a_disk_that_fails_costs_the_cache_and_nothing_else(tmp_path: Path, capf
 
 
 def test_the_ledger_adds_up_over_restarts_and_processes(tmp_path: Path) -> None:
-    first, second = Ledger(open_store(tmp_path)), Ledger(open_store(tmp_path))
+    first, second = Ledger(open_database(tmp_path)), Ledger(open_database(tmp_path))
     first.add(calls=1, texts=200, tokens=5000, usd=0.0001)
     second.add(hits=7)
     first.add(calls=1, texts=100, tokens=2500, usd=0.00005)
-    (day,) = days(open_store(tmp_path))
+    (day,) = days(open_database(tmp_path))
     assert (day.calls, day.texts, day.tokens, day.hits) == (2, 300, 7500, 7)
     assert day.usd == pytest.approx(0.00015)
-    assert Ledger(open_store(tmp_path)).today() == day
+    assert Ledger(open_database(tmp_path)).today() == day
 
 
 def test_clearing_forgets_vectors_but_not_what_they_cost(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_database(tmp_path)
     VectorCache(store, ROOM).put("m", vectors_of("a", "b"))
     Ledger(store).add(calls=1, texts=2, tokens=9, usd=0.1, hits=3)
     assert clear(store) == 2
