@@ -46,8 +46,8 @@ _POSTGRES = re.compile(r"\b(LOG|DEBUG[1-5]|STATEMENT|DETAIL|HINT):  ")
 _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not worth the time
 
 # Whatever _UPPER and _MARKED find has one of these in it, as a word of its own but for its case.
-_UPRIGHT = frozenset(f"{_PLAIN}|ALERT".encode().split(b"|"))
-_NAMING = _UPRIGHT.union((b"DBG", b"INF", b"WRN", b"CRT", b"FTL", b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
+_UPRIGHT = {name.encode(): _NAMES[name] for name in f"{_PLAIN}|ALERT".split("|")}
+_NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
 _WORDS = bytes(ord(chr(byte).upper()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
 _BEFORE = 34  # characters that _MARKED may take before such a word
 
@@ -75,14 +75,14 @@ def _written(head: str) -> Level:
     """What `_searched` finds in a text of ASCII characters. Nearly all texts show by their words where to look."""
     raw = head.encode()
     words = raw.translate(_WORDS)
-    naming = _NAMING.intersection(words.split())
-    if not naming:
+    word = next(filter(_NAMING.__contains__, words.split()), None)
+    if word is None:
         return Level.UNKNOWN
-    at, word = min((words.find(word), word) for word in naming)
+    at = words.find(word)
     end = at + len(word)
     alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"
     if alone and word in _UPRIGHT and raw[at:end] == word:
-        return _named(word.decode())
+        return _UPRIGHT[word]
     return _searched(head, at)
 
 

@@ -1,75 +1,107 @@
-"""Rules, quickly. Most of them say nothing of blanks: they are asked of words, and nearly every word has been asked of
-before, whatever the line. Only what spans words, such as '3.5 seconds', is searched for in whole lines.
+"""Rules, quickly: a line is taken apart where no rule looks from one part to the next.
+
+Nearly every part, such as a word, has been masked before, whatever the line, and most of what is new is plain words,
+which no rule touches. Only what is left is asked of the rules, and of those only such as may find something in it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from functools import partial
 
-from logwatchd.parsing.rules import Rule
+from logwatchd.parsing.rules import AFTER_NUMBERS, MARKS, Hint, Rule
 
-MAX_WORDS = 20_000  # that each group of rules remembers
-_LONG_WORD = 64  # characters; longer ones hardly come again
-_SEES_BLANKS = re.compile(r" |\\[sSWD]|\[\^|(?<!\\)\.(?![^\[]*\])")
-_CLASS = r"\[(?:\\.|[^\]\\])*\]"
-_BLANK_OR_END = re.compile(rf"\(\?=(?:{_CLASS}\|)+\$\)")  # '(?=[\s,]|$)': a word's end will do as well
+MAX_PARTS = 20_000  # that are remembered
+MAX_CHOICES = 4_000  # of rules, by their marks
+_LONG_PART = 64  # characters; longer ones hardly come again
+_LONG_MARKS = 64
+_OTHERS = bytes(set(range(256)) - set(MARKS.encode()))
+
+# A word of letters, with the blanks after it. No rule sees it: names of months and days, and letters that may be digits
+# in base 16, are left to the rules. What may belong to a number before it is not looked at here.
+_PLAIN = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++[,.;:)]?+(?![^\ ])\ *+"
+# Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own.
+_WORD = r'(?:[^\ "]++|"(?:(?:(?<=[=:]")|(?<=:\s")|(?=[A-Z]{3,7}\ /))[^"]*+)?+)*+'
+_NAME = r"[A-Z][a-z]{2}"
+# Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
+_BLANK = rf"""\ (?:
+    (?<=[0ZCT]\ )(?=[-+0])
+  | (?<=0\ )(?={AFTER_NUMBERS}|{_NAME}\b)
+  | (?<=\b{_NAME}\ )(?:(?={_NAME}\b)|\ ?+(?=0))
+  | (?<=\b{_NAME},\ )(?=[0A-Z])
+  | (?<="\ )(?=:) | (?<=":\ ) | (?<="\ :\ )
+)"""
+_TAKE_APART = re.compile(rf"((?:{_PLAIN})*+)({_WORD}(?:{_BLANK}{_WORD})*+\ *+)", re.VERBOSE).split
 
 Mask = Callable[[str], str]
 
 
-def compiled(rules: Sequence[Rule]) -> tuple[Mask, ...]:
-    """The rules as functions, to be applied to a text one after the other.
+def compiled(rules: Sequence[Rule]) -> Mask:
+    """The rules, as one function that gives what all of them give that are applied to a text one after the other.
 
-    A rule whose expression speaks of no blank is applied word by word. That is the definition, and makes the memory of
-    words exact. It is also what the expression finds in the whole line: to `\\\\b`, and to what looks around itself, a
-    blank is as good as the line's end.
+    rules: those of `rules.RULES`, or some of them; it is they that do not look from part to part.
     """
-    masks: list[Mask] = []
-    for spans, group in groupby(rules, key=spans_words):
-        several = tuple(group)
-        masks += map(_of_line, several) if spans else [_of_words(_Words(several))]
-    return tuple(masks)
+    masked = _Parts(_Choices(rules)).__getitem__
+    in_turn = _InTurn(rules)
+
+    def mask(text: str) -> str:
+        if text[:1] == "/":  # to 'host', the beginning of a line is not the same as a blank
+            return in_turn(text)
+        parts = _TAKE_APART(text)
+        parts[2::3] = map(masked, parts[2::3])
+        return "".join(parts)
+
+    return mask
 
 
-def spans_words(rule: Rule) -> bool:
-    """Whether the rule's expression may match, or look at, a blank."""
-    return _SEES_BLANKS.search(_BLANK_OR_END.sub("", rule.pattern.pattern)) is not None
+class _InTurn:
+    """The definition."""
 
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
 
-def _of_line(rule: Rule) -> Mask:
-    substitute, token, needs = rule.pattern.sub, rule.token, rule.needs
-    if not needs:
-        return lambda text: substitute(token, text)
-
-    def masked(text: str) -> str:
-        for need in needs:
-            if need in text:
-                return substitute(token, text)
+    def __call__(self, text: str) -> str:
+        for rule in self._rules:
+            text = rule.pattern.sub(rule.token, text)
         return text
 
-    return masked
 
+class _Choices(dict[bytes, tuple[tuple[Hint | None, Mask], ...]]):
+    """The marks in a text -> the rules that may find something in it."""
 
-def _of_words(words: _Words) -> Mask:
-    masked = words.__getitem__
-    return lambda text: " ".join(map(masked, text.split(" ")))
-
-
-class _Words(dict[str, str]):
-    """word -> what the rules make of it. Any thread may ask: an entry that is lost is only made again."""
-
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
-        self._masks = tuple(map(_of_line, rules))
+        self._rules = rules
 
-    def __missing__(self, word: str) -> str:
-        text = word
-        for mask in self._masks:
-            text = mask(text)
-        if len(word) <= _LONG_WORD:
-            if len(self) >= MAX_WORDS:
+    def __missing__(self, marks: bytes) -> tuple[tuple[Hint | None, Mask], ...]:
+        text = marks.decode()
+        found = tuple(
+            (rule.hint, partial(rule.pattern.sub, rule.token)) for rule in self._rules if rule.marks.search(text)
+        )
+        if len(marks) <= _LONG_MARKS:
+            if len(self) >= MAX_CHOICES:
                 self.clear()
-            self[word] = text
+            self[marks] = found
+        return found
+
+
+class _Parts(dict[str, str]):
+    """part -> what the rules make of it. Any thread may ask: an entry that is lost is only made again."""
+
+    def __init__(self, choices: _Choices) -> None:
+        super().__init__()
+        self._choices = choices
+
+    def __missing__(self, part: str) -> str:
+        blank = " " if part[:1] == "/" else ""
+        text = blank + part
+        for hint, mask in self._choices[text.encode(errors="replace").translate(None, _OTHERS)]:
+            if hint is None or hint(text):
+                text = mask(text)
+        text = text[len(blank) :]
+        if len(part) <= _LONG_PART:
+            if len(self) >= MAX_PARTS:
+                self.clear()
+            self[part] = text
         return text

@@ -12,7 +12,7 @@ from logwatchd.parsing.traces import without_frames
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
 NORMALISER_VERSION = f"4-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
-_MASKS = compiled(RULES)
+_MASK = compiled(RULES)
 
 
 def decode(raw: bytes) -> str:
@@ -34,10 +34,7 @@ def pattern_of_key(key: bytes) -> str:
 
 def _masked(key: bytes) -> str:
     """The pattern with its kept digits still hidden."""
-    text = without_frames(decode(key[: 4 * MAX_PATTERN_CHARS]))
-    for mask in _MASKS:
-        text = mask(text)
-    return " ".join(text.encode("utf-8", errors="replace").decode().split())[:MAX_PATTERN_CHARS]
+    return " ".join(_MASK(without_frames(decode(key[: 4 * MAX_PATTERN_CHARS]))).split())[:MAX_PATTERN_CHARS]
 
 
 class Templates(dict[bytes, str]):

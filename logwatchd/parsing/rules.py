@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _CLOCK = r"00[:.]00[:.]00(?:[.,:]0{1,9})?"
 _ZONE = r"(?: ?Z\b| ?[+-]00:?00\b| (?:UTC|GMT)\b)?"
+_DURATIONS = "ns|us|µs|ms|sec|secs|seconds?|min|mins|minutes?|hours?|days?|s|h|m"
+_SIZES = "[kKMGTP]i?B|[Bb]ytes?|[KMGT]"
+AFTER_NUMBERS = rf"(?:{_DURATIONS}|{_SIZES}|Z|UTC|GMT)\b"  # what, after a number and a blank, a mask takes as well
 # Those that are no file's ending as well: 'py', 'sh' and 'pl' are countries, too.
 _TOP_DOMAIN = (
     r"(?:com|net|org|edu|gov|mil|int|info|biz|co|io|dev|cloud|uk|de|fr|nl|eu|us|ca|au|jp|cn|ru|br|in|it|es|se|no|fi|dk"
@@ -27,11 +31,17 @@ _IDENTITY = (
 )
 
 
+MARKS = '0-/.:="@_*#~+ '  # characters that tell, without those between them, which rules may find something
+_HEX = bytes(0x68 if chr(byte) in "0abcdefABCDEF" else byte if chr(byte) in "=x" else 0x20 for byte in range(256))
+
+Hint = Callable[[str], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One mask. example: (raw line, its pattern under all rules).
 
-    needs: one of these stands in whatever it matches; to look for them first is quicker. Empty: not worth it.
+    marks: what the MARKS of whatever it matches have in them. hint: true of whatever it matches, and soon asked.
     """
 
     name: str
@@ -39,11 +49,20 @@ class Rule:
     token: str
     reason: str
     example: tuple[str, str]
-    needs: tuple[str, ...] = ()
+    marks: re.Pattern[str] = re.compile("")
+    hint: Hint | None = None
 
 
-def _rule(name: str, pattern: str, token: str, reason: str, raw: str, masked: str, needs: tuple[str, ...] = ()) -> Rule:
-    return Rule(name, re.compile(pattern), token, reason, (raw, masked), needs)
+def _rule(
+    name: str, pattern: str, token: str, reason: str, raw: str, masked: str, marks: str = "", hint: str | Hint = ""
+) -> Rule:
+    asked = (re.compile(hint).search if hint else None) if isinstance(hint, str) else hint
+    return Rule(name, re.compile(pattern), token, reason, (raw, masked), re.compile(marks), asked)
+
+
+def _like_hex(text: str) -> bool:
+    classes = text.encode(errors="replace").translate(_HEX)
+    return b"hhhhhhh" in classes or b"hx" in classes or b"=hh" in classes
 
 
 RULES: tuple[Rule, ...] = (
@@ -54,7 +73,7 @@ RULES: tuple[Rule, ...] = (
         "names one object, never a kind of event",
         "deleting 54fadb41-2c4e-40cd-baed-9335e4c35a9e",
         "deleting <UUID>",
-        needs=("-",),
+        marks="-.*-.*-.*-",
     ),
     _rule(
         "iso-time",
@@ -63,7 +82,7 @@ RULES: tuple[Rule, ...] = (
         "when, not what: ISO 8601, nginx's and Spark's dates, Blue Gene's stamps",
         "at 2015-10-18T18:01:47,978+02:00 done, was 17/06/09 20:10:40",
         "at <TIME> done, was <TIME>",
-        needs=("0000-00-00", "0000/00/00", "0000.00.00", "00/00/00"),
+        marks=r"0000(?:-00-|/00/|\.00\.)|00/00/00",
     ),
     _rule(
         "text-time",
@@ -72,7 +91,7 @@ RULES: tuple[Rule, ...] = (
         "when, not what: syslog's, Apache's and ctime's stamps",
         "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] Jun  9 06:06:20",
         "[<TIME>] [<TIME>] <TIME>",
-        needs=("00:00", "00.00"),
+        marks="00[:.]00",
     ),
     _rule(
         "plain-time",
@@ -82,7 +101,7 @@ RULES: tuple[Rule, ...] = (
         "when, not what: HDFS's and klog's stamps, times without a date",
         "081109 203615 148 INFO, next at 20:36:15.100",
         "<TIME> <N> INFO, next at <TIME>",
-        needs=("00:00", "00.00", "000000 000000", "00000000"),
+        marks="00[:.]00|0{6} 0|0{8}[ -]0",
     ),
     _rule(
         "identity",
@@ -92,7 +111,7 @@ RULES: tuple[Rule, ...] = (
         "in JSON and logfmt the field says that its value names one object or person",
         '{"user": "anna", "msg": "paid"} request_id=k3-abz client.ip="unknown host" state=lost',
         '{"user": "<V>", "msg": "paid"} request_id=<V> client.ip="<V>" state=lost',
-        needs=("=", '"'),
+        marks='=|".*"',
     ),
     _rule(
         "request",
@@ -101,7 +120,7 @@ RULES: tuple[Rule, ...] = (
         "the target is what strangers ask for; what the service says of it is the status, which is kept",
         '"GET /v2/54fadb41/servers/detail?limit=1 HTTP/1.1" status: 200 len: 1893',
         '"GET <PATH>" status: 200 len: <N>',
-        needs=(" /",),
+        marks='" /.*"',
     ),
     _rule(
         "path",
@@ -110,7 +129,7 @@ RULES: tuple[Rule, ...] = (
         "folders are the installation's choice; the last name says which program or file",
         "cannot stat /var/lib/app/3/cache.db",
         "cannot stat <PATH>/cache.db",
-        needs=("/",),
+        marks="/.*/",
     ),
     _rule(
         "mktemp",
@@ -119,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "a temporary file's random ending, by the capitals inside of it",
         "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
         "building in <PATH>/build.<ID> from <PATH>/README.Debian",
-        needs=("<PATH>/",),
+        marks=r"/.*\.",
     ),
     _rule(
         "mac",
@@ -128,7 +147,7 @@ RULES: tuple[Rule, ...] = (
         "names one network card",
         "DHCPREQUEST from fa:16:3e:7a:0c:11",
         "DHCPREQUEST from <MAC>",
-        needs=(":", "-"),
+        marks="(?:[:-].*){5}",
     ),
     _rule(
         "ipv4",
@@ -137,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         "names one machine; which one is a matter for the incident, not for the pattern",
         "rhost=218.188.2.4 to 10.0.0.7:53017",
         "rhost=<IP> to <IP>",
-        needs=(".0",),
+        marks=r"0(?:\.0+){3}",
     ),
     _rule(
         "ipv6",
@@ -147,7 +166,8 @@ RULES: tuple[Rule, ...] = (
         "as ipv4",
         "peer fe80::f816:3eff:fe7a:c11 up",
         "peer <IP> up",
-        needs=(":",),
+        marks=":.*:",
+        hint="::|:[0a-fA-F]{1,4}:",
     ),
     _rule(
         "email",
@@ -156,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         "names one person",
         "mail to jo.doe@example.org bounced",
         "mail to <EMAIL> bounced",
-        needs=("@",),
+        marks=r"@.*\.",
     ),
     _rule(
         "host",
@@ -166,7 +186,8 @@ RULES: tuple[Rule, ...] = (
         "as ipv4: three parts or more that end in a top-level domain, but no reversed one, which names a package",
         "mirror.san.fastserv.com answered ip-10-0-0-1.ec2.internal, not org.apache.commons.io",
         "<HOST> answered <HOST>, not org.apache.commons.io",
-        needs=(".",),
+        marks=r"\..*\.",
+        hint=r"\.[a-z0-]+\.",
     ),
     _rule(
         "slot",
@@ -175,7 +196,8 @@ RULES: tuple[Rule, ...] = (
         "names a card in a slot of a rack; beyond nine they count in letters",
         "R04-M1-NB-C:J16-U01 failed",
         "<SLOT> failed",
-        needs=("-",),
+        marks="0-",
+        hint="0-[A-Z]",
     ),
     _rule(
         "hex",
@@ -186,6 +208,7 @@ RULES: tuple[Rule, ...] = (
         "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter)",
         "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0 in c0719c36_e330b73e",
         "at <N> tenant <N> a<N>=<N> in <N>_<N>",
+        hint=_like_hex,
     ),
     _rule(
         "prefixed-id",
@@ -195,25 +218,29 @@ RULES: tuple[Rule, ...] = (
         "names one object of the kind that its prefix tells",
         "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
         "txn_<ID> charged usr_<ID>, blk_<ID>",
-        needs=("_", "-"),
+        marks="_|-.*0",
+        hint="[_-](?:(?<=(?:txn|usr|req|ord|cus|job|pod|blk|vol).)|(?<=(?:user|sess|span|task|snap).)|(?<=(?:order|trace).)"
+        r"|(?<=session.)|(?<=\bi.))",
     ),
     _rule(
         "duration",
-        r"(?<![\w.<])0+(?:[.,]0+)? ?(?:ns|us|µs|ms|sec|secs|seconds?|min|mins|minutes?|hours?|days?|s|h|m)\b",
+        rf"(?<![\w.<])0+(?:[.,]0+)? ?(?:{_DURATIONS})\b",
         "<DURATION>",
         "how long is a measurement",
         "took 12ms, then 3.5 seconds",
         "took <DURATION>, then <DURATION>",
-        needs=("0",),
+        marks="0",
+        hint="0 ?[numshdµ]",
     ),
     _rule(
         "size",
-        r"(?<![\w.<])0+(?:[.,]0+)? ?(?:[kKMGTP]i?B|[Bb]ytes?|[KMGT])(?:/s)?\b",
+        rf"(?<![\w.<])0+(?:[.,]0+)? ?(?:{_SIZES})(?:/s)?\b",
         "<SIZE>",
         "how much is a measurement",
         "free 12.5 MB of 3GB, read 512 bytes",
         "free <SIZE> of <SIZE>, read <SIZE>",
-        needs=("0",),
+        marks="0",
+        hint="0 ?[kKMGTPBb]",
     ),
     _rule(
         "random-word",
@@ -222,7 +249,8 @@ RULES: tuple[Rule, ...] = (
         "letters and digits in turn: a random name, not a word",
         "session k3J9x2Qa opened",
         "session <ID> opened",
-        needs=("0",),
+        marks="0.*0",
+        hint="0[A-Za-z]+0",
     ),
     _rule(
         "number",
@@ -231,7 +259,7 @@ RULES: tuple[Rule, ...] = (
         "a count, an id, a pid, a version; those that carry meaning were kept before",
         "worker[1934] v1.10.2: 3/16 done, 1024x768, -5 left on node12",
         "worker[<N>] v<N>: <N> done, <N>, <N> left on node<N>",
-        needs=("0",),
+        marks="0",
     ),
     _rule(
         "ruler",
@@ -240,7 +268,7 @@ RULES: tuple[Rule, ...] = (
         "a line drawn across a terminal; its length follows the text beside it",
         "TASK [deploy] ****************",
         "TASK [deploy] ****",
-        needs=("---", "===", "***", "___", "###", "...", "~~~", "+++"),
+        marks=r"([-=*_#.~+])\1{3}",
     ),
 )
 
