@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder, model_of
 from logwatchd.scoring.embedders import embed_all, embedder_of, make_embedder
 from logwatchd.scoring.judge import Judge
+from logwatchd.scoring.lexicon import Ids, PatternId
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from logwatchd.config import Config
 
 _SKIP = frozenset({Level.DEBUG})
-_BATCH = 200
+_BATCH = 200  # texts
+_HELD_RUNS = 8  # of about 1 MiB
 
 
 def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
@@ -69,27 +72,61 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
     label = "stdin" if path is None else str(path)
     log = None if path is None else str(path.absolute())
     report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)
-    judge = Judge(Detector(baseline))
-    number, found = 1, 0
+    scanning = _Scanning(Judge(Detector(baseline)), embedder, report, log, every)
     for data, inner in read_events(path, SourceSpec((label,))):
-        if judge.full():
-            judge = Judge(judge.detector)
+        scanning.take(data, inner)
+    scanning.settle()
+    report.end(scanning.lines, scanning.found)
+    return Exit.ANOMALY if scanning.found else Exit.OK
+
+
+class _Scanning:
+    """Judges runs of events in order. Runs are held until their new texts are worth embedding and judging together."""
+
+    def __init__(self, judge: Judge, embedder: Embedder, report: _Jsonl | _Text, log: str | None, every: bool) -> None:
+        self._judge = judge
+        self._embedder = embedder
+        self._report = report
+        self._log = log
+        self._every = every
+        self._held: list[tuple[Places, Ids, list[PatternId]]] = []
+        self._undecided: dict[PatternId, None] = {}
+        self.lines = 0
+        self.found = 0
+
+    def take(self, data: bytes, inner: tuple[int, ...]) -> None:
+        """Judge a run, and tell of it and of those before it if nothing is missing or enough is."""
+        if self._judge.full():
+            self.settle()
+            self._judge = Judge(self._judge.detector)
         places = Places(data, inner)
-        ids = judge.ids_of(places.flat)
-        distinct = set(ids.tolist())
-        undecided = judge.undecided(distinct, _SKIP)
-        if undecided:
-            judge.decide(undecided, embed_all(embedder, [judge.pattern(i) for i in undecided], _BATCH))
-        anomalous = judge.anomalous(distinct, _SKIP, log)
-        told = range(len(ids)) if every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
+        ids = self._judge.ids_of(places.flat)
+        distinct = np.flatnonzero(np.bincount(ids)).tolist()
+        self._held.append((places, ids, distinct))
+        self._undecided.update(dict.fromkeys(self._judge.undecided(distinct, _SKIP)))
+        if not self._undecided or len(self._undecided) >= _BATCH or len(self._held) >= _HELD_RUNS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Tell of all runs that are held."""
+        if self._undecided:
+            wanted = list(self._undecided)
+            vectors = embed_all(self._embedder, [self._judge.pattern(i) for i in wanted], _BATCH)
+            self._judge.decide(wanted, vectors)
+            self._undecided.clear()
+        for places, ids, distinct in self._held:
+            self._tell(places, ids, distinct)
+        self._held.clear()
+
+    def _tell(self, places: Places, ids: Ids, distinct: Sequence[PatternId]) -> None:
+        anomalous = self._judge.anomalous(distinct, _SKIP, self._log)
+        told = range(len(ids)) if self._every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
         for index in told:
-            lines = 1 + data.count(b"\n", places.byte(index), places.byte(index + 1) - 1) if inner else 1
-            verdict = judge.verdict(int(ids[index]), log)
-            report.event(number + places.line(index), lines, places.text(index, len(data)), verdict)
-            found += int(ids[index]) in anomalous
-        number += len(ids) + len(inner)
-    report.end(number - 1, found)
-    return Exit.ANOMALY if found else Exit.OK
+            verdict = self._judge.verdict(int(ids[index]), self._log)
+            begin, end = places.line(index), places.line(index + 1)
+            self._report.event(1 + self.lines + begin, end - begin, places.text(index, sys.maxsize), verdict)
+            self.found += int(ids[index]) in anomalous
+        self.lines += places.line(len(ids))
 
 
 class _Jsonl:

@@ -20,7 +20,7 @@ from logwatchd.scoring.digits import Digits, Meaning
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
 MAX_SHAPE_BYTES = 8 << 20  # of shapes: when they are full, those that were not met lately are forgotten
 MAX_WORD_BYTES = 2 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
-_LONG_WORD = 64  # bytes; longer ones hardly come again
+_LONG_WORD = 128  # bytes; longer ones hardly come again
 _ENTRY_BYTES = 150  # what a dictionary and its objects take beside the text
 
 PatternId = int
