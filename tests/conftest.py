@@ -14,6 +14,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.daemon.bed import Machine
+    from tests.fakes.openai import FakeOpenAI
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -42,6 +43,15 @@ def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("LOGWATCHD_") or name in secrets:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def service() -> Iterator[FakeOpenAI]:
+    """An embedding service on loopback."""
+    from tests.fakes.openai import FakeOpenAI
+
+    with FakeOpenAI(dimensions=64) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,8 @@ def test_a_target_in_alerts_a_day_sets_the_threshold(tmp_path: Path) -> None:
     news = ["2026-01-26 00:00:00 INFO cache emptied", "2026-01-27 00:00:00 ERROR disk sda is slow"]
     save(learn([*STAMPED[:-4], *news, *STAMPED[-4:]]), tmp_path / "b")
     many, few = (
-        scoring_of(configured(tmp_path, f"alerts_per_day = {target}\n")).detector.thresholds.common for target in (50, 0.01)
+        scoring_of(configured(tmp_path, f"alerts_per_day = {target}\n")).detector.thresholds.common
+        for target in (50, 0.01)
     )
     assert many < few < 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.fakes.server import Status
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 WORDS = [f"INFO {a * 5} {b * 4} is ready" for a in "abcdefghijklmnopqrst" for b in "uvwxyzabcdefghijklmn"]
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 @pytest.fixture

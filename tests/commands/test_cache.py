@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from logwatchd.errors import Exit
 from tests.commands.process import logwatchd
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import NORMAL, block_of
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 @pytest.fixture

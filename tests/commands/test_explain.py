@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +139,6 @@ def test_mistakes_are_one_clear_line(args: list[str], words: str, baseline: Path
     assert done.returncode == 78
     assert words in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 def test_a_remote_embedder_is_asked_for_all_words_at_once(service: FakeOpenAI, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -153,12 +152,6 @@ def test_usage_exits_2_and_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, good_log: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -241,12 +240,6 @@ def test_mistakes_are_one_clear_line(
     message = done.stderr.decode()
     assert words in message
     assert message.count("\n") == 1
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 def test_a_remote_embedder_is_asked_once_a_text(service: FakeOpenAI, labelled: Path, tmp_path: Path) -> None:

@@ -46,12 +46,6 @@ from tests.scoring.making import FAULT, NORMAL, block_of, learn
 OPENAI = '[embedder]\nprovider = "openai"\n'
 
 
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
-
-
 def env_of(service: FakeOpenAI) -> dict[str, str]:
     return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
 

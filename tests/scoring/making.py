@@ -7,12 +7,18 @@ from datetime import UTC, datetime
 from random import Random
 from string import ascii_lowercase
 
+from logwatchd import clock
+from logwatchd.flow import BlockQueue
 from logwatchd.parsing.masks import Masks
+from logwatchd.records import Anomaly, Block, FileId, SourceSpec
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import embed_all
 from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.scoring.outage import Outage
+from logwatchd.scoring.stage import ScoreStage
 
 NORMAL = [
     "INFO user 17 logged in from 10.0.0.1",
@@ -23,6 +29,7 @@ NORMAL = [
 ]
 QUIET = ["INFO job picked", "INFO job done"] * 1000  # a log that says nothing new, ever
 REWORDED = "INFO job handed to another worker"  # news there, and too little news for NOISY
+SPEC = SourceSpec(("/var/log/*.log",))
 FAULT = "ERROR sqlite3.OperationalError: database is locked"
 
 
@@ -66,3 +73,46 @@ def learn(
         sources=["/var/log/test.log"],
         built_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
+
+
+class StageBench:
+    """A score stage with its neighbours: turns are taken by hand, `answer` plays the embedding service.
+
+    trouble: what storing an anomaly meets, such as a full disk. outage: with lines kept on the disk, see `Outage`.
+    """
+
+    def __init__(self, baseline: Baseline | None = None, outage: Outage | None = None) -> None:
+        self.asked: dict[str, None] = {}
+        self.anomalies: list[Anomaly] = []
+        self.done: list[Block] = []
+        self.trouble: Exception | None = None
+        self.queue = BlockQueue()
+        detector = Detector(baseline or learn())
+        self.stage = ScoreStage(self.queue, detector, self._submit, self._store, self._commit, outage)
+
+    def _submit(self, texts: Sequence[str]) -> None:
+        self.asked.update(dict.fromkeys(texts))
+
+    def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.anomalies.extend(anomalies)
+
+    def _commit(self, block: Block) -> None:
+        self.done.append(block)
+        self.queue.done(block)
+
+    def put(self, lines: Sequence[str], inode: int = 1, offset: int = 0) -> Block:
+        data = block_of(lines)
+        block = Block(SPEC, f"/var/log/{inode}.log", FileId(1, inode, 0), offset, data, offset + len(data))
+        self.queue.put(block)
+        return block
+
+    def turn(self) -> float:
+        return self.stage.run_once(clock.monotonic())
+
+    def answer(self) -> None:
+        embedder = LocalEmbedder()
+        texts, self.asked = list(self.asked), {}
+        if texts:
+            self.stage.give(texts, embedder.embed(texts), embedder.name)

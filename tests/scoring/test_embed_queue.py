@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,6 @@ from tests.fakes.server import Answer, Hang, Request, Status
 from tests.helpers import wait_until
 
 MODEL = "text-embedding-3-small"
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from logwatchd import clock
-from logwatchd.flow import BlockQueue
-from logwatchd.records import Anomaly, Block, FileId, SourceSpec
 from logwatchd.scoring.backlog import FILE_NAME, Backlog
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.outage import Outage
-from logwatchd.scoring.stage import CONTEXT_LINES, ScoreStage
+from logwatchd.scoring.stage import CONTEXT_LINES
 from logwatchd.scoring.twin import save_with_twin, twin_beside, twin_of, twin_path
-from tests.scoring.making import FAULT, NORMAL, block_of, learn
+from tests.scoring.making import FAULT, NORMAL, SPEC, StageBench, learn
 
-SPEC = SourceSpec(("/var/log/*.log",))
 EMBEDDER = LocalEmbedder()
 OTHER = "ERROR OSError: [Errno 28] No space left on device"
 
 
-class Bench:
-    """A stage with its neighbours; `away` is what the breaker says, `answer` plays the service."""
+class Bench(StageBench):
+    """A stage that can do without the service; `away` is what the breaker says, and the backlog is a real file."""
 
     def __init__(self, state_dir: Path, max_bytes: int = 1 << 20) -> None:
-        self.asked: dict[str, None] = {}
-        self.anomalies: list[Anomaly] = []
-        self.done: list[Block] = []
         self.away = False
-        self.queue = BlockQueue()
         self.backlog = Backlog(state_dir, max_bytes)
         self.outage = Outage(self.backlog, lambda: self.away, self._keep_only, lambda: not self.asked)
-        submit = lambda texts: self.asked.update(dict.fromkeys(texts))  # noqa: E731
-        self.stage = ScoreStage(self.queue, Detector(learn()), submit, self._store, self._commit, self.outage)
+        super().__init__(outage=self.outage)
 
     def _keep_only(self, wanted: object) -> None:
         self.asked = {text: None for text in self.asked if text in wanted}  # type: ignore[operator]
-
-    def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
-        self.anomalies.extend(anomalies)
-
-    def _commit(self, block: Block) -> None:
-        self.done.append(block)
-        self.queue.done(block)
-
-    def put(self, lines: Sequence[str], inode: int = 1, offset: int = 0) -> Block:
-        data = block_of(lines)
-        block = Block(SPEC, f"/var/log/{inode}.log", FileId(1, inode, 0), offset, data, offset + len(data))
-        self.queue.put(block)
-        return block
-
-    def turn(self) -> float:
-        return self.stage.run_once(clock.monotonic())
-
-    def answer(self) -> None:
-        texts, self.asked = list(self.asked), {}
-        if texts:
-            self.stage.give(texts, EMBEDDER.embed(texts), EMBEDDER.name)
 
     def settle(self) -> None:
         """Answer whatever is asked until nothing waits."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -26,12 +25,6 @@ from tests.parsing.planted import PLANTED, left_of
 
 KEY = "sk-test-not-to-be-shown"
 MODEL = "text-embedding-3-small"
-
-
-@pytest.fixture
-def service() -> Iterator[FakeOpenAI]:
-    with FakeOpenAI(dimensions=64) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,72 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from logwatchd import clock
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
-from logwatchd.records import Anomaly, Block, FileId, SourceSpec
-from logwatchd.scoring.baseline import Baseline
+from logwatchd.records import Block, FileId
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.stage import CONTEXT_LINES, ScoreStage
-from tests.scoring.making import FAULT, NORMAL, QUIET, REWORDED, block_of, learn, learn_logs, noisy_log
+from logwatchd.scoring.stage import CONTEXT_LINES
+from tests.scoring.making import (
+    FAULT,
+    NORMAL,
+    QUIET,
+    REWORDED,
+    SPEC,
+    StageBench,
+    block_of,
+    learn,
+    learn_logs,
+    noisy_log,
+)
 
-SPEC = SourceSpec(("/var/log/*.log",))
 EMBEDDER = LocalEmbedder()
 
 
-class Bench:
-    """A stage with its neighbours: `answer` plays the embed queue, `trouble` the full disk."""
-
-    def __init__(self, baseline: Baseline | None = None) -> None:
-        self.asked: list[str] = []
-        self.anomalies: list[Anomaly] = []
-        self.done: list[Block] = []
-        self.trouble: Exception | None = None
-        self.queue = BlockQueue()
-        self.stage = ScoreStage(self.queue, Detector(baseline or learn()), self.asked.extend, self._store, self._commit)
-
-    def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
-        if self.trouble:
-            raise self.trouble
-        self.anomalies.extend(anomalies)
-
-    def _commit(self, block: Block) -> None:
-        self.done.append(block)
-        self.queue.done(block)
-
-    def put(self, lines: Sequence[str], inode: int = 1, offset: int = 0) -> Block:
-        data = block_of(lines)
-        block = Block(SPEC, f"/var/log/{inode}.log", FileId(1, inode, 0), offset, data, offset + len(data))
-        self.queue.put(block)
-        return block
-
-    def turn(self) -> float:
-        return self.stage.run_once(clock.monotonic())
-
-    def answer(self) -> None:
-        texts, self.asked[:] = list(self.asked), []
-        self.stage.give(texts, EMBEDDER.embed(texts), EMBEDDER.name)
-
-
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> StageBench:
+    return StageBench()
 
 
-def test_known_lines_are_committed_without_any_vector(bench: Bench) -> None:
+def test_known_lines_are_committed_without_any_vector(bench: StageBench) -> None:
     block = bench.put(NORMAL)
     bench.turn()
     assert bench.done == [block]
-    assert bench.asked == []
+    assert not bench.asked
     assert bench.stage.lines == len(NORMAL)
 
 
-def test_a_block_with_a_new_text_waits_for_its_verdict(bench: Bench) -> None:
+def test_a_block_with_a_new_text_waits_for_its_verdict(bench: StageBench) -> None:
     block = bench.put([*NORMAL, FAULT])
     bench.turn()
     assert bench.done == []
@@ -78,7 +50,7 @@ def test_a_block_with_a_new_text_waits_for_its_verdict(bench: Bench) -> None:
 
 
 def test_a_log_has_its_own_threshold() -> None:
-    bench = Bench(learn_logs({"/var/log/1.log": QUIET, "/var/log/2.log": noisy_log()}))
+    bench = StageBench(learn_logs({"/var/log/1.log": QUIET, "/var/log/2.log": noisy_log()}))
     blocks = [bench.put([REWORDED], inode) for inode in (1, 2, 3)]
     bench.turn()
     bench.answer()
@@ -89,7 +61,7 @@ def test_a_log_has_its_own_threshold() -> None:
     assert own["/var/log/1.log"].threshold < own["/var/log/3.log"].threshold < own["/var/log/3.log"].score
 
 
-def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: Bench) -> None:
+def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: StageBench) -> None:
     bench.put([f"INFO user {i} logged out" for i in range(60)])
     second = bench.put(["INFO user 60 logged out", FAULT], offset=5000)
     bench.turn()
@@ -103,7 +75,7 @@ def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: Bench) -> No
     assert anomaly.context[0] == "INFO user 11 logged out"
 
 
-def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: Bench) -> None:
+def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: StageBench) -> None:
     trace = "ERROR job failed\nTraceback (most recent call last):\n  File x, line 1\nKeyError: 'a'"
     data = block_of([NORMAL[1], trace, NORMAL[1]])
     start = len(NORMAL[1]) + 1
@@ -121,7 +93,7 @@ def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: Bench) ->
     assert bench.stage.lines == 3
 
 
-def test_places_in_a_file_of_another_encoding_are_the_files_own(bench: Bench) -> None:
+def test_places_in_a_file_of_another_encoding_are_the_files_own(bench: StageBench) -> None:
     data = block_of(["grün INFO user 17 logged out", FAULT])
     bench.queue.put(Block(SPEC, "/x.log", FileId(1, 1, 0), 1000, data, 2000, coding="utf-16-le"))
     bench.turn()
@@ -130,7 +102,7 @@ def test_places_in_a_file_of_another_encoding_are_the_files_own(bench: Bench) ->
     assert bench.anomalies[-1].offset == 1000 + 2 * len("grün INFO user 17 logged out\n")
 
 
-def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: Bench) -> None:
+def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: StageBench) -> None:
     first = bench.put([FAULT], inode=1)
     second = bench.put(NORMAL, inode=1, offset=100)
     other = bench.put(NORMAL, inode=2)
@@ -141,7 +113,7 @@ def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: Bench) -
     assert bench.done == [other, first, second]
 
 
-def test_nothing_is_committed_before_its_anomalies_are_stored(bench: Bench) -> None:
+def test_nothing_is_committed_before_its_anomalies_are_stored(bench: StageBench) -> None:
     block = bench.put([FAULT])
     bench.turn()
     bench.answer()
@@ -155,7 +127,7 @@ def test_nothing_is_committed_before_its_anomalies_are_stored(bench: Bench) -> N
     assert len(bench.anomalies) == 1
 
 
-def test_a_reload_judges_what_waits_by_the_new_baseline(bench: Bench) -> None:
+def test_a_reload_judges_what_waits_by_the_new_baseline(bench: StageBench) -> None:
     block = bench.put([FAULT])
     bench.turn()
     bench.stage.swap(Detector(learn([*NORMAL, FAULT])))
@@ -164,10 +136,10 @@ def test_a_reload_judges_what_waits_by_the_new_baseline(bench: Bench) -> None:
     assert bench.anomalies == []
 
 
-def test_vectors_of_another_embedder_are_not_believed(bench: Bench) -> None:
+def test_vectors_of_another_embedder_are_not_believed(bench: StageBench) -> None:
     bench.put([FAULT])
     bench.turn()
-    bench.stage.give([*bench.asked], EMBEDDER.embed(bench.asked), "openai:text-embedding-3-small")
+    bench.stage.give([*bench.asked], EMBEDDER.embed([*bench.asked]), "openai:text-embedding-3-small")
     bench.turn()
     assert bench.done == []
 
