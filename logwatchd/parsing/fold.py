@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from functools import reduce
 from http import HTTPStatus
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -62,10 +63,15 @@ _MEANINGFUL = re.compile(
     """.encode(),
     re.VERBOSE,
 )
-# One of these stands in whatever it finds; to look for them first is quicker.
-_NAMES = (
-    *(b'" 0', b"HTTP/", b"tatus", b"xit", b"returned", b"rc", b"ret"),
-    *(b"ignal", b"SIG", b"errno", b"level", b"severity", b"ode", b"rror"),
+# Whatever it finds has '" 0' in it, or one of these as a word of its own; to look for them first is quicker.
+_NAMES = frozenset(
+    "".join(name).encode()
+    for name in (
+        *product(("Status", "status"), ("", "code", "Code", "_code", "_Code")),
+        *product(("Exit", "exit"), ("", "ed", "s"), ("", "_"), ("", "code", "status", "value")),
+        *product(("HTTP", "returned", "rc", "ret", "Signal", "signal", "SIG", "errno", "level", "severity")),
+        *product(("Code", "code", "Error", "error")),
+    )
 )
 _HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
 # Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
@@ -85,6 +91,7 @@ _STEP = 8  # every eighth byte is looked at for digests; four of them lie in eac
 _BASED_DIGITS = 16
 
 _IN_WORD = np.array([chr(byte).isalnum() and byte < 0x80 for byte in range(256)])
+_WORDS_APART = bytes(byte if _IN_WORD[byte] or byte == ord("_") else ord(" ") for byte in range(256))
 _HEX = np.array([chr(byte) in "0123456789abcdef" for byte in range(256)])
 _ANY_HEX = np.array([chr(byte) in "0123456789abcdefABCDEF" for byte in range(256)])
 # Classes of bytes as bytes again, for `bytes.translate`: quicker than an index into an array.
@@ -244,7 +251,7 @@ def _shortened(match: re.Match[bytes]) -> bytes:
 
 def meaningful(text: bytes) -> Slots:
     """Where a shape or a skeleton (without its newline) holds digits that carry meaning."""
-    if b"0" not in text or not any(name in text for name in _NAMES):
+    if b"0" not in text or (b'" 0' not in text and _NAMES.isdisjoint(text.translate(_WORDS_APART).split())):
         return ()
     return tuple(Slot(*match.span(kind), kind) for match in _MEANINGFUL.finditer(text) if (kind := match.lastgroup))
 

@@ -6,9 +6,10 @@ import re
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from logwatchd.parsing import fold
 from logwatchd.parsing.fold import MAX_LINE_BYTES, key_of, meaningful, places, shapes, show_kept, skeleton
 from logwatchd.parsing.normalise import pattern_of_key
 
@@ -169,3 +170,36 @@ def test_a_megabyte_of_anything_is_folded_in_no_time(piece: bytes) -> None:
     shapes(raw)
     key_of(raw)
     assert time.process_time() - began < 1.0
+
+
+NUMBERED = st.from_regex(fold._MEANINGFUL) | st.lists(
+    st.sampled_from(
+        [
+            "exit",
+            "ed",
+            " ",
+            "_",
+            "-",
+            "code",
+            "status",
+            "Status",
+            "Code",
+            ":",
+            "=",
+            '"',
+            "0",
+            "HTTP/0",
+            "rc",
+            "error",
+            "x",
+        ]
+    ),
+    max_size=12,
+).map(lambda pieces: "".join(pieces).encode())
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(NUMBERED)
+def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
+    found = [match.span(match.lastgroup or "") for match in fold._MEANINGFUL.finditer(text)]
+    assert [(slot.start, slot.end) for slot in meaningful(text)] == found
