@@ -101,8 +101,7 @@ _A_UUID = _ZERO_UUID.translate(_UUID_CLASS)
 _A_DIGEST = _ZERO_DIGEST.translate(_DIGEST_CLASS)
 
 # What no mask looks at, within a part of a word.
-_VARYING = re.compile(
-    rb"""
+_VARIES = rb"""
     (?P<uuid> 00000000-0000-0000-0000-000000000000 )
   | (?P<address> (?<![\w.])0{1,3}(?:\.0{1,3}){3}(?P<port>[:/]0+)?(?![\w.]\w) )
   | (?P<dotted> (?<![\w.])0+(?:\.0+){3}(?![\w.]\w) )
@@ -114,9 +113,9 @@ _VARYING = re.compile(
   | (?P<joined> (?<=_)-?0+(?![0A-Za-z:]) )
   | (?P<number> (?: (?<![0A-Za-z:]) | (?<=[^0a-fA-F:]:) ) 0+
                 (?= (?:[kKMGTP]i?[bB]?|[mnu]?s|secs?|h|m|mins?|bytes)\b | [^0A-Za-z:] | :(?:[^0a-fA-F:]|$) | $ ) )
-    """,
-    re.VERBOSE,
-)
+    """
+_BEGINS = rb"(?=[-+]?0)|(?<![0A-Za-z])(?=[A-Za-z]++:?0)"  # where any of it does; elsewhere it need not be tried
+_VARYING = re.compile(rb"(?:%b)(?:%b)" % (_BEGINS, _VARIES), re.VERBOSE)
 # A number that is a word of its own may be a year, or half of a stamp: by its length.
 _ALONE = re.compile(rb"([(\[{\"']?)(0+)([)\]}\"',;:.]?)")
 _LENGTHS = {4: b"0000", 6: b"000000", 8: b"00000000"}

@@ -203,3 +203,9 @@ NUMBERED = st.from_regex(fold._MEANINGFUL) | st.lists(
 def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
     found = [match.span(match.lastgroup or "") for match in fold._MEANINGFUL.finditer(text)]
     assert [(slot.start, slot.end) for slot in meaningful(text)] == found
+
+
+@settings(max_examples=500)
+@given(st.text("0aAfgxT-+_:./, <(Kms", max_size=24).map(str.encode) | UUIDS.map(lambda uuid: shapes(b"a" + uuid)))
+def test_what_varies_is_tried_wherever_it_may_begin(shape: bytes) -> None:
+    assert fold.part(shape) == re.sub(fold._VARIES, fold._shortened, shape, flags=re.VERBOSE)
