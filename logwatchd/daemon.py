@@ -29,7 +29,7 @@ SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
 _TICK_S = 1.0
 _ENDED = "ended"  # standard input was all there was to follow
 _STATUS_EVERY_S = 5.0
-# Where no watchdog says otherwise; a worker may wait half a minute for a service that does not answer.
+# Where no watchdog says otherwise.
 _HANGS_AFTER_S = 60.0
 _LEARNED = "learned"  # the warm-up's baseline is in its place
 
@@ -152,7 +152,7 @@ class Daemon:
         """A sign of life for systemd, if every stage gave one."""
         half_s = self._supervisor.watchdog_interval_s
         limit_s = 2 * half_s if half_s else _HANGS_AFTER_S
-        hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > limit_s}
+        hanging = {t.name for t in self._threads() if t.heartbeat_age_s(now) > max(limit_s, t.quiet_s)}
         for name in hanging - self._hanging:
             _log.critical(Event.STAGE_HANGS, stage=name)
         self._hanging = hanging

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from logwatchd import clock
 
+_SLICE_S = 1.0  # of waiting, between two heartbeats
+
 OnCrash = Callable[[str, BaseException], None]
 
 
@@ -36,7 +38,10 @@ class Stage(Protocol):
 class StageThread:
     """Repeats one stage until it is stopped. Owns its thread, its wake-up flag and its heartbeat."""
 
-    def __init__(self, stage: Stage, on_crash: OnCrash) -> None:
+    def __init__(self, stage: Stage, on_crash: OnCrash, max_turn_s: float = 0.0) -> None:
+        """max_turn_s: how long a turn of this stage may take when all is well, where it waits for others inside one."""
+        self.quiet_s = max_turn_s + 2 * _SLICE_S
+        """A heartbeat that is older may be a hang; a younger one is none."""
         self._stage = stage
         self._on_crash = on_crash
         self._wake = threading.Event()
@@ -86,6 +91,6 @@ class StageThread:
         """Wait in slices, so that an idle stage still has a fresh heartbeat."""
         deadline = clock.monotonic() + delay_s
         while (left_s := deadline - clock.monotonic()) > 0:
-            if self._wake.wait(min(left_s, 1.0)):
+            if self._wake.wait(min(left_s, _SLICE_S)):
                 return
             self._beat = clock.monotonic()

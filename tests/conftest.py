@@ -55,10 +55,20 @@ def service() -> Iterator[FakeOpenAI]:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine with its own systemd on which scripts/install was run; one installation, booted anew by each test."""
     from tests.daemon.bed import Machine, why_not
 
     if reason := why_not():
         pytest.skip(reason)
     return Machine(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture(params=["host", "bpo"], ids=["systemd", "newer-systemd"])
+def machine(installation: Machine, request: pytest.FixtureRequest) -> Machine:
+    """The same, under the installed systemd and then under the backported one, where it can be had."""
+    from tests.daemon.bed import why_not
+
+    if reason := why_not(request.param):
+        pytest.skip(reason)
+    return installation.under(request.param)

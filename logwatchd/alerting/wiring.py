@@ -18,7 +18,7 @@ from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.services import services_of
-from logwatchd.alerting.workers import About, AnalystWorker, Courier
+from logwatchd.alerting.workers import MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, StateError
 from logwatchd.journal import Event, logger
@@ -82,7 +82,7 @@ class Alerting:
 
     @property
     def threads(self) -> Sequence[StageThread]:
-        """All of them, for their heartbeats; a worker's turn may last `workers.MAX_TURN_S`."""
+        """All of them, for their heartbeats."""
         with self._lock:
             return (self._incidents, *self._couriers, *self._analysts)
 
@@ -175,15 +175,14 @@ class Alerting:
 
     def _courier(self) -> StageThread:
         self._made += 1
-        return StageThread(
-            Courier(f"courier-{self._made}", self._board, self._deliveries, self.desk.story), self._on_crash
-        )
+        worker = Courier(f"courier-{self._made}", self._board, self._deliveries, self.desk.story)
+        return StageThread(worker, self._on_crash, MAX_TURN_S)
 
     def _analyst(self) -> StageThread:
         self._made += 1
         name = f"analyst-{self._made}"
         worker = AnalystWorker(name, self._board, self._analyses, self._about, self._alert_arrived)
-        return StageThread(worker, self._on_crash)
+        return StageThread(worker, self._on_crash, MAX_TURN_S)
 
     def _alert_arrived(self) -> None:
         self._board.alerts_arrived()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +59,9 @@ service = "shop"
 """
 
 
-def why_not() -> str | None:
-    """Why no bed can be had here, in one line; None when one can."""
+@functools.cache
+def why_not(systemd: str = "host") -> str | None:
+    """Why no bed with this systemd can be had here, in one line; None when one can."""
     if os.geteuid() != 0:
         return "a systemd of its own takes root"
     if not BED.is_file():
@@ -69,7 +72,8 @@ def why_not() -> str | None:
     if subprocess.run(check, capture_output=True, check=False).returncode != 0:
         return f"{_SYSTEM_PYTHON} is older than 3.11 or has no venv module"
     try:
-        tried = subprocess.run([str(BED), "-q", "--", "true"], capture_output=True, text=True, timeout=120, check=False)
+        command = [str(BED), "-q", "--systemd", systemd, "--", "true"]
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     except subprocess.TimeoutExpired:
         return "systemd does not boot here in two minutes"
     return f"systemd does not boot here: {tried.stderr.strip()[-200:]}" if tried.returncode else None
@@ -99,6 +103,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         """Install it, and lay out what the tests put there; needs half a minute."""
+        self._systemd = "host"
         self._folder = folder
         self._program = folder / "program"
         self._source = folder / "source"
@@ -108,7 +113,6 @@ class Machine:
         copy_checkout(self._source)
         (self._stage / "logwatchd.toml").write_text(CONFIG)
         (self._stage / "shop.log").write_text(normal_lines(2000))
-        self._write_environment(self._stage / "registries")
         install = [str(BED), "-q", "--boot-timeout", "600", "--net", "host"]
         install += ["--bind", f"{self._program}:/opt/logwatchd"]
         install += ["--ro", f"{self._source}:/src", "--setup", "/src/scripts/install", "--", "true"]
@@ -116,23 +120,20 @@ class Machine:
         if done.returncode != 0:
             sys.exit(f"scripts/install failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
-    @staticmethod
-    def _write_environment(file: Path) -> None:
-        """How package registries are reached from here, for a script with net="host"; `. /stage/registries`."""
-        wanted = {
-            name: value for name, value in os.environ.items() if name.lower().startswith(("pip_", "http", "no_pro"))
-        }
-        file.touch(mode=0o600)
-        file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in wanted.items()))
+    def under(self, systemd: str) -> Machine:
+        """The same machine with another systemd: 'host' for the installed one, 'bpo' for the backported one."""
+        other = copy.copy(self)
+        other._systemd = systemd
+        return other
 
     def run(
-        self, script: str, *, setup: str = "", systemd: str = "host", net: str = "private", timeout_s: int = 120
+        self, script: str, *, setup: str = "", bind: Mapping[Path, str] | None = None, timeout_s: int = 120
     ) -> Outcome:
         """Boot, run the bash script inside and power off.
 
         Args:
             setup: shell commands in the new root before the boot, after the install.
-            systemd: 'host' for the installed one, 'bpo' for the backported one. net: 'host' to reach registries.
+            bind: more folders to be seen inside, and where.
         """
         journal = self._folder / "journal.json"
         command = [
@@ -141,7 +142,7 @@ class Machine:
             "--boot-timeout",
             "60",
             "--systemd",
-            systemd,
+            self._systemd,
             "--timeout",
             str(timeout_s),
             "--journal",
@@ -157,6 +158,8 @@ class Machine:
             "--setup",
             _SETUP + setup,
         ]
+        for folder, inside in (bind or {}).items():
+            command += ["--ro", f"{folder}:{inside}"]
         command += ["--chdir", "/", "--", "bash", "-c", _PRELUDE + script]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 120, check=False)
         entries = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []

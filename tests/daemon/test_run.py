@@ -350,3 +350,21 @@ def test_the_watchdog_is_fed_while_all_goes_well(daemon: Daemon) -> None:
     daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= 3, "three signs of life")
     assert daemon.stop() == 0
     assert time.monotonic() - began < 20
+
+
+def test_an_answer_that_is_slow_to_come_is_no_hang(tmp_path: Path) -> None:
+    with FakeClaude() as claude:
+        env = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": claude.url, "WATCHDOG_USEC": "400000"}
+        with Daemon(tmp_path, "", env) as daemon:
+            daemon.learn()
+            daemon.log.touch()
+            daemon.start()
+            slow = Hang()
+            claude.enqueue(slow)
+            daemon.append(FAULT)
+            daemon.wait(lambda: claude.requests, "the request that hangs")
+            before = daemon.notified.count("WATCHDOG=1")
+            daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= before + 10, "signs of life of two seconds")
+            assert not daemon.events("STAGE_HANGS")
+            slow.until.set()
+            assert daemon.stop() == 0
