@@ -48,7 +48,7 @@ class Templates(dict[bytes, str]):
         """What the function of this name says."""
         one_key, digits = alike(key)
         if not digits:
-            return pattern_of_key(key)
+            return _masked(key)
         first, *rest = self[one_key].split(KEPT)
         if len(rest) != len(digits):  # some of them are masked, or lie beyond the cut
             return pattern_of_key(key)
