@@ -19,7 +19,7 @@ from logwatchd.vectors import Vectors
 DIMENSIONS = 1024
 _NGRAM_SIZES = (3, 4, 5)
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
-_BATCH_BYTES = 1 << 18  # texts are embedded in slices of about this size, which bounds the working memory
+_SLICE_BYTES = 1 << 14  # texts are embedded in slices of about this size, whose arrays fit into a processor's cache
 _MAX_TEXT_BYTES = 8192
 _BLANK = 0x20
 _MULTIPLIER = np.uint32(0x01000193)  # FNV's prime; the final mix is MurmurHash3's
@@ -38,18 +38,21 @@ class LocalEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`; it cannot fail."""
-        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         start = size = 0
         rows: list[bytes] = []
         for index, text in enumerate(texts):
             row = _words(text)
             rows.append(row)
             size += len(row)
-            if size >= _BATCH_BYTES or index == len(texts) - 1:
-                vectors[start : index + 1] = _count_ngrams(rows)
+            if size >= _SLICE_BYTES or index == len(texts) - 1:
+                part = vectors[start : index + 1]
+                part[:] = _count_ngrams(rows)
+                # Square root of the counts: the tenth mention of a word adds less than its first.
+                np.copysign(np.sqrt(np.abs(part)), part, out=part)
+                part[:] = unit_rows(part)
                 start, size, rows = index + 1, 0, []
-        # Square root of the counts: the tenth mention of a word adds less than its first.
-        return unit_rows(np.sign(vectors) * np.sqrt(np.abs(vectors)))
+        return vectors
 
 
 def _words(text: str) -> bytes:
@@ -58,27 +61,28 @@ def _words(text: str) -> bytes:
     return b" " + folded.encode("utf-8", errors="replace")[:_MAX_TEXT_BYTES] + b" "
 
 
-def _count_ngrams(rows: list[bytes]) -> Vectors:
-    """Signed counts of hashed n-grams, float32 (len(rows), DIMENSIONS)."""
+def _count_ngrams(rows: list[bytes]) -> NDArray[np.float64]:
+    """Signed counts of hashed n-grams, (len(rows), DIMENSIONS)."""
     data = np.frombuffer(b"".join(rows), dtype=np.uint8)
-    lengths = np.array([len(row) for row in rows])
-    row_of = np.repeat(np.arange(len(rows)), lengths)
-    blank = data == _BLANK
-    counts: NDArray[np.float64] = np.zeros(len(rows) * DIMENSIONS)
-    rolling = data.astype(np.uint32) + np.uint32(1)
+    first_cell = np.repeat(np.arange(len(rows)) * DIMENSIONS, np.array([len(row) for row in rows]))
+    blank, wide = data == _BLANK, data.astype(np.uint32)
+    rolling = wide + np.uint32(1)
     inner_blank = np.zeros(len(data), dtype=bool)
+    cells: list[NDArray[np.int64]] = []
+    hashes: list[NDArray[np.uint32]] = []
     for size in range(2, max(_NGRAM_SIZES) + 1):
-        # rolling[i] is the hash of data[i : i + size]; an n-gram may begin or end with a blank but not span one.
-        rolling = rolling[:-1] * _MULTIPLIER + data[size - 1 :].astype(np.uint32)
+        # rolling[i] is the hash of data[i : i + size]; an n-gram may begin or end with a blank but not span one. So it
+        # spans no two rows either: where they meet, there are two blanks.
+        rolling = rolling[:-1] * _MULTIPLIER
+        rolling += wide[size - 1 :]
         inner_blank = inner_blank[:-1] | (blank[size - 2 : -1] if size > 2 else False)
-        if size not in _NGRAM_SIZES:
-            continue
-        keep = ~inner_blank & (row_of[: len(rolling)] == row_of[size - 1 :])
-        hashes = _mix(rolling[keep] + np.uint32(size))
-        signs = np.where(hashes & np.uint32(1 << 31), -1.0, 1.0)
-        cells = row_of[: len(rolling)][keep] * DIMENSIONS + (hashes % np.uint32(DIMENSIONS))
-        counts += np.bincount(cells, weights=signs, minlength=len(counts))
-    return counts.reshape(len(rows), DIMENSIONS).astype(np.float32)
+        if size in _NGRAM_SIZES:
+            places = np.flatnonzero(~inner_blank)
+            hashes.append(_mix(rolling[places] + np.uint32(size)))
+            cells.append(first_cell[places] + hashes[-1] % np.uint32(DIMENSIONS))
+    signs = 1.0 - 2.0 * (np.concatenate(hashes) >> np.uint32(31))
+    counts = np.bincount(np.concatenate(cells), weights=signs, minlength=len(rows) * DIMENSIONS)
+    return np.asarray(counts, dtype=np.float64).reshape(len(rows), DIMENSIONS)
 
 
 def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
