@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
         case "scan":
             from logwatchd.commands import scan
 
-            return scan.run(args.baseline, args.file, jsonl=args.format == "jsonl", every=args.all)
+            return scan.run(args.baseline, args.file, args.config, jsonl=args.format == "jsonl", every=args.all)
         case "explain":
             from logwatchd.commands import explain
 
@@ -203,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--baseline", type=Path, required=True, metavar="B")
     scan.add_argument("--format", choices=("text", "jsonl"), default="text")
     scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
+    scan.add_argument("--config", type=Path, metavar="FILE", help="ask its embedding service, by its [[redact]] rules")
     scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
 
     _explain_options(verbs.add_parser("explain", help="why a line is normal or not, word by word", epilog=_EPILOG))

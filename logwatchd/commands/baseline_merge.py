@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
@@ -51,6 +52,7 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
         except (PermanentError, RetryableError) as error:
             raise BaselineError(f"no baseline: {error}") from None
     save_with_twin(baseline, output)
+    tell_cost(embedder, found.settings.embedder if found else None)
     _tell(output, baseline, dict(zip(paths, baselines, strict=True)))
     return Exit.OK
 

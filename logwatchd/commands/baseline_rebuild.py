@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
@@ -72,6 +73,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     finally:
         partial.close()
     _remove(partial.file)
+    tell_cost(embedder, settings)
     manifest = rebuilt.manifest
     _say(
         f"{output}: {manifest.patterns:,} patterns, {manifest.centroids:,} centroids of {manifest.dimensions:,} "

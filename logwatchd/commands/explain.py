@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logwatchd.alerting.text import visible
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.opening import Opened, as_line, open_baseline
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
@@ -18,6 +19,7 @@ from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.service import service_of
 from logwatchd.records import Nearest, SourceSpec, Verdict
 from logwatchd.scoring.difference import Word, lacking, weigh
+from logwatchd.scoring.embedder import leaving
 from logwatchd.scoring.judge import Judge
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def run(baseline: Path, config: Path | None, line: str, log: Path | None, *, as_
             _print(explained, apart=told)
         told = True
         sys.stdout.flush()
+    tell_cost(opened.embedder, opened.found.settings.embedder if opened.found else None)
     return Exit.ANOMALY if found else Exit.OK
 
 
@@ -111,7 +114,10 @@ def explain(opened: Opened, judge: Judge, raw: bytes, log: str | None = None) ->
         nearest = opened.detector.judge([pattern], [verdict.level], vectors)[0].nearest
     if nearest and pattern not in baseline.patterns:
         centroid = baseline.centroids[nearest.centroid]
-        words = weigh(pattern, lacking(pattern, nearest.examples), centroid, opened.embed)
+        # Redacted before words are left out of it: without the word 'password' what follows looks like any other.
+        (safe,) = leaving(opened.embedder, [pattern])
+        told = [word for word in lacking(pattern, nearest.examples) if word in safe]
+        words = weigh(safe, told, centroid, opened.embed)
     service = service_of(event, None, "")
     return Explanation(
         event=event,

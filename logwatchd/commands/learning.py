@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.errors import BaselineError, PermanentError, RetryableError
@@ -106,7 +107,7 @@ def finish(taught: Taught, found: Config | None) -> Baseline:
     with progress() as bar:
         embedding = bar.add_task("embedding", total=taught.builder.patterns)
         try:
-            return taught.builder.build(
+            baseline = taught.builder.build(
                 lambda texts: embed_all(
                     embedder, texts, settings.batch_size, lambda done: bar.update(embedding, completed=done)
                 ),
@@ -120,6 +121,8 @@ def finish(taught: Taught, found: Config | None) -> Baseline:
             )
         except (PermanentError, RetryableError) as error:
             raise BaselineError(f"no baseline: {error}") from None
+    tell_cost(embedder, settings)
+    return baseline
 
 
 def learn(files: Sequence[tuple[Path, SourceSpec]], found: Config | None, more: Sequence[Lesson] = ()) -> Baseline:

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from logwatchd.commands.asking import machine_rules, tell_cost
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.service import service_of
@@ -40,7 +41,9 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
     if found:
         configured = embedder_of(found, offline=True)
         if configured.name == baseline.manifest.embedder:
-            return configured
+            from logwatchd.scoring.kept import with_cache  # and what is imported further down: a fifth of a second
+
+            return with_cache(configured, found.settings.embedder, found.settings.state_dir)
     name = baseline.manifest.embedder
     if name.startswith(("onnx:", "static:")):
         mend = (
@@ -50,23 +53,32 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
     model = model_of(name)
     if model is None:
         return LocalEmbedder()
-    from logwatchd.config import EmbedderSettings  # a fifth of a second
+    from logwatchd.config import EmbedderSettings
     from logwatchd.config_secrets import read_secrets
 
     # A baseline may have fewer dimensions than the model; these models can be asked for any number.
     dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None
     settings = EmbedderSettings(provider="openai", model=model, dimensions=dimensions)
-    return make_embedder(settings, read_secrets()[0], offline=True)
+    secrets, rules = (found.secrets, found.settings.redact) if found else (read_secrets()[0], machine_rules())
+    return make_embedder(settings, secrets, rules, offline=True)
 
 
-def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
+def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool, every: bool) -> Exit:
     """Print the anomalies of a file ('-': standard input), or with `every` a verdict on each line.
 
+    Args:
+        config_path: whose embedding service is asked, where the baseline needs one.
+
     Raises:
-        BaselineError, UsageError: the baseline or the file cannot be used.
+        BaselineError, UsageError, ConfigError: the baseline, the file or the configuration cannot be used.
     """
     baseline = load(baseline_path)
-    embedder = embedder_for(baseline)
+    found = None
+    if config_path:
+        from logwatchd import config
+
+        found = config.load(config_path)
+    embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     path = None if file == "-" else Path(file)
     label = "stdin" if path is None else str(path)
@@ -77,6 +89,7 @@ def run(baseline_path: Path, file: str, *, jsonl: bool, every: bool) -> Exit:
         scanning.take(data, inner)
     scanning.settle()
     report.end(scanning.lines, scanning.found)
+    tell_cost(embedder, found.settings.embedder if found else None)
     return Exit.ANOMALY if scanning.found else Exit.OK
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.labelled import Labelled, OnBytes, read_labelled, read_plain
 from logwatchd.commands.opening import open_baseline
 from logwatchd.commands.progress import progress
@@ -61,6 +62,7 @@ def run(
     with progress() as bar:
         task = bar.add_task("judging", total=sum(file.stat().st_size for file, _ in files if file) or None)
         report = report_of(opened, names, _lines(files, lambda size: bar.advance(task, size)))
+    tell_cost(opened.embedder, opened.found.settings.embedder if opened.found else None)
     if not report.texts:
         raise UsageError(f"{', '.join(names)}: no labelled line in it; label some lines of your logs first")
     if wanted.plot:

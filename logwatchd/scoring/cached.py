@@ -43,6 +43,11 @@ class CachedEmbedder:
         return self._inner.tokens
 
     @property
+    def usd_today(self) -> float:
+        """What embedding has cost today (UTC), the daemon's as well."""
+        return self._ledger.today().usd
+
+    @property
     def cut(self) -> int:
         return self._inner.cut
 
