@@ -128,7 +128,19 @@ def shapes(data: bytes) -> bytes:
     Digits are also all those of UUIDs, of words that are 32 of them in base 16, and the first 16 after '0x': what is
     new in each line must not make each line new.
     """
-    block = data.translate(_SHAPE)
+    return without_ids(with_ids(data))
+
+
+def with_ids(data: bytes) -> bytes:
+    """The shapes but for the digits of UUIDs and other ids, which stay as they are: the quicker half of `shapes`.
+
+    What comes of a line without ids is its shape.
+    """
+    return data.translate(_SHAPE)
+
+
+def without_ids(block: bytes) -> bytes:
+    """The shapes of what `with_ids` returned. A shape stays as it is."""
     text = np.frombuffer(block, dtype=np.uint8)
     uuids, digests, based = _uuids(text), _digests(text), _based(text)
     if not (len(uuids) or len(digests) or len(based)):

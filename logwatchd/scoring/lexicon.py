@@ -7,10 +7,13 @@ looked up as well, see `digits`.
 
 from __future__ import annotations
 
+from itertools import repeat
+from operator import ne
+
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful, shapes, show_kept, word
+from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful, show_kept, with_ids, without_ids, word
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import Templates, decode
@@ -21,7 +24,10 @@ MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner
 MAX_SHAPE_BYTES = 8 << 20  # of shapes: when they are full, those that were not met lately are forgotten
 MAX_WORD_BYTES = 2 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
 _LONG_WORD = 128  # bytes; longer ones hardly come again
-_ENTRY_BYTES = 150  # what a dictionary and its objects take beside the text
+_ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
+
+_UNKNOWN = np.iinfo(np.int64).min
+_BLOCKS_ALIKE = 16
 
 PatternId = int
 Ids = NDArray[np.int64]
@@ -41,6 +47,7 @@ class Lexicon:
         self._digits = Digits(self.id_of_key)
         self._words = _Words()
         self._by_shape = _Shapes(self)
+        self._full_of_ids = 0  # how many blocks to come are taken to be
 
     def full(self) -> bool:
         """Whether the owner should make a new one before the next block."""
@@ -58,13 +65,29 @@ class Lexicon:
         if self._masks:
             data = masked(data, self._masks)
         self._by_shape = self._by_shape.not_full()
-        lines = shapes(data).split(b"\n")
-        lines.pop()  # what follows the last newline is no line
-        ids = np.array(list(map(self._by_shape.__getitem__, lines)), dtype=np.int64)
+        ids = self._of_shapes(data)
         asking = np.flatnonzero(ids < 0)
         if len(asking):
             ids[asking] = self._digits.ids(data, asking, ids[asking])
         return ids
+
+    def _of_shapes(self, data: bytes) -> Ids:
+        """What the cache of shapes has of each line. Most lines hold no ids: to look for them is left to the others."""
+        block = with_ids(data)
+        if self._full_of_ids:
+            block = without_ids(block)
+            self._full_of_ids -= 1
+        lines = block.split(b"\n")
+        lines.pop()  # what follows the last newline is no line
+        found = np.array(list(map(self._by_shape.get, lines, repeat(_UNKNOWN))), dtype=np.int64)
+        unknown = np.flatnonzero(found == _UNKNOWN)
+        if len(unknown):
+            some = [lines[index] for index in unknown.tolist()]
+            others = without_ids(b"\n".join(some)).split(b"\n")
+            found[unknown] = list(map(self._by_shape.__getitem__, others))
+            if sum(map(ne, some, others)) > len(lines) // 2:
+                self._full_of_ids = _BLOCKS_ALIKE
+        return found
 
     def id_of_shape(self, shape: bytes) -> int:
         """A pattern's id, or below 0 a code of `digits` where the line's own digits decide."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import fold
-from logwatchd.parsing.fold import MAX_LINE_BYTES, key_of, meaningful, places, shapes, show_kept, skeleton
+from logwatchd.parsing.fold import MAX_LINE_BYTES, key_of, meaningful, places, shapes, show_kept, skeleton, without_ids
 from logwatchd.parsing.normalise import pattern_of_key
 
 LINES = st.binary(max_size=200).filter(lambda raw: b"\n" not in raw)
@@ -139,6 +139,13 @@ def test_ids_are_found_as_the_expressions_find_them(block: bytes) -> None:
     text = block.translate(bytes.maketrans(b"123456789", b"0" * 9))
     text = DIGEST.sub(b"0" * 32, UUID.sub(b"00000000-0000-0000-0000-000000000000", text))
     assert shapes(block) == BASED_DIGITS.sub(lambda match: match[1] + b"0" * len(match[2]), text)
+
+
+@given(st.lists(LINES | LOG_LIKE | DIGESTS | BASED, max_size=8))
+@example([b"0xabx0 0xax0 ax0", b"0x0ax0f"])
+def test_a_shape_is_its_own_shape(lines: list[bytes]) -> None:
+    block = shapes(b"\n".join(lines))
+    assert without_ids(block) == shapes(block) == block
 
 
 @settings(max_examples=300)

@@ -107,6 +107,15 @@ def test_digits_that_carry_meaning_are_cut_out_of_the_right_lines(lines: list[by
         assert quickly(known, lines) == [slowly(line) for line in lines]
 
 
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.uuids().map(str), WORDS, st.integers(0, 3)), min_size=1, max_size=80))
+def test_blocks_with_and_without_ids_take_turns(parts: list[tuple[str, str, int]]) -> None:
+    known = Lexicon()
+    for begin in range(0, len(parts), 3):
+        lines = [f"{word} {uuid if kind else ''}".encode() for uuid, word, kind in parts[begin : begin + 3]]
+        assert quickly(known, lines) == [slowly(line) for line in lines]
+
+
 def test_one_run_of_the_masks_serves_all_statuses_of_a_text() -> None:
     known = Lexicon()
     lines = [b'10.0.0.7 "GET /a/%d HTTP/1.1" %d 77' % (status, status) for status in (200, 204, 404, 503)]
