@@ -76,9 +76,12 @@ class StageThread:
 
     def _repeat(self) -> None:
         try:
-            while not self._stopping.is_set():
-                # Cleared before the work: what arrives during the work asks for another turn.
+            while True:
+                # Cleared before the work: what arrives during the work asks for another turn; and before the look at
+                # `_stopping`, whose `stop` sets both: else a stop in between would be slept over.
                 self._wake.clear()
+                if self._stopping.is_set():
+                    return
                 self._beat = now = clock.monotonic()
                 delay_s = self._stage.run_once(now)
                 self._beat = clock.monotonic()
