@@ -25,9 +25,43 @@ _STATUS = re.compile(
 )
 
 
+# Whatever _WORD finds has one of these in it as a word of its own, within its first _LEAD characters; most texts have
+# none. Of 'time out', 'could not' and "can't" it is the rarer word.
+_TELLING = frozenset(
+    b"""
+    error errors err errno fail failed fails failing failure failures fault faults exception exceptions
+    traceback fatal panic panicked crash crashed crashes abort aborted aborting denied refused rejected
+    timeout out expired unreachable unavailable cannot t not unable no too exceed exceeded exceeds giving gave
+    invalid illegal malformed mismatch unexpected bad corrupt corrupted corruption segfault killed oom lost
+    missing broken deadlock hung stuck degraded overflow violation unhandled uncaught unrecoverable
+    uncorrectable dead
+    """.split()
+)
+_LEAD = len("couldn't") - 1
+_SMALL = bytes(ord(chr(byte).lower()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
+
+
 def is_alarming(text: str) -> bool:
     """Whether a pattern or a line names a failure: an alarm word, an exception, a 5xx status, an exit code not 0.
 
     The words are those by which services and shells say that something went wrong, in English only.
     """
-    return bool(_WORD.search(text) or _EXCEPTION.search(text) or _STATUS.search(text))
+    return _has_word(text) or _has_exception(text) or _has_status(text)
+
+
+def _has_word(text: str) -> bool:
+    if not text.isascii():  # other letters are as good as some of these
+        return bool(_WORD.search(text))
+    words = text.encode().translate(_SMALL)
+    word = next(filter(_TELLING.__contains__, words.split()), None)
+    return word is not None and bool(_WORD.search(text, max(0, words.find(word) - _LEAD)))
+
+
+def _has_exception(text: str) -> bool:
+    told = "Error" in text or "Exception" in text or "Failure" in text
+    return told and bool(_EXCEPTION.search(text))
+
+
+def _has_status(text: str) -> bool:
+    told = '" 5' in text or "tatus" in text or "xit" in text
+    return told and bool(_STATUS.search(text))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logwatchd.parsing import alarm
 from logwatchd.parsing.alarm import is_alarming
 from logwatchd.parsing.normalise import normalise
 
@@ -51,6 +52,39 @@ def test_failures_are_heard(line: str) -> None:
 )
 def test_what_only_looks_like_a_failure_is_not(line: str) -> None:
     assert not is_alarming(normalise(line))
+
+
+PIECES = st.one_of(
+    st.sampled_from(
+        [
+            *("error", "Errors", "errno", "FAILED", "fails", "fault", "exceptions", "Traceback", "fatal", "panicked"),
+            *(
+                "crashes",
+                "aborting",
+                "refused",
+                "time",
+                "timed",
+                "out",
+                "-",
+                "cannot",
+                "can't",
+                "could not",
+                "couldn't",
+            ),
+            *("unable to", "no", "such", "not", "found", "too many", "exceeds", "gave up", "bad", "corruption", "oom"),
+            *("out of memory", "dead", "KeyError", "IOException", "Failure", "status", "exited with", "exit code"),
+            *(" ", " ", " ", "/", ".", ":", "=", "_", "0", "5", "503", "<N>", "(s)", '" ', "none", "é"),
+        ]
+    ),
+    st.from_regex(alarm._WORDS, fullmatch=True),
+    st.text(max_size=3),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_what_is_asked_first_changes_no_answer(text: str) -> None:
+    assert is_alarming(text) == any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS))
 
 
 @given(st.text(max_size=200))
