@@ -146,10 +146,14 @@ class Database:
     def _create(self) -> None:
         """It holds log lines, which are not for every user; what root makes in a daemon's folder is the daemon's."""
         with suppress(FileExistsError):
-            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            if os.geteuid() == 0:
-                owner = self.file.parent.stat()
-                os.chown(self.file, owner.st_uid, owner.st_gid)
+            handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                if os.geteuid() == 0:
+                    owner = self.file.parent.stat()
+                    # By the handle: the folder's owner could put a link to another's file under the name meanwhile.
+                    os.fchown(handle, owner.st_uid, owner.st_gid)
+            finally:
+                os.close(handle)
 
     def _settle(self, connection: sqlite3.Connection) -> bool:
         """Have the tables there; False where the file is another version's, and to be begun anew."""
@@ -199,7 +203,10 @@ def is_database(file: Path) -> bool:
 
 
 def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None:
+    """Run the script, unless another process that opened the file at the same time has done so."""
     with _transaction(connection):
+        if connection.execute("PRAGMA user_version").fetchone()[0] >= version:
+            return
         for statement in script.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {version}")

@@ -41,6 +41,6 @@ def test_a_stop_ends_the_wait_at_whichever_line_it_comes(number: int) -> None:
     try:
         thread.start()
     finally:
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     assert thread.join(LONG_S / 3)
     assert not crashes
