@@ -32,6 +32,8 @@ class Detector:
         self._baseline = baseline
         self._levels = levels
         self._variables = frozenset(baseline.variables.tolist())
+        self._radii: list[float] = baseline.radii.tolist()
+        self._known = tuple(map(Concern, baseline.concerns.tolist(), map(bool, baseline.alarms.tolist())))
         self.thresholds = thresholds or own_thresholds(baseline, levels=levels)
 
     @property
@@ -66,10 +68,9 @@ class Detector:
         return verdicts
 
     def _verdict(self, pattern: str, level: Level, centroid: int, distance: float) -> Verdict:
-        radius = float(self._baseline.radii[centroid])
+        radius, known = self._radii[centroid], self._known[centroid]
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
         concern = concern_of(level, pattern)
-        known = Concern(float(self._baseline.concerns[centroid]), bool(self._baseline.alarms[centroid]))
         if concern.total <= known.total and fits(pattern, self._variables):
             novelty *= SHARE
         score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)

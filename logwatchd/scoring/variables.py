@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ MIN_WORDS = 2  # that a template has left, beside levels and placeholders: a lon
 MAX_WORDS = 64  # of a text that are looked at
 SHARE = 0.25  # of its novelty that a text keeps when it only has a new value of a variable
 _MASK = (1 << 64) - 1
+_FACTORS = range(1, 2 * MAX_WORDS, 2)  # odd, one for each place
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
@@ -49,15 +51,15 @@ def learn(patterns: Sequence[str]) -> Templates:
 
 def fits(pattern: str, templates: frozenset[int]) -> bool:
     """Whether a text fills one of these templates, in time proportional to its words."""
-    return not templates.isdisjoint(templates_of(pattern))
+    return bool(templates) and not templates.isdisjoint(templates_of(pattern))
 
 
 def templates_of(pattern: str) -> list[int]:
     """The number of each template of a text, in the order of the word that is left out."""
-    words = [_number(word) * (2 * place + 1) for place, word in enumerate(_words(pattern))]
+    words = list(map(mul, map(_number, _words(pattern)), _FACTORS))
     whole = sum(words) + len(words)
-    # The place that is left out counts with an odd factor as well: the same words around another gap are another text.
-    return [(whole - word + _number("") * (2 * place + 1)) & _MASK for place, word in enumerate(words)]
+    # The place that is left out counts with its factor as well: the same words around another gap are another text.
+    return [(whole - word + gap) & _MASK for word, gap in zip(words, _GAPS, strict=False)]
 
 
 def _words(pattern: str) -> list[str]:
@@ -71,3 +73,6 @@ def _tells(word: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _number(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+_GAPS = tuple(_number("") * factor for factor in _FACTORS)
