@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from logwatchd import __version__
+from logwatchd.commands import terminal
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.ingest.sampling import SAMPLE_BYTES
 
 _PAGES = ("logwatchd.1", "logwatchd.toml.5", "logwatchd.catalog")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _CONFIG = "/etc/logwatchd.toml"
 _EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 a stage died, 78 configuration or baseline"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
+    terminal.prepare()
+    args = _parser().parse_args(argv)
     try:
-        return int(_run(_parser().parse_args(argv)))
+        code = int(_run(args))
+        sys.stdout.flush()  # here, where a full disk can still be told
+        return code
     except ConfigError as error:
         for problem in error.problems:
             _complain(problem)
@@ -31,9 +39,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # 'logwatchd scan ... | head': the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # 'logwatchd scan ... | head': the reader has seen enough; rich says it so
+        terminal.abandon_output()
         return int(Exit.OK)
+    except OSError as error:
+        if error.filename is not None:
+            _complain(f"{error.filename}: {error.strerror}; mend its path or permissions")
+        elif error.errno in _OUTPUT_FAILS:
+            terminal.abandon_output()
+            _complain(f"standard output: cannot be written: {error.strerror}; make room, or write elsewhere")
+        else:
+            return _crashed()
+        return int(Exit.FAILED)
+    except Exception:
+        return _crashed()
+
+
+def _crashed() -> int:
+    """A mistake of ours, as Python tells it; its exit code would be that of an anomaly."""
+    import traceback
+
+    traceback.print_exc()
+    return int(Exit.FAILED)
 
 
 def _one_thread_for_numpy() -> None:
@@ -51,7 +78,8 @@ def _complain(text: str) -> None:
     from logwatchd.journald import is_journal
 
     priority = "<3>" if is_journal(2, os.environ) else ""
-    print(f"{priority}logwatchd: {text}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it: the exit code tells
+        print(f"{priority}logwatchd: {text}", file=sys.stderr)
 
 
 def _run(args: argparse.Namespace) -> int:

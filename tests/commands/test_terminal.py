@@ -1,0 +1,116 @@
+"""The standard streams: full, closed, cut off or of another encoding. None of it may look like an anomaly (exit 1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.process import logwatchd
+
+_LINE = "2026-11-22T00:00:00Z INFO shop order {} placed by user {}\n"
+_NEW = "2026-11-22T09:12:44Z ERROR shop.db caf\N{LATIN SMALL LETTER E WITH ACUTE} \N{EURO SIGN} \N{FIRE}: locked\n"
+# Buffered as for anybody: what is written last shows only when Python flushes it.
+_ENV = {name: value for name, value in os.environ.items() if name not in ("PYTHONUNBUFFERED", "PYTHONIOENCODING")}
+
+_COMMANDS = {
+    "scan": ["scan", "--baseline", "{b}", "{new}"],
+    "scan jsonl": ["scan", "--baseline", "{b}", "--format", "jsonl", "{new}"],
+    "explain": ["explain", "--baseline", "{b}", "x"],
+    "show": ["baseline", "show", "{b}"],
+    "show json": ["baseline", "show", "{b}", "--json"],
+    "tune": ["tune", "--baseline", "{b}", "--anomaly", "{new}"],
+    "check-config": ["check-config", "--config", "{config}"],
+    "redact": ["redact", "--config", "{config}", "{new}"],
+    "manual": ["manual"],
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A baseline, a log with one new line, and a configuration."""
+    folder = tmp_path_factory.mktemp("terminal")
+    places = {"b": folder / "b", "new": folder / "new.log", "config": folder / "logwatchd.toml"}
+    (folder / "good.log").write_text("".join(_LINE.format(i, i) for i in range(50)))
+    places["new"].write_text(_NEW, encoding="utf-8")
+    places["config"].write_text(
+        f"state_dir = '{folder}'\n[[source]]\npaths = ['{folder}/good.log']\n[baseline]\npath = '{folder}/b'\n"
+    )
+    assert logwatchd("baseline", "build", "--output", places["b"], folder / "good.log").returncode == 0
+    return places
+
+
+def _command(name: str, places: dict[str, Path]) -> list[str]:
+    return [sys.executable, "-m", "logwatchd", *(part.format(**places) for part in _COMMANDS[name])]
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_a_full_disk_is_one_clear_line(name: str, places: dict[str, Path]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            _command(name, places), stdout=full, stderr=subprocess.PIPE, env=_ENV, check=False, timeout=60
+        )
+    assert done.returncode == 70
+    assert b"standard output: cannot be written: No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_a_reader_that_left_is_no_anomaly(name: str, places: dict[str, Path]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        _command(name, places), stdout=writes, stderr=subprocess.PIPE, env=_ENV, check=False, timeout=60
+    )
+    os.close(writes)
+    assert done.returncode == 0
+    assert b"Broken" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+@pytest.mark.parametrize("name", ["scan jsonl", "explain", "check-config", "manual"])
+def test_a_closed_stream_changes_no_outcome(name: str, closed: str, places: dict[str, Path]) -> None:
+    command = _command(name, places)
+    usual = subprocess.run(command, capture_output=True, env=_ENV, check=False, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command], capture_output=True, env=_ENV, check=False, timeout=60
+    )
+    assert done.returncode == usual.returncode
+    assert done.stdout == (b"" if closed == ">&-" else usual.stdout)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8:strict"])
+def test_any_text_passes_in_any_locale(encoding: str, places: dict[str, Path]) -> None:
+    env = {"PYTHONIOENCODING": encoding}
+    done = logwatchd("scan", "--baseline", places["b"], "--format", "jsonl", places["new"], env=env)
+    assert done.returncode == 1
+    assert "caf\N{LATIN SMALL LETTER E WITH ACUTE} \N{EURO SIGN} \N{FIRE}" in json.loads(done.stdout)["pattern"]
+    for name in ("scan", "redact"):
+        done = subprocess.run(_command(name, places), capture_output=True, env={**_ENV, **env}, check=False, timeout=60)
+        assert _NEW.strip() in done.stdout.decode()
+
+
+def test_a_name_that_is_no_text_leaves_json_valid(places: dict[str, Path], tmp_path: Path) -> None:
+    log = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.log"))
+    log.write_text("".join(_LINE.format(i, i) for i in range(50)))
+    for encoding in ("utf-8:strict", "utf-8:surrogateescape"):
+        env = {"PYTHONIOENCODING": encoding}
+        done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--json", log, env=env)
+        assert done.returncode == 0
+        (read,) = json.loads(done.stdout.decode())["read"]
+        assert read["path"] == str(log)
+
+
+def test_lines_that_are_no_text_are_redacted_all_the_same(places: dict[str, Path]) -> None:
+    for encoding in ("utf-8:strict", "utf-8:surrogateescape"):
+        env = {"PYTHONIOENCODING": encoding}
+        done = logwatchd("redact", "--config", places["config"], "-", env=env, stdin=b"\xff user=bob\n")
+        assert done.returncode == 0
+        assert done.stdout.startswith(b"\\xff user=<user-")
