@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from logwatchd.alerting.text import clip
+from logwatchd.alerting.text import clip, excerpt
 from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
 
 MAX_LINE_CHARS = 4000
 MAX_CONTEXT_CHARS = 500
 MAX_EXAMPLE_CHARS = 500
 _NO_NEAREST = 1.0
+_MAX_TRACE_LINES = 30
 _CLEARLY = 0.5  # of the way from the threshold to the highest score
 
 _URGENCY = tuple(Severity)
@@ -43,7 +44,7 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str])
         fingerprint=fingerprint,
         service=clip(anomaly.service, 200),
         path=anomaly.path,
-        line=clip(redact(anomaly.line), MAX_LINE_CHARS),
+        line=_bounded(redact(anomaly.line)),
         pattern=clip(pattern, MAX_LINE_CHARS),
         level=verdict.level,
         score=verdict.score,
@@ -113,3 +114,10 @@ def difference(words: Sequence[str]) -> str:
     if not words:
         return "It has the same words as they have, in another order or number."
     return "They do not have: " + ", ".join(words) + "."
+
+
+def _bounded(line: str) -> str:
+    """The event within MAX_LINE_CHARS; of a long trace frames are left out rather than the exceptions behind them."""
+    if len(line) > MAX_LINE_CHARS:
+        line = "\n".join(excerpt(line, _MAX_TRACE_LINES))
+    return clip(line, MAX_LINE_CHARS)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from logwatchd.alerting.explain import explanation, shown_severity
 from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, Notice
-from logwatchd.alerting.text import clip, visible
+from logwatchd.alerting.text import MAX_EVENT_LINES, clip, excerpt, visible
 from logwatchd.records import Alert, Severity
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _MAX_LINE_CHARS = 600
-_MAX_EVENT_LINES = 8
 _MAX_EXAMPLE_CHARS = 200
 _STYLES = {
     Severity.P1: "bold white on red",
@@ -50,15 +49,6 @@ def _lines(notice: Notice) -> Iterator[Line]:
             yield from _ended(notice)
 
 
-def _shown_lines(text: str) -> list[str]:
-    """An event's lines; of a long trace its beginning and its end, where the exception stands."""
-    lines = text.splitlines() or [""]
-    if len(lines) <= _MAX_EVENT_LINES:
-        return lines
-    left_out = f"... {len(lines) - _MAX_EVENT_LINES + 1} lines ..."
-    return [*lines[:2], left_out, *lines[-(_MAX_EVENT_LINES - 3) :]]
-
-
 def _raised(alert: Alert) -> Iterator[Line]:
     yield (
         *_head(alert.severity, alert.service),
@@ -66,7 +56,7 @@ def _raised(alert: Alert) -> Iterator[Line]:
         (f"  score {alert.score:.2f} over {alert.threshold:.2f}", ""),
         (f"  {alert.read_at.astimezone():%H:%M:%S}  {alert.id}", _QUIET),
     )
-    for index, line in enumerate(_shown_lines(alert.line)):
+    for index, line in enumerate(excerpt(alert.line, MAX_EVENT_LINES)):
         yield ("    " if index else "  > ", "bold"), (visible(clip(line, _MAX_LINE_CHARS)), "bold" if not index else "")
     yield ("  ", ""), (visible(explanation(alert)), "")
     for example in alert.nearest_examples:

@@ -16,7 +16,7 @@ from logwatchd.alerting.slack_text import (
     labelled,
     section,
 )
-from logwatchd.alerting.text import visible
+from logwatchd.alerting.text import MAX_EVENT_LINES, excerpt, gist, visible
 from logwatchd.records import Alert, Analysis, Severity
 
 FALLBACK_UNITS = 1000
@@ -59,7 +59,7 @@ def fallback_of(message: Message | Digest) -> str:
     alert, analysis = message.alert, message.analysis
     words = f" {analysis.likely_cause}" if analysis else ""
     why = f" ({message.why})" if message.why else ""
-    text = f"{shown_severity(alert, analysis).value} {alert.service}{why}: {alert.line}{words}"
+    text = f"{shown_severity(alert, analysis).value} {alert.service}{why}: {gist(alert.line)}{words}"
     return fit(visible(text), FALLBACK_UNITS, escape) or "-"
 
 
@@ -68,7 +68,7 @@ def _alert(message: Message) -> list[Block]:
     severity = shown_severity(alert, analysis)
     found = [
         header(f"{_SIGNS[severity]} {severity.value}: {visible(alert.service)}"),
-        section(fenced([alert.line], SECTION_UNITS)),
+        section(fenced(excerpt(alert.line, MAX_EVENT_LINES), SECTION_UNITS)),
         section(_facts(message)),
     ]
     if message.why:
@@ -93,7 +93,7 @@ def _words(message: Message) -> list[Block]:
     assert analysis is not None  # it is what the message is for
     severity = shown_severity(alert, analysis)
     return [
-        section(f"{_SIGNS[severity]} *{severity.value}: analysis of* {code(alert.line, 300)}"),
+        section(f"{_SIGNS[severity]} *{severity.value}: analysis of* {code(gist(alert.line), 300)}"),
         *_analysis(alert, analysis),
         context(f"alert {alert.id} · service {code(alert.service, 200)} · words of {code(analysis.model)}"),
     ]
@@ -105,7 +105,7 @@ def _update(message: Message) -> list[Block]:
     sign = "🟢" if over else _SIGNS[shown_severity(alert, message.analysis)]
     head = "Over" if over else "Still open"
     found = [
-        section(f"{sign} *{head}: {fit(visible(message.why), 300, escape)}*\n{code(alert.line, 300)}"),
+        section(f"{sign} *{head}: {fit(visible(message.why), 300, escape)}*\n{code(gist(alert.line), 300)}"),
         section(_facts(message)),
     ]
     if message.story.samples and not over:

@@ -27,11 +27,14 @@ Block = dict[str, Any]
 
 
 def fenced(lines: Iterable[str], units: int) -> str:
-    """Lines in a code fence that none of them can close; each gets an even share of the room."""
+    """Lines in a code fence that none of them can close; each gets an even share of what shorter ones leave."""
     shown = [_TICKS.sub("`" + _BREAK, visible(line, keep="\t")) or " " for line in lines]
     room = units - sum(map(len, _FENCE)) - (len(shown) - 1)
-    share = room // len(shown)
-    return _FENCE[0] + "\n".join(fit(line, share, escape) for line in shown) + _FENCE[1]
+    fitted: dict[int, str] = {}
+    for index in sorted(range(len(shown)), key=lambda at: len(shown[at])):
+        fitted[index] = fit(shown[index], room // (len(shown) - len(fitted)), escape)
+        room -= _units(fitted[index])
+    return _FENCE[0] + "\n".join(fitted[index] for index in range(len(shown))) + _FENCE[1]
 
 
 def fit(text: str, units: int, write: Callable[[str], str]) -> str:

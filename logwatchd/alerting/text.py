@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 # Control, format (bidirectional marks, zero-width and tag characters), surrogate, private and separator characters.
 # None of them shows, and each can steer a terminal, turn text around or hide words from a reader.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+MAX_EVENT_LINES = 8  # of an event that people are shown
+_MOST_TRIED = 200
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -25,9 +29,40 @@ def _written_out(code: int) -> str:
 
 
 def gist(text: str) -> str:
-    """An event on one line: its first line and, of a stack trace, the last, which names the exception."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return visible(" ... ".join((lines[0], lines[-1])) if len(lines) > 1 else "".join(lines))
+    """An event on one line: its first line and, of a stack trace, the last that names an exception."""
+    first, *rest = [line for line in text.splitlines() if line.strip()] or [""]
+    named = [line for line in rest if not line[0].isspace()] or [
+        line for line in rest if not line.lstrip().startswith(("at ", "..."))
+    ]
+    return visible(" ... ".join(line.strip() for line in (first, *named[-1:])))
+
+
+def excerpt(text: str, most: int) -> list[str]:
+    """An event's lines, at most `most` (6 or more) of them with the marks of what is left out.
+
+    Of a long trace these are its beginning, its end, and what stands at the margin, as exceptions and causes do.
+    """
+    lines = text.splitlines() or [""]
+    if len(lines) <= most:
+        return lines
+    kept = {0, 1}
+    at_margin = [index for index, line in enumerate(lines) if line[:1].strip()]
+    for index in (*reversed(at_margin[-_MOST_TRIED:]), *range(len(lines) - 1, 0, -1)[:_MOST_TRIED]):
+        if _rows(kept | {index}, len(lines)) <= most:
+            kept.add(index)
+    shown, last = [], -1
+    for index in (*sorted(kept), len(lines)):
+        if index - last > 1:
+            shown.append(f"... {index - last - 1} {'line' if index - last == 2 else 'lines'} ...")
+        shown.extend(lines[index : index + 1])
+        last = index
+    return shown
+
+
+def _rows(kept: set[int], count: int) -> int:
+    """How many rows these lines of `count` take, with a mark in each gap."""
+    ordered = [*sorted(kept), count]
+    return len(kept) + sum(after - before > 1 for before, after in pairwise(ordered))
 
 
 def clip(text: str, limit: int) -> str:

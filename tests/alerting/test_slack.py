@@ -81,6 +81,20 @@ def test_a_message_reads_well() -> None:
     assert "*Nearest normal lines*\n```\nuser &lt;N&gt; logged in\ncache hit for &lt;PATH&gt;\n```" in shown
 
 
+def test_a_stack_trace_stands_in_lines_and_shows_its_exception() -> None:
+    trace = "ERROR order failed\njava.lang.Error: a\n" + "\tat a.B.c(B.java:1)\n" * 200 + "Caused by: pool is empty"
+    made = message(alert(trace), None, 1)
+    shown = texts(blocks_of(made))[1]
+    assert shown.startswith("```\nERROR order failed\njava.lang.Error: a\n... ")
+    assert shown.endswith("\nCaused by: pool is empty\n```")
+    assert "x0a" not in json.dumps(parts_of(made)) + fallback_of(made)
+    assert fallback_of(made) == "P2-High shop: ERROR order failed ... Caused by: pool is empty"
+
+
+def test_short_lines_leave_their_room_to_a_long_one() -> None:
+    assert fenced(["a" * 90, "b", "c"], 110) == "```\n" + "a" * 90 + "\nb\nc\n```"
+
+
 def test_without_analysis_it_explains_itself() -> None:
     shown = "\n".join(texts(blocks_of(message(alert(), None, 1))))
     assert "They do not have: database, is, locked." in shown
