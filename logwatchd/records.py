@@ -211,7 +211,8 @@ class Alert:
     id: of this incident, from its first line's place and text. fingerprint: of its kind (service and pattern), the same
     whenever it comes again; neither rests on a model's words. differs: words of the pattern that the nearest
     known-good examples do not have, the most telling first. context: the lines before, oldest first. severity: the
-    local estimate. radius: of the nearest centroid. novelty: the score before level and words weighed on it.
+    local estimate. radius: of the nearest centroid. novelty: the score before level and words weighed on it. late: it
+    waited on the disk for an embedding service that was away. by_twin: the baseline's local twin judged in its place.
     """
 
     id: str
@@ -234,3 +235,5 @@ class Alert:
     offset: int
     radius: float = 0.0
     novelty: float = 0.0
+    late: bool = False
+    by_twin: bool = False

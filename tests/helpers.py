@@ -13,7 +13,7 @@ POLL_S = 0.01
 LONG = pytest.mark.skipif(not os.environ.get("LOGWATCHD_TEST_LONG"), reason="takes minutes: LOGWATCHD_TEST_LONG=1")
 
 
-def wait_until(predicate: Callable[[], object], timeout_s: float = 10.0, what: str = "the condition") -> None:
+def wait_until(predicate: Callable[[], object], timeout_s: float = 60.0, what: str = "the condition") -> None:
     """Return as soon as `predicate()` is true.
 
     Raises:

@@ -79,11 +79,11 @@ class Analyst:
         settings = self._settings
         return (tokens * settings.usd_per_million_input + settings.max_tokens * settings.usd_per_million_output) / 1e6
 
-    def analyse(self, alert: Alert, timeout_s: float, story: Story | None = None) -> Answer:
+    def analyse(self, alert: Alert, timeout_s: float, story: Story | None = None, why: str = "") -> Answer:
         """What Claude makes of an alert.
 
         Args:
-            story: the incident so far.
+            story: the incident so far. why: that it was over and came back, or ''.
             timeout_s: for connecting, and again between any two pieces of the answer; the caller bounds the whole.
 
         Raises:
@@ -97,7 +97,7 @@ class Analyst:
         if not (key.isascii() and key.isprintable()):
             raise PermanentError(f"the anthropic_api_key holds a character that no key has; {_MEND_KEY}, then reload")
         after = tuple(self._redact(line) for line in lines_after(alert, self._settings.lines_after))
-        evidence = evidence_of(alert, story, after)
+        evidence = evidence_of(alert, story, after, why)
         try:
             message = self._get_client().messages.parse(
                 model=self._settings.model,

@@ -190,8 +190,8 @@ class Board:
             self.analyses_failed += 1
             if isinstance(error, NoAnswerError):
                 self._outbox.analysed(seq, None)
-            elif isinstance(error, RetryableError | PermanentError):
-                self._analysis.fail(error, now)
+            elif isinstance(error, RetryableError | PermanentError) and job.analyst is self._services.analyst:
+                self._analysis.fail(error, now)  # what one of before a reload meets says nothing of the present one
 
     def delivered(self, job: DeliveryJob, receipt: str | None, now: float) -> None:
         name = job.sink.name
@@ -206,7 +206,8 @@ class Board:
         with self._lock:
             if (lane := self._lanes.get(job.sink.name)) is not None:
                 lane.busy = False
-                lane.fail(error, now)
+                if job.sink is self._sinks[job.sink.name]:  # and none of before a reload
+                    lane.fail(error, now)
             self._outbox.failed(job.pending.seq, str(error))
 
     def spoiled(self, job: DeliveryJob, error: Exception) -> None:

@@ -60,6 +60,8 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str])
         offset=anomaly.offset,
         radius=nearest.radius if nearest else 0.0,
         novelty=verdict.novelty,
+        late=anomaly.late,
+        by_twin=anomaly.by_twin,
     )
 
 
@@ -108,6 +110,15 @@ def explanation(alert: Alert) -> str:
     if not alert.nearest_examples:
         return "Nothing like it is among the known-good lines."
     return f"The nearest known-good lines lie {alert.distance:.2f} away. {difference(alert.differs)}"
+
+
+def caveat(alert: Alert) -> str:
+    """What a person has to know of how it was judged while the embedding service was away; '' for all other alerts."""
+    if alert.late:
+        return f"Told late: it was read at {alert.read_at:%Y-%m-%d %H:%M:%S} UTC, when the embedding service was away."
+    if alert.by_twin:
+        return "Judged by the baseline's local twin, for the embedding service is away: its score is a rougher one."
+    return ""
 
 
 def difference(words: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from logwatchd import clock
-from logwatchd.alerting.explain import shown_severity
+from logwatchd.alerting.explain import caveat, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, as_object, subject_of
 from logwatchd.alerting.text import clip
@@ -148,6 +148,8 @@ def _firing(message: Message | Digest) -> dict[str, Any]:
         "alert_id": alert.id,
     }
     notes = {"summary": subject_of(message), "line": clip(alert.line, _MAX_DETAIL_CHARS), "lines": str(story.lines)}
+    if caveat(alert):
+        notes["caveat"] = caveat(alert)
     if analysis:
         notes |= {"likely_cause": analysis.likely_cause, "suggested_action": analysis.suggested_action}
     return {
@@ -172,6 +174,7 @@ def _page(message: Message | Digest) -> dict[str, Any]:
         "custom_details": {
             "line": clip(alert.line, _MAX_DETAIL_CHARS),
             "explanation": shown["explanation"],
+            "caveat": shown["caveat"],
             "lines": message.story.lines,
             "why": message.why,
             "likely_cause": message.analysis.likely_cause if message.analysis else None,

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from logwatchd.alerting.explain import explanation, shown_severity
+from logwatchd.alerting.explain import caveat, explanation, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.text import clip, gist, visible
 
@@ -37,6 +37,7 @@ def as_object(message: Message | Digest) -> dict[str, Any]:
         "summary": subject_of(message),
         "why": message.why,
         "explanation": explanation(alert),
+        "caveat": caveat(alert),
         "alert": shown,
         "incident": asdict(message.story),
         "analysis": asdict(analysis) if analysis else None,
@@ -61,8 +62,7 @@ def text_of(message: Message | Digest) -> str:
         return "\n".join([subject_of(message), "", *rows, "", *(visible(line) for line in message.samples)]) + "\n"
     alert, analysis, story = message.alert, message.analysis, message.story
     lines = [*(visible(line) for line in alert.line.splitlines()[:40]), ""]
-    if message.why:
-        lines += [visible(message.why), ""]
+    lines += [line for note in (visible(message.why), caveat(alert)) if note for line in (note, "")]
     if analysis:
         label = f"Likely cause (confidence: {analysis.confidence})" if analysis.conclusive else "Inconclusive"
         lines += [f"{label}: {visible(analysis.likely_cause)}", f"Do first: {visible(analysis.suggested_action)}"]

@@ -38,10 +38,11 @@ class Evidence:
     lines: dict[str, str]
 
 
-def evidence_of(alert: Alert, story: Story | None = None, after: tuple[str, ...] = ()) -> Evidence:
+def evidence_of(alert: Alert, story: Story | None = None, after: tuple[str, ...] = (), why: str = "") -> Evidence:
     """The evidence on one incident: a JSON object of strings, numbers and lines with ids, oldest first.
 
     Placeholders such as <N> stand for what varies. after: lines behind the anomaly, redacted.
+    why: that it was over and came back, or ''.
     """
     lines: dict[str, str] = {}
 
@@ -61,7 +62,12 @@ def evidence_of(alert: Alert, story: Story | None = None, after: tuple[str, ...]
             "anomalous_line": numbered("A", (alert.line,), MAX_LINE_CHARS),
             "lines_after": numbered("F", after),
             "other_lines_of_the_incident": numbered("S", story.samples if story else ()),
-            "lines_in_the_incident": story.lines if story else 1,
+            "incident": {
+                "lines": story.lines if story else 1,
+                "first_seen": (story.first_seen if story else alert.read_at).isoformat(timespec="seconds"),
+                "last_seen": (story.last_seen if story else alert.read_at).isoformat(timespec="seconds"),
+                "history": why or "as far as is remembered there was none of its kind before",
+            },
             "nearest_known_good_lines": numbered("N", alert.nearest_examples[:MAX_EXAMPLES]),
             "words_that_those_lack": [visible(token) for token in alert.differs],
             "novelty_score": round(alert.score, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from logwatchd.alerting.explain import explanation, shown_severity
+from logwatchd.alerting.explain import caveat, explanation, shown_severity
 from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, Notice
 from logwatchd.alerting.text import MAX_EVENT_LINES, clip, excerpt, visible
 from logwatchd.records import Alert, Severity
@@ -59,6 +59,8 @@ def _raised(alert: Alert) -> Iterator[Line]:
     for index, line in enumerate(excerpt(alert.line, MAX_EVENT_LINES)):
         yield ("    " if index else "  > ", "bold"), (visible(clip(line, _MAX_LINE_CHARS)), "bold" if not index else "")
     yield ("  ", ""), (visible(explanation(alert)), "")
+    if caveat(alert):
+        yield ("  ", ""), (caveat(alert), _QUIET)
     for example in alert.nearest_examples:
         yield ("  normal: ", _QUIET), (visible(clip(example, _MAX_EXAMPLE_CHARS)), _QUIET)
 

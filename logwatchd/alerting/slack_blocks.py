@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logwatchd.alerting.explain import explanation, shown_severity
+from logwatchd.alerting.explain import caveat, explanation, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.slack_text import (
     SECTION_UNITS,
@@ -73,6 +73,8 @@ def _alert(message: Message) -> list[Block]:
     ]
     if message.why:
         found.append(labelled("*Again* ", message.why))
+    if caveat(alert):
+        found.append(labelled("*Note* ", caveat(alert)))
     found += _analysis(alert, analysis) if analysis else [labelled("", explanation(alert))]
     if message.story.samples:
         label = f"*With it* ({_counted(message.story.kinds, 'kind')} of lines)\n"

@@ -34,6 +34,8 @@ def raised(alert: Alert, *, held: bool) -> dict[str, object]:
         "pattern": alert.pattern,
         "line": alert.line,
         "held": held or None,
+        "late": alert.late or None,
+        "by_twin": alert.by_twin or None,
     }
 
 

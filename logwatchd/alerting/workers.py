@@ -97,7 +97,9 @@ class AnalystWorker(_Worker):
         usd: float | None = None
         try:
             story = self._about.story_of(alert.id)
-            answer = self._calls.within(job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s, story))
+            answer = self._calls.within(
+                job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s, story, job.pending.why)
+            )
             usd = answer.usd
         except CancelledError:
             self._board.given_back(job)

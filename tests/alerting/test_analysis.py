@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 from logwatchd.alerting.analysis import MAX_WORDS_CHARS, Analyst, NoAnswerError
 from logwatchd.alerting.explain import shown_severity
 from logwatchd.alerting.following import lines_after
+from logwatchd.alerting.message import Story
 from logwatchd.alerting.payload import subject_of, text_of
 from logwatchd.alerting.prompt import SYSTEM, evidence_of
 from logwatchd.alerting.slack_blocks import blocks_of, fallback_of
@@ -23,7 +25,7 @@ from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.records import Analysis, FileId, Level, Severity
-from tests.alerting.builders import ANTHROPIC_KEY, alert, steers_nothing
+from tests.alerting.builders import ANTHROPIC_KEY, NOON, alert, steers_nothing
 from tests.alerting.builders import message as told
 from tests.alerting.injections import INJECTIONS
 from tests.fakes import FakeClaude, Garbage, Hang, Reply, Reset, Status, Torn, refusal, words
@@ -81,6 +83,21 @@ def test_the_evidence_is_sent(claude: FakeClaude) -> None:
     ]
     assert evidence["words_that_those_lack"] == ["database", "is", "locked"]
     assert (evidence["service"], evidence["level"]) == ("shop", "ERROR")
+    assert evidence["incident"]["lines"] == 1
+
+
+def test_the_incidents_history_is_sent(claude: FakeClaude) -> None:
+    story = Story(12, 2, NOON, NOON + timedelta(minutes=5), ("/var/log/shop.log",), ("web1",), ("stack of it",))
+    analyst(claude).analyse(alert("database is locked"), 5, story, "it came back 3 h after it was over")
+    evidence = json.loads(claude.history[0]["messages"][0]["content"])
+    assert evidence["incident"] == {
+        "lines": 12,
+        "first_seen": NOON.isoformat(),
+        "last_seen": (NOON + timedelta(minutes=5)).isoformat(),
+        "history": "it came back 3 h after it was over",
+    }
+    assert evidence["hosts"] == ["web1"]
+    assert evidence["other_lines_of_the_incident"] == [{"id": "S1", "text": "stack of it"}]
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,22 @@ def test_a_refused_key_is_not_tried_until_the_configuration_is_new(tmp_path: Pat
     assert analysis(board, 1e6).pending.seq == 1
 
 
+def test_what_a_job_of_before_a_reload_meets_says_nothing_of_the_new_configuration(
+    tmp_path: Path, entries: Entries
+) -> None:
+    board = Board(filled(tmp_path, 1, analyse=True), services(SLACK, analyst=ANALYST))
+    asked, sent = analysis(board, 0.0), delivery(board, 10.0)
+    new_sink, new_analyst = (
+        SlackSink(SecretStr("http://127.0.0.1:1/new")),
+        Analyst(AnalysisSettings(), SecretStr("new")),
+    )
+    board.reconfigure(services(new_sink, analyst=new_analyst))
+    board.not_analysed(asked, PermanentError("401; mend the key"), 10.0)
+    board.not_delivered(sent, PermanentError("the webhook is gone"), 10.0)
+    assert board.states(11.0) == {"slack": "ok", "analysis": "ok"}
+    assert analysis(board, 11.0).pending.seq == delivery(board, 11.0).pending.seq == 1
+
+
 def test_what_a_sink_took_is_not_sent_twice_although_the_disk_was_full(tmp_path: Path, entries: Entries) -> None:
     outbox = filled(tmp_path, 2)
     board = Board(outbox, services())

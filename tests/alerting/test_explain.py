@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logwatchd.alerting.codec import alert_from_json, alert_to_json
 from logwatchd.alerting.explain import (
     MAX_LINE_CHARS,
     alert_of,
+    caveat,
     explanation,
     line_key,
     severity_of,
     shown_severity,
     urgency,
 )
+from logwatchd.alerting.message import Kind, Message, Story
+from logwatchd.alerting.notices import AlertRaised
 from logwatchd.alerting.opening import as_it_is
+from logwatchd.alerting.payload import as_json, text_of
+from logwatchd.alerting.render import plain
+from logwatchd.alerting.slack_blocks import blocks_of
+from logwatchd.alerting.words import raised
 from logwatchd.records import Analysis, FileId, Level, Severity
 from tests.alerting.builders import alert, anomaly
 
@@ -40,6 +49,28 @@ def test_the_local_estimate(level: Level, score: float, severity: Severity) -> N
 @given(st.sampled_from(Level), st.floats(0, 1), st.floats(0, 1))
 def test_every_level_and_score_has_an_estimate(level: Level, score: float, threshold: float) -> None:
     assert severity_of(level, score, threshold) in Severity
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"late": True}, "Told late: it was read at 2026-"),
+        ({"by_twin": True}, "Judged by the baseline's local twin"),
+    ],
+    ids=["late", "twin"],
+)
+def test_everybody_is_told_how_it_was_judged_while_the_embedding_service_was_away(
+    how: dict[str, bool], says: str
+) -> None:
+    told = alert_of(replace(anomaly("disk full"), **how), 10, str)
+    assert alert_from_json(alert_to_json(told)) == told
+    about = Message(Kind.ALERT, told, None, Story(1, 1, told.read_at, told.read_at))
+    blocks = " ".join(str(block.get("text", "")) for block in blocks_of(about)).replace("\\'", "'")
+    shown = [text_of(about), json.loads(as_json(about))["caveat"], blocks, "\n".join(plain(AlertRaised(told)))]
+    assert [says in text for text in shown] == [True] * 4
+    fields = raised(told, held=False)
+    assert {name for name in ("late", "by_twin") if fields[name]} == how.keys()
+    assert caveat(alert()) == ""
 
 
 @pytest.mark.parametrize(

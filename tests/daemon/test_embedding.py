@@ -287,6 +287,7 @@ def test_of_200_000_real_lines_each_pattern_is_sent_once_through_kill_9_and_rest
         daemon.start()
         daemon.wait(lambda: set(service.answered) >= wanted, "every pattern having been sent", 120)
         assert Counter(service.answered) == Counter(wanted)  # none twice, none that nobody needs
+        print(f"{len(wanted)} texts in {len(service.requests) - before - 4} requests")
         # Full batches; a part of one is left at the kill, and at the end.
         assert len(service.requests) - before - 4 <= 1.05 * math.ceil(len(wanted) / 200) + 3
         wait_until(lambda: counters(daemon)["texts_waiting"] == 0, 20, "the end of the backlog")
