@@ -20,9 +20,9 @@ from logwatchd.records import Level, Mask
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.vectors import Vectors
 
-FORMAT = 3
+FORMAT = 4
 _ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "levels", "variables")
-_HELD_OUT = ("patterns", "log", "novelties", "evidence", "per_day")  # arrays with one entry a text that was new there
+_HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
 _PREFIX = "held_out_"
 _MAX_TEXT_BYTES = 1 << 30
 
@@ -81,7 +81,7 @@ class Baseline:
     held_out: HeldOut
 
     def held_out_counts(self) -> NDArray[np.int64]:
-        """How many lines each text stands for that was new in the held-out part, (k,)."""
+        """How many lines each text stands for that was new in a held-out part, (k,), in the order of its arrays."""
         counts = np.fromiter(self.patterns.values(), dtype=np.int64, count=len(self.patterns))
         return counts[self.held_out.patterns]
 
@@ -160,7 +160,6 @@ def load(path: Path, *, any_normaliser: bool = False) -> Baseline:
                 log=np.asarray(parts[_PREFIX + "log"], dtype=np.int32),
                 novelties=np.asarray(parts[_PREFIX + "novelties"], dtype=np.float32),
                 evidence=np.asarray(parts[_PREFIX + "evidence"], dtype=np.float32),
-                per_day=np.asarray(parts[_PREFIX + "per_day"], dtype=np.float32),
             ),
         )
     except BaselineError:
@@ -231,8 +230,8 @@ def _check_arrays(baseline: Baseline, path: Path) -> None:
         and bool(np.isfinite(baseline.concerns).all())
         and len(baseline.levels) == len(baseline.patterns)
         and max(baseline.levels, default=0) <= max(Level)
-        and new == manifest.held_out_new_texts == len(held_out.novelties)
-        and new == len(held_out.evidence) == len(held_out.per_day) == len(held_out.log)
+        and new == len(held_out.novelties) == len(held_out.evidence) == len(held_out.log)
+        and held_out.texts == manifest.held_out_new_texts
         and (new == 0 or 0 <= held_out.log.min() <= held_out.log.max() < len(held_out.logs))
         and held_out.lines == manifest.held_out_lines
         and (new == 0 or 0 <= held_out.patterns.min() <= held_out.patterns.max() < len(baseline.patterns))

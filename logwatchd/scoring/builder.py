@@ -20,7 +20,7 @@ from logwatchd.scoring.calibration import HELD_OUT, LearnedLog
 from logwatchd.scoring.construction import Embed, construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.knowledge import Knowledge, Newcomer
+from logwatchd.scoring.knowledge import Knowledge
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
 
@@ -65,13 +65,13 @@ class _Log:
         self.once -= patterns
 
     @property
-    def held_out_days(self) -> float:
-        """How long it takes to write so many lines; NaN where nothing says so."""
+    def held_out_days(self) -> float | None:
+        """How long it takes to write so many lines; None where nothing says so."""
         if len(self.stamps) < 2:
-            return float("nan")
+            return None
         numbers, seconds = zip(*self.stamps, strict=True)
         took_s = seconds[-1] - float(np.interp(self.lines - self.held_out, numbers, seconds))
-        return took_s * self.share / _DAY_S if took_s > 0 else float("nan")
+        return took_s * self.share / _DAY_S if took_s > 0 else None
 
 
 class BaselineBuilder:
@@ -203,7 +203,7 @@ class BaselineBuilder:
             counts=self._counts,
             levels=self._levels,
             logs=tuple(
-                LearnedLog(name, log.lines, log.held_out, log.dropped + len(log.once))
+                LearnedLog(name, log.lines, log.held_out, log.dropped + len(log.once), log.held_out_days)
                 for name, log in self._logs.items()
             ),
             newcomers=self._newcomers(),
@@ -243,15 +243,14 @@ class BaselineBuilder:
             if found is not None:
                 log.stamps.append((number, found.timestamp()))
 
-    def _newcomers(self) -> dict[str, Newcomer]:
-        """The patterns that no log has before its held-out part."""
-        found: dict[str, Newcomer] = {}
+    def _newcomers(self) -> dict[str, tuple[str, ...]]:
+        """The patterns that no log has before its held-out part, and the logs that have them in it."""
+        found: dict[str, tuple[str, ...]] = {}
         old: set[str] = set()
         for name, log in self._logs.items():
-            took = log.held_out_days
             for pattern, line in log.first_seen.items():
                 if line < log.lines - log.held_out:
                     old.add(pattern)
                 else:
-                    found.setdefault(pattern, Newcomer(name, took))
-        return {pattern: new for pattern, new in found.items() if pattern not in old}
+                    found[pattern] = (*found.get(pattern, ()), name)
+        return {pattern: logs for pattern, logs in found.items() if pattern not in old}

@@ -38,13 +38,14 @@ _HAIR = 1e-9  # log-odds: what is not to alert shall not do so by rounding
 class LearnedLog:
     """One log that was learned from: its name, its lines, how many of them are its last part, the held-out one.
 
-    single: how many of its patterns were met once in it.
+    single: how many of its patterns were met once in it. days: that last part took; None where nothing says so.
     """
 
     name: str
     lines: int
     held_out: int
     single: int
+    days: float | None = None
 
     @property
     def coverage(self) -> float:
@@ -54,11 +55,10 @@ class LearnedLog:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What the last parts of the baseline's logs showed; arrays have one entry a text that was new there.
+    """What the last parts of the baseline's logs showed; arrays have one entry a text that was new there, and log.
 
-    logs: which they were. patterns: int32, indices into the baseline's patterns. log: int32, indices into `logs`, the
-    first where the text was met. novelties: 0 to 1. evidence: log-odds, see `concern`. per_day: how often a day one
-    text in this text's log comes about: 1 / days of its held-out part; NaN where its lines have no timestamps.
+    logs: which they were. patterns: int32, indices into the baseline's patterns. log: int32, indices into `logs`: each
+    whose last part has the text. novelties: 0 to 1. evidence: log-odds, see `concern`.
     """
 
     logs: tuple[LearnedLog, ...]
@@ -66,12 +66,21 @@ class HeldOut:
     log: NDArray[np.int32]
     novelties: NDArray[np.float32]
     evidence: NDArray[np.float32]
-    per_day: NDArray[np.float32]
 
     @property
     def lines(self) -> int:
         """Of the last parts."""
         return sum(log.held_out for log in self.logs)
+
+    @property
+    def texts(self) -> int:
+        """How many different texts were new."""
+        return len(np.unique(self.patterns))
+
+    @property
+    def per_day(self) -> NDArray[np.float64]:
+        """How often a day one text in the log of each entry comes about; NaN where that log's days are not known."""
+        return np.array([1.0 / log.days if log.days else np.nan for log in self.logs])[self.log]
 
     def scores(self, *, levels: bool) -> NDArray[np.float64]:
         """The new texts' scores, with or without the weight of their levels."""
@@ -123,13 +132,14 @@ def for_target(
     Returns:
         None where the lines have no timestamps, so that nobody knows what a day brings.
     """
-    if len(held_out.per_day) and not np.isfinite(held_out.per_day).all():
+    per_day = held_out.per_day
+    if not np.isfinite(per_day).all():
         return None
     usual = np.array([_logit(threshold) for threshold in calibrate(held_out, counts, levels=levels)])
     scores = held_out.scores(levels=levels).clip(0.001, 0.999)
     over = np.log(scores / (1.0 - scores)) - usual[held_out.log]
     order = np.argsort(-over, kind="stable")
-    above = np.cumsum(held_out.per_day[order])
+    above = np.cumsum(per_day[order])
     within = int(np.searchsorted(above, alerts_per_day, side="right"))
     if within == len(scores):
         return [FLOOR] * len(usual)

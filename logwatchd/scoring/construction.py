@@ -44,9 +44,9 @@ def construct(
     counts = np.array([knowledge.counts[text] for text in texts], dtype=np.int64)
     levels = [knowledge.levels[text] for text in texts]
     index = {log.name: number for number, log in enumerate(knowledge.logs)}
-    newcomers = [knowledge.newcomers[text] for text in texts if text in knowledge.newcomers]
+    news = [[index[log] for log in knowledge.newcomers[text]] for text in texts if text in knowledge.newcomers]
     vectors = embed(texts)
-    held_out = held_out_of(texts, levels, vectors, [(index[new.log], new.days) for new in newcomers], knowledge.logs)
+    held_out = held_out_of(texts, levels, vectors, news, knowledge.logs)
     groups = cluster(vectors, counts, clusters)
     concerns = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
     alarms = np.zeros(len(groups.centroids), dtype=np.bool_)
@@ -66,7 +66,7 @@ def construct(
             threshold=of_any_log(calibrate(held_out, counts[held_out.patterns])) if threshold is None else threshold,
             threshold_mode="auto" if threshold is None else "fixed",
             held_out_lines=held_out.lines,
-            held_out_new_texts=len(held_out.patterns),
+            held_out_new_texts=held_out.texts,
             coverage=knowledge.coverage,
             built_at=built_at.isoformat(timespec="seconds"),
             sources=knowledge.sources,

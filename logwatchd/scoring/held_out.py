@@ -19,15 +19,15 @@ def held_out_of(
     texts: Sequence[str],
     levels: Sequence[Level],
     vectors: Vectors,
-    news: Sequence[tuple[int, float]],
+    news: Sequence[Sequence[int]],
     logs: tuple[LearnedLog, ...],
 ) -> HeldOut:
     """Score the new texts against the old ones as the detector would.
 
     Args:
         texts, levels, vectors: of all texts, the old ones first; float32 (N, D).
-        news: of each new text the log in whose held-out part it stands, an index into `logs`, and how many days that
-            part took; no more than there are texts.
+        news: of each new text the logs in whose held-out parts it stands, indices into `logs`; no more of them than
+            there are texts.
 
     Returns:
         No new texts where there are no old ones to compare them with.
@@ -46,11 +46,11 @@ def held_out_of(
             usual = concerns[row].total <= concerns[near].total and fits(texts[row], variables)
             novelties[start + at] = far[at] * SHARE if usual else far[at]
             evidence[start + at] = evidence_of(concerns[row], concerns[near])
+    times = [len(found) for found in news[: len(index)]]
     return HeldOut(
         logs=logs,
-        patterns=index.astype(np.int32),
-        log=np.array([log for log, _ in news[: len(index)]], dtype=np.int32),
-        novelties=novelties,
-        evidence=evidence,
-        per_day=(1.0 / np.array([days for _, days in news[: len(index)]], dtype=np.float32)),
+        patterns=np.repeat(index.astype(np.int32), times),
+        log=np.array([log for found in news[: len(index)] for log in found], dtype=np.int32),
+        novelties=np.repeat(novelties, times),
+        evidence=np.repeat(evidence, times),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from logwatchd.parsing.masks import Masks
 from logwatchd.records import Level
@@ -12,27 +11,19 @@ from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import LearnedLog
 
 
-class Newcomer(NamedTuple):
-    """A pattern that stands only in the last parts of logs. log: the first of these. days: that part took; NaN where
-    unknown."""
-
-    log: str
-    days: float
-
-
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """counts: lines a pattern. levels: the most serious of each. logs: what was read, each name once.
 
-    newcomers: the patterns that stand only in the logs' last parts, which the calibration keeps apart. single: how many
-    patterns were met once, also of those that `counts` does not have any more. sources, read_bytes, of_bytes: see
-    `Manifest`.
+    newcomers: the patterns that stand only in the logs' last parts, which the calibration keeps apart, and the names of
+    these logs. single: how many patterns were met once, also of those that `counts` does not have any more. sources,
+    read_bytes, of_bytes: see `Manifest`.
     """
 
     counts: Mapping[str, int]
     levels: Mapping[str, Level]
     logs: tuple[LearnedLog, ...]
-    newcomers: Mapping[str, Newcomer]
+    newcomers: Mapping[str, tuple[str, ...]]
     single: int
     sources: tuple[str, ...]
     masks: Masks = ()
@@ -54,16 +45,14 @@ def knowledge_of(baseline: Baseline) -> Knowledge:
     """What a baseline was made of."""
     manifest, held_out = baseline.manifest, baseline.held_out
     patterns = list(baseline.patterns)
+    newcomers: dict[str, tuple[str, ...]] = {}
+    for index, log in zip(held_out.patterns.tolist(), held_out.log.tolist(), strict=True):
+        newcomers[patterns[index]] = (*newcomers.get(patterns[index], ()), held_out.logs[log].name)
     return Knowledge(
         counts=baseline.patterns,
         levels={pattern: Level(level) for pattern, level in zip(patterns, baseline.levels, strict=True)},
         logs=held_out.logs,
-        newcomers={
-            patterns[index]: Newcomer(held_out.logs[log].name, 1.0 / per_day)
-            for index, log, per_day in zip(
-                held_out.patterns.tolist(), held_out.log.tolist(), held_out.per_day.tolist(), strict=True
-            )
-        },
+        newcomers=newcomers,
         single=round((1.0 - manifest.coverage) * manifest.lines),
         sources=manifest.sources,
         masks=manifest.masks,
@@ -75,19 +64,18 @@ def knowledge_of(baseline: Baseline) -> Knowledge:
 def merged(parts: Sequence[Knowledge]) -> Knowledge:
     """All that these know together; their masks are the same.
 
-    A pattern is new only if it is new wherever it was met: what one log says late and another early is no news. Parts
-    that were learned from the same logs are taken for different days of them, others for the same days elsewhere.
+    A pattern is new only if it is new wherever it was met: what one log says late and another early is no news. What
+    several parts learned from one log is taken for different days of it.
     """
     counts: dict[str, int] = {}
     levels: dict[str, Level] = {}
-    newcomers: dict[str, Newcomer] = {}
+    newcomers: dict[str, tuple[str, ...]] = {}
     for part in parts:
-        same = sum(not set(part.sources).isdisjoint(other.sources) for other in parts) or 1
         for pattern, count in part.counts.items():
             counts[pattern] = counts.get(pattern, 0) + count
             levels[pattern] = max(part.levels[pattern], levels.get(pattern, Level.UNKNOWN))
-        for pattern, new in part.newcomers.items():
-            newcomers.setdefault(pattern, Newcomer(new.log, new.days * same))
+        for pattern, logs in part.newcomers.items():
+            newcomers[pattern] = tuple(dict.fromkeys((*newcomers.get(pattern, ()), *logs)))
     for part in parts:
         for pattern in part.counts.keys() & newcomers.keys():
             if pattern not in part.newcomers:
@@ -107,7 +95,7 @@ def merged(parts: Sequence[Knowledge]) -> Knowledge:
 
 
 def _merged_logs(parts: Sequence[Knowledge]) -> tuple[LearnedLog, ...]:
-    """What several parts say of one log adds up.
+    """What several parts say of one log adds up; days that nobody knows count for nothing beside others.
 
     What was met once in each of two parts counts twice as met once: nobody knows which patterns these were. The log is
     then trusted less than it could be.
@@ -116,7 +104,11 @@ def _merged_logs(parts: Sequence[Knowledge]) -> tuple[LearnedLog, ...]:
     for log in (log for part in parts for log in part.logs):
         before = found.get(log.name, LearnedLog(log.name, 0, 0, 0))
         found[log.name] = LearnedLog(
-            log.name, before.lines + log.lines, before.held_out + log.held_out, before.single + log.single
+            name=log.name,
+            lines=before.lines + log.lines,
+            held_out=before.held_out + log.held_out,
+            single=before.single + log.single,
+            days=(before.days or 0.0) + (log.days or 0.0) or None,
         )
     return tuple(found.values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.knowledge import Knowledge, Newcomer, merged
+from logwatchd.scoring.knowledge import Knowledge, merged
 from logwatchd.scoring.thresholds import Thresholds
 
 ALARM_LEVELS = frozenset({Level.CRITICAL, Level.FATAL})
@@ -139,7 +140,9 @@ def _read(file: Path, masks: Masks) -> tuple[Knowledge | None, float]:
             return None, 0.0
         known["levels"] = {text: Level(level) for text, level in known["levels"].items()}
         known["logs"] = tuple(LearnedLog(**log) for log in known["logs"])
-        known["newcomers"] = {text: Newcomer(*new) for text, new in known["newcomers"].items()}
+        known["newcomers"] = {text: tuple(logs) for text, logs in known["newcomers"].items()}
+        if not {log.name for log in known["logs"]}.issuperset(chain.from_iterable(known["newcomers"].values())):
+            return None, 0.0
         known["sources"] = tuple(known["sources"])
         return Knowledge(**known, masks=masks), learned_s
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -177,5 +180,5 @@ def _nothing_known(masks: Masks, embedder: str, dimensions: int) -> Baseline:
         patterns={},
         levels=b"",
         variables=np.zeros(0, dtype=np.uint64),
-        held_out=HeldOut((), nobody, nobody, none, none, none),
+        held_out=HeldOut((), nobody, nobody, none, none),
     )

@@ -38,12 +38,11 @@ def of_logs(logs: list[tuple[LearnedLog, list[float]]], evidence: float = 0.0, p
     novelties = [novelty for _, some in logs for novelty in some]
     count = len(novelties)
     return HeldOut(
-        tuple(log for log, _ in logs),
+        tuple(replace(log, days=1.0 / per_day) for log, _ in logs),
         np.arange(count, dtype=np.int32),
         np.array([index for index, (_, some) in enumerate(logs) for _ in some], np.int32),
         np.array(novelties, np.float32),
         np.full(count, evidence, np.float32),
-        np.full(count, per_day, np.float32),
     )
 
 
@@ -69,12 +68,11 @@ def test_a_closed_log_makes_every_new_text_news() -> None:
 def test_a_threshold_is_always_usable(texts: list[tuple[float, float, int]], lines: int, coverage: float) -> None:
     novelties, evidence, counts = zip(*texts, strict=True) if texts else ((), (), ())
     found = HeldOut(
-        (log_of("/a.log", lines, coverage),),
+        (replace(log_of("/a.log", lines, coverage), days=1.0),),
         np.arange(len(texts), dtype=np.int32),
         np.zeros(len(texts), np.int32),
         np.array(novelties, np.float32),
         np.array(evidence, np.float32),
-        np.ones(len(texts), np.float32),
     )
     lines_each = np.array(counts, np.int64)
     assert FLOOR <= calibrate(found, lines_each)[0] <= CEILING
@@ -164,6 +162,13 @@ def test_a_verdict_is_by_the_threshold_of_its_own_log() -> None:
         )
     assert not judge.anomalous(ids, frozenset(), "/var/log/noisy.log")
     assert judge.verdict(ids[0], None).threshold == judge.verdict(ids[0], "/var/log/other.log").threshold
+
+
+def test_what_several_logs_bring_at_their_ends_is_told_by_each_of_them() -> None:
+    """The logs of two servers with the same service: which of them is read first does not make the other closed."""
+    alone = own_thresholds(learn_logs({"/a/app.log": noisy_log()})).of("/a/app.log")
+    both = own_thresholds(learn_logs({"/a/app.log": noisy_log(), "/b/app.log": noisy_log()}))
+    assert both.of("/a/app.log") == both.of("/b/app.log") == pytest.approx(alone, abs=0.01)
 
 
 def test_thresholds_are_told_in_a_few_words() -> None:

@@ -16,7 +16,7 @@ from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.calibration import LearnedLog
 from logwatchd.scoring.construction import construct
-from logwatchd.scoring.knowledge import Knowledge, Newcomer, knowledge_of, merged
+from logwatchd.scoring.knowledge import Knowledge, knowledge_of, merged
 from logwatchd.scoring.local import LocalEmbedder
 from tests.scoring.making import block_of
 
@@ -63,7 +63,7 @@ def test_merged_baselines_are_the_baseline_of_all_logs(logs: list[list[str]]) ->
     assert [pattern for pattern, _ in new[0]] == [pattern for pattern, _ in new[1]]
 
 
-LOG = LearnedLog("x", 10, 3, 1)
+LOG = LearnedLog("x", 10, 3, 1, 2.0)
 
 
 def knowledge(**changes: object) -> Knowledge:
@@ -71,7 +71,7 @@ def knowledge(**changes: object) -> Knowledge:
         counts={"a": 5, "b": 1},
         levels={"a": Level.INFO, "b": Level.ERROR},
         logs=(LOG,),
-        newcomers={"b": Newcomer("x", 2.0)},
+        newcomers={"b": ("x",)},
         single=1,
         sources=("x",),
     )
@@ -81,22 +81,43 @@ def knowledge(**changes: object) -> Knowledge:
 def test_what_one_log_says_late_and_another_early_is_no_news() -> None:
     early = knowledge(newcomers={}, sources=("y",))
     assert merged([knowledge(), early]).newcomers == merged([early, knowledge()]).newcomers == {}
-    assert merged([knowledge(), knowledge(sources=("y",))]).newcomers == {"b": ("x", 2.0)}
+    other = knowledge(newcomers={"b": ("y",)}, logs=(replace(LOG, name="y"),), sources=("y",))
+    assert merged([knowledge(), other, knowledge()]).newcomers == {"b": ("x", "y")}
 
 
 def test_days_of_the_same_log_add_up_and_those_of_others_do_not() -> None:
-    third = knowledge(sources=("z", "x"))
-    assert merged([knowledge(), knowledge()]).newcomers == {"b": ("x", 4.0)}
-    assert merged([knowledge(), knowledge(), third]).newcomers == {"b": ("x", 6.0)}
-    assert merged([knowledge(), knowledge(sources=("y",)), knowledge(sources=("z",))]).newcomers == {"b": ("x", 2.0)}
-    assert merged([knowledge(sources=()), knowledge(sources=())]).newcomers == {"b": ("x", 2.0)}
+    other = knowledge(newcomers={"b": ("y",)}, logs=(replace(LOG, name="y", days=7.0),))
+    assert [log.days for log in merged([knowledge(), other, knowledge()]).logs] == [4.0, 7.0]
+    silent = knowledge(logs=(replace(LOG, days=None),))
+    assert [log.days for log in merged([silent, knowledge()]).logs] == [2.0]
+    assert [log.days for log in merged([silent, silent]).logs] == [None]
+
+
+def test_learning_in_many_short_runs_takes_as_many_days_as_in_one() -> None:
+    """As a warm-up does that is stopped every day: of ten hours each the last three are kept apart."""
+    known = runs(0)
+    for day in range(1, 10):
+        known = merged([known, runs(day)])
+    assert len(known.newcomers) == 10
+    (log,) = known.logs
+    assert log.days == pytest.approx(10 * 3 / 24, rel=0.01)
+    assert made(known).held_out.per_day.tolist() == pytest.approx([1 / log.days] * 10)
+
+
+def runs(day: int) -> Knowledge:
+    """Ten hours of one day's log, with something new at their end."""
+    lines = [f"{(BUILT_AT + timedelta(days=day, minutes=i)).isoformat()} INFO user came" for i in range(600)]
+    lines[500] = lines[500].replace("user came", f"guest number {'abcdefghij'[day] * 3} left")
+    builder = BaselineBuilder()
+    builder.add(block_of(lines), log="/var/log/app.log")
+    return builder.knowledge(("/var/log/app.log",))
 
 
 def test_counts_lines_and_what_was_read_add_up_and_the_worst_level_stays() -> None:
     both = merged([knowledge(read_bytes=7, of_bytes=9), knowledge(levels={"a": Level.FATAL, "b": Level.INFO})])
     assert both.counts == {"a": 10, "b": 2}
     assert both.levels == {"a": Level.FATAL, "b": Level.ERROR}
-    assert (both.logs, both.read_bytes, both.of_bytes) == ((LearnedLog("x", 20, 6, 2),), 7, 9)
+    assert (both.logs, both.read_bytes, both.of_bytes) == ((LearnedLog("x", 20, 6, 2, 4.0),), 7, 9)
     assert both.sources == ("x",)
 
 
@@ -126,8 +147,8 @@ def test_of_a_log_that_was_read_in_part_the_same_lines_take_less_time() -> None:
     lines = [f"{(BUILT_AT + timedelta(hours=hour)).isoformat()} {WORDS[hour == 230]}" for hour in range(240)]
     builder = BaselineBuilder()
     builder.add(block_of(lines), log="app")
-    (whole,) = (new.days for new in builder.knowledge().newcomers.values())
+    (whole,) = (log.days for log in builder.knowledge().logs)
     assert whole == pytest.approx(3, rel=0.05)
     builder.sampled("app", 0.2)
-    (part,) = (new.days for new in builder.knowledge().newcomers.values())
-    assert part == pytest.approx(whole / 5)
+    (part,) = (log.days for log in builder.knowledge().logs)
+    assert part == pytest.approx((whole or 0.0) / 5)
