@@ -1,4 +1,4 @@
-"""The one reader of configuration: a TOML file, LOGWATCHD_* overrides and the three secrets.
+"""The one reader of configuration: a TOML file, LOGWATCHD_* overrides and the secrets.
 
 LOGWATCHD_EMBEDDER__PROVIDER=openai overrides `provider` in `[embedder]`; lists and tables are given as JSON.
 Secrets never stand in the file: they come from systemd credentials or the environment.
@@ -44,7 +44,7 @@ from logwatchd.config_errors import (
     unreadable,
 )
 from logwatchd.config_secrets import Secrets, read_secrets
-from logwatchd.config_types import AbsolutePath, Duration, HttpUrl, Switch, Table, absolute, seconds
+from logwatchd.config_types import AbsolutePath, Duration, HttpUrl, Switch, Table, absolute, matching, seconds
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Level, Mask, SourceSpec, StartAt
@@ -240,7 +240,7 @@ class MaskSettings(Table):
 
     name: Annotated[str, Field(min_length=1)]
     pattern: Annotated[LinePattern, AfterValidator(_no_empty_match)]
-    token: Annotated[str, Field(pattern=r"^<[A-Z]{1,30}>$")] = "<MASKED>"
+    token: Annotated[str, matching(r"<[A-Z]{1,30}>", "write capital letters between < and >")] = "<MASKED>"
 
 
 class WorkersSettings(Table):

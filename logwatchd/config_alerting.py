@@ -7,11 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from logwatchd.config_types import HttpUrl, Switch, Table
+from logwatchd.config_types import HttpUrl, Switch, Table, matching
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
+Name = Annotated[
+    str, matching(r"[a-z][a-z0-9-]{0,30}", "write small letters, digits and dashes, a letter first, at most 31 of them")
+]
+SecretName = Annotated[
+    str,
+    matching(r"[a-z][a-z0-9_]{2,60}", "name a credential, in small letters, digits and underscores; no secret itself"),
+]
+MailAddress = Annotated[str, matching(r"[^@\s]+@[^@\s]+", "a mail address is needed, such as oncall@example.org")]
 
 
 def _pattern(text: str) -> str:
@@ -90,8 +96,8 @@ class SinkSettings(RoutedSettings):
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
-    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
-    to: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(default=[])
+    sender: MailAddress | None = None
+    to: list[MailAddress] = Field(default=[])
 
     @model_validator(mode="after")
     def _whole(self) -> SinkSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import math
 import os
 import re
 import stat
@@ -14,7 +15,23 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+SECRETS = ("openai_api_key", "anthropic_api_key", "slack_webhook_url", "slack_bot_token")
 _MAX_VALUE_CHARS = 60
+_NUMBER = "a number is needed"
+_WORDS = {  # in the place of pydantic's own
+    "list_type": 'a list is needed; write it in brackets, ["..."]',
+    "string_type": "text is needed; put it in quotes",
+    "path_type": "a path is needed; put it in quotes",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "int_type": _NUMBER,
+    "int_parsing": _NUMBER,
+    "int_from_float": "a whole number is needed",
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "too_short": "is empty; name at least one",
+    "string_too_short": "is empty; write what is meant, or take the key out",
+}
 _SHOWN_TYPES = (str, int, float, bool, type(None), list)
 
 
@@ -47,10 +64,12 @@ def not_toml(file: Path, error: Exception) -> str:
 
 
 def not_json(error: Exception, env_prefix: str) -> str:
-    """One line for an override that is not the JSON it has to be; pydantic-settings names its key in the message."""
+    """One line for an override that is not the JSON it has to be; pydantic-settings names its table in the message."""
     key = re.search(r'field "(\w+)"', str(error))
-    variable = f"environment variable {env_prefix}{key[1].upper()}" if key else "environment"
-    return f"{variable}: is not JSON: {error.__cause__ or error}; give lists and tables as JSON"
+    table = f"{env_prefix}{key[1].upper()}" if key else env_prefix
+    given = sorted(name for name in os.environ if f"{name.upper()}__".startswith(f"{table}__"))
+    named = f"environment variable {' or '.join(given)}" if given else "environment"
+    return f"{named}: is not JSON: {error.__cause__ or error}; give lists and tables as JSON"
 
 
 def repeated_path(file: Path, key: str, path: str, first: str) -> str:
@@ -116,6 +135,8 @@ def _origin(loc: Sequence[int | str], tables: dict[str, Any], file: Path, env_pr
 
 def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, loc = detail["type"], detail["loc"]
+    if kind == "extra_forbidden" and (secret := _secret_of(loc)):
+        return f": no secret stands in this file; give it as the systemd credential '{secret}' or as {secret.upper()}"
     if kind == "extra_forbidden":
         known = _keys_at(model, loc[:-1])
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
@@ -129,16 +150,23 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return ": is one table, and there may be several; write [[source]] with two brackets"
     if kind == "model_type":
         return f" = {_shown(detail['input'])}: a table is needed; write [{_dotted(loc)}] and its keys below"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
+    if isinstance(detail["input"], float) and math.isnan(detail["input"]):
+        message = _NUMBER
     if kind == "value_error" and isinstance(detail["input"], dict):
         return f": {message}"  # of several keys of a table
-    shown = _shown(detail["input"])
-    if kind == "string_pattern_mismatch":
-        message = "an address that begins with http:// or https:// is needed"
+    shown = "(not shown)" if loc[-1] == "secret" else _shown(detail["input"])  # it may stand there itself
     literal = _literal_of(model, loc)
     if literal and literal not in message:
         message += f", or {literal}"
     return f" = {shown}: {message[0].lower() + message[1:]}"
+
+
+def _secret_of(loc: Sequence[int | str]) -> str | None:
+    """The secret that an unknown key was meant to be, such as `api_key` in `[embedder]`."""
+    vendor = {"embedder": "openai", "analysis": "anthropic", "slack": "slack"}.get(str(loc[0]), "")
+    names = (str(loc[-1]), f"{vendor}_{loc[-1]}")
+    return next((name for name in names if name in SECRETS), None)
 
 
 def _shown(value: object) -> str:

@@ -10,9 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from logwatchd.config_errors import unreadable
-
-_NAMED = ("openai_api_key", "anthropic_api_key", "slack_webhook_url", "slack_bot_token")
+from logwatchd.config_errors import SECRETS, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,13 @@ class Secrets:
 
     def all(self) -> tuple[SecretStr | None, ...]:
         """For whoever has to keep them out of sight."""
-        return (*(getattr(self, name) for name in _NAMED), *self.sinks.values())
+        return (*(getattr(self, name) for name in SECRETS), *self.sinks.values())
 
 
 def read_secrets(sinks: Iterable[str] = ()) -> tuple[Secrets, list[str]]:
     """The secrets, and what is wrong with them, one line each. sinks: names that `[[sink]]` tables ask for."""
     problems: list[str] = []
-    named: dict[str, Any] = {name: _secret(name, problems) for name in _NAMED}
+    named: dict[str, Any] = {name: _secret(name, problems) for name in SECRETS}
     own = {name: secret for name in dict.fromkeys(sinks) if (secret := _secret(name, problems)) is not None}
     return Secrets(**named, sinks=own), problems
 
@@ -52,6 +50,13 @@ def _secret(name: str, problems: list[str]) -> SecretStr | None:
             problems.append(unreadable("credential", file, error))
             return None
         if text:
-            return SecretStr(text)
+            return _checked(text, str(file), problems)
     text = os.environ.get(name.upper(), "").strip()
-    return SecretStr(text) if text else None
+    return _checked(text, f"environment variable {name.upper()}", problems) if text else None
+
+
+def _checked(text: str, where: str, problems: list[str]) -> SecretStr:
+    """A line break in it would make a request's header invalid, and a library's error would show all of it."""
+    if not text.isprintable():
+        problems.append(f"{where}: more than one line, or no text (it is not shown); let the secret alone stand there")
+    return SecretStr(text)

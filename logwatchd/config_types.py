@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 def absolute(pattern: str) -> str:
@@ -22,14 +23,27 @@ def _absolute_path(path: Path) -> Path:
     return path
 
 
+def matching(pattern: str, needed: str) -> AfterValidator:
+    """Text that a regular expression matches from end to end; else `needed` is said of it."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(needed)
+        return text
+
+    return AfterValidator(check)
+
+
 def seconds(text: str) -> float:
     """How long '90s', '30m', '24h' or '7d' is; 0 for 'off'."""
     return 0.0 if text == "off" else float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]]
 
 
 Switch = bool | Literal["auto"]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-Duration = Annotated[str, Field(pattern=r"^(off|[1-9]\d{0,5}[smhd])$")]
+HttpUrl = Annotated[str, matching(r"https?://\S+", "an address that begins with http:// or https:// is needed")]
+Duration = Annotated[
+    str, matching(r"off|[1-9][0-9]{0,5}[smhd]", "write a time such as '90s', '30m', '24h' or '7d', or 'off'")
+]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
 
 

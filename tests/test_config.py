@@ -102,7 +102,7 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         ),
         ("[[source]]\n", "FILE: source[1]: nothing to follow; give it paths = ["),
         ("[[source]]\npaths = []", "FILE: source[1].paths = []: "),
-        ('[[source]]\npaths = "/x"', "FILE: source[1].paths = '/x': input should be a valid list"),
+        ('[[source]]\npaths = "/x"', "FILE: source[1].paths = '/x': a list is needed; write it in brackets, ["),
         ('[[source]]\npaths = ["x.log"]', "FILE: source[1].paths[1] = 'x.log': give an absolute path or glob"),
         (
             '[[source]]\npaths = ["/a\\nb"]',
@@ -128,7 +128,7 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         (SOURCE + "[[mask]]\nname = 'x'\npattern = '('", "FILE: mask[1].pattern = '(': not a regular expression: "),
         (
             SOURCE + "[[mask]]\nname = 'x'\npattern = 'a'\ntoken = 'secret'",
-            "FILE: mask[1].token = 'secret': ",
+            "FILE: mask[1].token = 'secret': write capital letters between < and >",
         ),
         (
             SOURCE + "[baseline]\nthreshold = 0.4\nalerts_per_day = 5",
@@ -136,7 +136,37 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         ),
         (SOURCE + '[baseline]\npath = "b"', "FILE: baseline.path = 'b': give an absolute path"),
         ('state_dir = "x"\n' + SOURCE, "FILE: state_dir = 'x': give an absolute path"),
-        (SOURCE + '[slack]\nenabled = "perhaps"', "FILE: slack.enabled = 'perhaps': "),
+        (
+            SOURCE + '[slack]\nenabled = "perhaps"',
+            "FILE: slack.enabled = 'perhaps': true or false is needed, or 'auto'",
+        ),
+        (
+            SOURCE + "[slack]\nservices = 'shop'",
+            "FILE: slack.services = 'shop': a list is needed; write it in brackets",
+        ),
+        (SOURCE + "[slack]\nchannel = 3", "FILE: slack.channel = 3: text is needed; put it in quotes"),
+        (SOURCE + "[baseline]\npath = 3", "FILE: baseline.path = 3: a path is needed; put it in quotes"),
+        (SOURCE + "[baseline]\nthreshold = nan", "FILE: baseline.threshold = nan: a number is needed, or 'auto'"),
+        (SOURCE + "[baseline]\nclusters = 1.5", "FILE: baseline.clusters = 1.5: a whole number is needed, or 'auto'"),
+        (SOURCE + "[baseline]\nwarmup = '-1h'", "FILE: baseline.warmup = '-1h': write a time such as '90s', '30m'"),
+        (SOURCE + "[[redact]]\nname = 'A'\npattern = 'a'", "FILE: redact[1].name = 'A': write small letters, digits"),
+        (
+            SOURCE + "[[sink]]\nname = 'm'\ntype = 'email'\nhost = 'h'\nsender = 'x@y'\nto = ['x']",
+            "FILE: sink[1].to[1] = 'x': a mail address is needed",
+        ),
+        (
+            SOURCE + "[embedder]\napi_key = 'sk-hidden'",
+            "FILE: embedder.api_key: no secret stands in this file; give it as the systemd credential 'openai_api_key' "
+            "or as OPENAI_API_KEY",
+        ),
+        (
+            "slack_webhook_url = 'https://hidden'\n" + SOURCE,
+            "FILE: slack_webhook_url: no secret stands in this file; give it as the systemd credential 'slack_webh",
+        ),
+        (
+            SOURCE + "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'R0uting-hidden'",
+            "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores",
+        ),
         (
             SOURCE + '[analysis]\nbase_url = "ftp://x"',
             "FILE: analysis.base_url = 'ftp://x': an address that begins with http",
@@ -158,7 +188,7 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
         ),
         (JOURNAL + "priority = 8", "FILE: source[1].priority = 8: is no priority: use one of emerg, "),
         (JOURNAL + 'units = [""]', "FILE: source[1].units[1] = '': give a name as 'journalctl' shows it"),
-        (JOURNAL + 'units = "nginx"', "FILE: source[1].units = 'nginx': input should be a valid list"),
+        (JOURNAL + 'units = "nginx"', "FILE: source[1].units = 'nginx': a list is needed; write it in brackets, ["),
         (
             SOURCE.replace("/var/log/app.log", "-") + SOURCE.replace("/var/log/app.log", "-"),
             "FILE: source[2].paths[1] = '-': stands in source[1].paths[1] as well; name it once",
@@ -177,6 +207,7 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
 def test_one_mistake_gets_one_line(text: str, line: str, file: Path) -> None:
     (said,) = problems(file, text)
     assert said.startswith(line)
+    assert "hidden" not in said
 
 
 def test_every_mistake_is_told_at_once(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -218,6 +249,13 @@ def test_an_override_that_is_no_json_is_named(file: Path, monkeypatch: pytest.Mo
     assert said.startswith("environment variable LOGWATCHD_SOURCE: is not JSON: ")
 
 
+def test_an_override_of_a_key_that_is_no_json_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGWATCHD_SLACK__SERVICES", "shop")
+    monkeypatch.setenv("LOGWATCHD_WORKERS__THREADS", "2")
+    (said,) = problems(file, SOURCE)
+    assert said.startswith("environment variable LOGWATCHD_SLACK__SERVICES: is not JSON: ")
+
+
 def test_an_override_of_nothing_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGWATCHD_EMBEDER__PROVIDER", "openai")
     monkeypatch.setenv("LOGWATCHD_EMBEDDER__PROVIDER", "local")
@@ -245,6 +283,19 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
 
 
 class TestSecrets:
+    def test_what_is_more_than_a_secret_is_refused_and_not_shown(
+        self, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-one\nsk-two")
+        (tmp_path / "anthropic_api_key").write_text("# the key\nsk-one\n")
+        said = problems(file, SOURCE)
+        assert [line.partition(": ")[0] for line in said] == [
+            "environment variable OPENAI_API_KEY",
+            str(tmp_path / "anthropic_api_key"),
+        ]
+        assert "sk-" not in "".join(said)
+
     def test_a_credential_wins_over_the_environment(
         self, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 
 def prepare() -> None:
     """Make the standard streams fit for whatever a log or a file's name holds, and for whoever called us.
 
     UTF-8, whatever the locale says: JSON has to be, and logs are. What is no character there (names of files may have
-    any bytes) is written as `\\udcff`, which JSON takes as well. A stream that the caller closed becomes the null device.
+    any bytes) is written as `\\udcff`, which JSON takes as well. A stream that the caller closed is the null device.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
         elif isinstance(stream, io.TextIOWrapper) and (stream.encoding, stream.errors) != ("utf-8", "backslashreplace"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 

@@ -50,7 +50,7 @@ def _command(name: str, places: dict[str, Path]) -> list[str]:
 
 @pytest.mark.parametrize("name", _COMMANDS)
 def test_a_full_disk_is_one_clear_line(name: str, places: dict[str, Path]) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             _command(name, places), stdout=full, stderr=subprocess.PIPE, env=_ENV, check=False, timeout=60
         )
