@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from logwatchd import clock, config
 from logwatchd.config import Config
+from logwatchd.config_alerting import RoutedSettings, SinkSettings
 from logwatchd.errors import BaselineError, ConfigError, Exit
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.ingest.patterns import Glob, Listings
@@ -61,7 +63,42 @@ def run(config_path: Path) -> Exit:
         f"slack {_switch(loaded.slack_enabled)}",
     ]
     print(f"{config_path}: OK: {'; '.join(parts)}")
+    for line in sinks(loaded):
+        print(line)
     return Exit.OK
+
+
+def sinks(loaded: Config) -> list[str]:
+    """One line for each sink beside the journal, which gets everything: what it is, whether its secret is there, and
+    which alerts it gets. Of an address only the host is shown: the rest may be a secret itself."""
+    lines = []
+    slack = loaded.settings.slack
+    if loaded.slack_enabled:
+        bot = loaded.secrets.slack_bot_token is not None and slack.channel is not None
+        what = f"Slack's bot, channel {slack.channel}" if bot else "Slack's webhook"
+        secret = "slack_bot_token" if bot else "slack_webhook_url"
+        lines.append(f"sink slack: {what}; {secret} is there; gets {_gets(slack)}")
+    for sink in loaded.settings.sink:
+        secret = "needs no secret" if sink.secret is None else f"{sink.secret} is there"  # refused where it is not
+        lines.append(f"sink {sink.name}: {_what(sink)}; {secret}; gets {_gets(sink)}")
+    return lines
+
+
+def _what(sink: SinkSettings) -> str:
+    if sink.type == "command":
+        return f"command {sink.command[0]}"
+    if sink.type == "email":
+        return f"e-mail by {sink.host}:{sink.port} ({sink.tls}) to {', '.join(sink.to)}"
+    host = urlsplit(sink.url or "").hostname
+    return f"{sink.type} at {host}" if host else sink.type
+
+
+def _gets(routed: RoutedSettings) -> str:
+    """Which alerts are led to a sink."""
+    most = "alerts of every severity" if routed.min_severity == "P4" else f"alerts from {routed.min_severity} up"
+    of = [f"{name} {', '.join(globs)}" for name, globs in (("services", routed.services), ("files", routed.sources))]
+    found = [text for text, globs in zip(of, (routed.services, routed.sources), strict=True) if globs]
+    return " ".join([most, *(["of", " and ".join(found)] if found else [])])
 
 
 def look(source: SourceSpec) -> Matches:

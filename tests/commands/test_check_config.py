@@ -58,6 +58,42 @@ def test_a_good_configuration_gets_one_line(file: Path, baseline: Path, capsys: 
     ]
 
 
+def test_each_sink_is_told_with_its_route_and_its_secret_but_not_the_secrets_value(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"SLACK_WEBHOOK_URL": "https://hooks.slack.example/T0/HIDDEN-1", "OPS_SECRET": "HIDDEN-2"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    file.write_text(
+        file.read_text()
+        + '[slack]\nmin_severity = "P2"\nservices = ["shop*", "pay"]\n'
+        + '[[sink]]\nname = "ops"\ntype = "webhook"\nurl = "https://u:HIDDEN-3@ops.example:8443/HIDDEN-4"\n'
+        + 'secret = "ops_secret"\nmin_severity = "P1"\nsources = ["/var/log/nginx/*"]\nservices = ["web"]\n'
+        + '[[sink]]\nname = "am"\ntype = "alertmanager"\nurl = "http://127.0.0.1:9093"\n'
+        + '[[sink]]\nname = "page"\ntype = "pagerduty"\nsecret = "ops_secret"\n'
+        + '[[sink]]\nname = "beep"\ntype = "command"\ncommand = ["/usr/bin/beep", "--key", "HIDDEN-5"]\n'
+        + '[[sink]]\nname = "mail"\ntype = "email"\nhost = "mx.example"\nsender = "l@x.example"\nto = ["a@x.example"]\n'
+    )
+    assert check_config.run(file) is Exit.OK
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1:] == [
+        "sink slack: Slack's webhook; slack_webhook_url is there; gets alerts from P2 up of services shop*, pay",
+        "sink ops: webhook at ops.example; ops_secret is there; gets alerts from P1 up of services web and files"
+        " /var/log/nginx/*",
+        "sink am: alertmanager at 127.0.0.1; needs no secret; gets alerts of every severity",
+        "sink page: pagerduty; ops_secret is there; gets alerts of every severity",
+        "sink beep: command /usr/bin/beep; needs no secret; gets alerts of every severity",
+        "sink mail: e-mail by mx.example:587 (starttls) to a@x.example; needs no secret; gets alerts of every severity",
+    ]
+    assert "HIDDEN" not in out + err
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-HIDDEN-6")
+    file.write_text(file.read_text().replace("[slack]\n", '[slack]\nchannel = "#ops"\n'))
+    assert check_config.run(file) is Exit.OK
+    out, err = capsys.readouterr()
+    assert "sink slack: Slack's bot, channel #ops; slack_bot_token is there; gets alerts from P2 up" in out
+    assert "HIDDEN" not in out + err
+
+
 def test_streams_and_the_journal_are_counted(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
