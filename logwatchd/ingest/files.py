@@ -243,13 +243,22 @@ class FileSource:
                 self._release(file)
             if not is_over or not reader.partial or file.behind or quiet_s < FINISH_S:
                 continue
-            if reader.is_open and self._queue.room():
-                chunk = reader.finish()
-                if chunk is not None:
-                    self._deliver(file, chunk, reader.id, reader.position())
+            if self._queue.room():
+                self._deliver_held(file, reader.finish)
 
     def _release(self, file: Followed) -> None:
-        chunk = file.reader.release()
+        if file.reader.holds_event:
+            self._deliver_held(file, file.reader.release)
+
+    def _deliver_held(self, file: Followed, take: Callable[[], Chunk | None]) -> None:
+        """What the reader already has in memory. It may have been closed since, to make room for others."""
+        if not self._roster.handles.ensure(file):
+            return
+        try:
+            chunk = take()
+        except OSError as error:
+            self._roster.handles.trouble(file, error)
+            return
         if chunk is not None:
             self._deliver(file, chunk, file.reader.id, file.reader.position())
 

@@ -81,12 +81,13 @@ class Handles:
             )
 
     def _close_idle(self, cap: int) -> int:
-        """Close a tenth of those that are read to their end and can be found again by name, the longest idle first."""
+        """Close a tenth of those that are read to their end and can be found again by name: first those that were
+        delivered to their end as well, the longest idle first."""
         opened = [file for file in self._register if file.reader.is_open]
         if len(opened) < cap:
             return len(opened)
         idle = [file for file in opened if not file.behind and file.place is not Place.NOWHERE and not file.suspect]
-        idle.sort(key=lambda file: file.changed_at)
+        idle.sort(key=lambda file: (bool(file.reader.partial), file.changed_at))
         surplus = idle[: max(1, len(opened) // 10)]
         for file in surplus:
             file.reader.close()

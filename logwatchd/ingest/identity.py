@@ -95,7 +95,8 @@ def holds(handle: int, position: Position) -> bool:
     """
     head, mark = position.head, position.mark
     return (
-        Print.of(os.pread(handle, head.length, 0)) == head
+        os.fstat(handle).st_size >= position.offset  # nothing else tells it of a file that could not be read before
+        and Print.of(os.pread(handle, head.length, 0)) == head
         and Print.of(os.pread(handle, mark.length, max(0, position.offset - mark.length))) == mark
     )
 

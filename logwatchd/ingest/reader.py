@@ -221,15 +221,20 @@ class Reader:
             return self._skip_nuls(raw, marked)
         result = cut(raw, marked, self.skipping, coding)
         lines, inner, held = self._join(result.data, coding, flush=False)
-        end = result.end - held
-        self._more = len(raw) == marked + want
-        self.partial = b"" if self._more else raw[end : result.end] + result.rest
-        self._held = 0 if self._more else held
+        more = len(raw) == marked + want
+        if held and not lines and more and want == MAX_LINE_BYTES:
+            # As much as is ever read at once, and yet less than the longest event: so it is where a character has four
+            # bytes. Waiting for its end would be waiting for ever.
+            lines, inner, held = self._join(result.data, coding, flush=True)
+        end, offset = result.end - held, self.offset
+        if end > marked:
+            self._advance(raw[max(0, end - MARK_BYTES) : end], offset + end - marked)
+            self.skipping = result.skipping
+        self._more = more
+        self.partial = b"" if more else raw[end : result.end] + result.rest
+        self._held = 0 if more else held
         if end == marked:
             return Stop.AT_END
-        offset = self.offset
-        self._advance(raw[max(0, end - MARK_BYTES) : end], offset + end - marked)
-        self.skipping = result.skipping
         return Chunk(lines, offset + self._marked(raw[marked:end], offset, coding), self.offset, inner, coding.name)
 
     @property
@@ -243,22 +248,30 @@ class Reader:
         return len(self.partial) > self._held
 
     def release(self) -> Chunk | None:
-        """The event that was held back, now that nothing more belongs to it; None without one."""
+        """The event that was held back, now that nothing more belongs to it; None without one.
+
+        Raises:
+            OSError: it is not open, or cannot be read; the event is still held then.
+        """
         if not self._held:
             return None
-        raw, self.partial = self.partial[: self._held], self.partial[self._held :]
-        self._held = 0
+        raw, rest = self.partial[: self._held], self.partial[self._held :]
         coding, offset = self._coding(), self.offset
         lines, inner, _ = self._join(raw, coding, flush=True)
         self._advance((self._mark + raw)[-MARK_BYTES:], offset + len(raw))
+        self.partial, self._held = rest, 0
         return Chunk(lines, offset + self._marked(raw, offset, coding), self.offset, inner, coding.name)
 
     def finish(self) -> Chunk | None:
-        """What is left of a file that will not grow any more, a last newline supplied; None if nothing is."""
+        """What is left of a file that will not grow any more, a last newline supplied; None if nothing is.
+
+        Raises:
+            OSError: it is not open, or cannot be read; nothing was taken then.
+        """
         chunk = self._rest()
         if chunk is not None:
-            partial, self.partial, self._held = self.partial, b"", 0
-            self._advance((self._mark + partial)[-MARK_BYTES:], chunk.end)
+            self._advance((self._mark + self.partial)[-MARK_BYTES:], chunk.end)
+            self.partial, self._held = b"", 0
         return chunk
 
     def _rest(self) -> Chunk | None:
@@ -309,11 +322,12 @@ class Reader:
         return self._handle
 
     def _advance(self, mark: bytes, offset: int) -> None:
+        """Raises OSError if it cannot be read; nothing has changed then."""
+        if len(self._head) < HEAD_BYTES:
+            self._head = os.pread(self._open_handle(), min(HEAD_BYTES, offset), 0)
         self.offset = offset
         self._mark = mark
         self._trail.append((offset, mark))
-        if len(self._head) < HEAD_BYTES:
-            self._head = os.pread(self._open_handle(), min(HEAD_BYTES, offset), 0)
 
     def _skip_nuls(self, raw: bytes, begin: int) -> Chunk | Stop:
         """Skip the hole that a writer without O_APPEND leaves when its file is truncated.
@@ -335,7 +349,7 @@ class Reader:
         nuls = len(raw) - begin - len(raw[begin:].lstrip(b"\0"))
         start, end = self.offset, offset + nuls
         mark = os.pread(handle, min(MARK_BYTES, end), max(0, end - MARK_BYTES))
+        self._advance(mark, end)
         self.partial = b""
         self._held = 0
-        self._advance(mark, end)
         return Chunk(b"", start, end)

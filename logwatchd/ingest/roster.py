@@ -122,12 +122,12 @@ class Roster:
             self._checkpoints.begin(target.pattern)
 
     def release(self, now: float, grace_s: float) -> None:
-        """Let go of files that lost their live name, were read to the end, and have been quiet for long enough."""
+        """Let go of files that lost their live name, were delivered to the end, and have been quiet for long enough."""
         for file in self._register:
             if self._is_done(file):
                 self._copies.discard(file)
                 continue
-            if file.place is Place.LIVE or file.behind or now - file.changed_at < grace_s:
+            if file.place is Place.LIVE or file.behind or file.reader.partial or now - file.changed_at < grace_s:
                 continue
             if file.place is Place.RENAMED:
                 file.reader.close()
@@ -208,8 +208,11 @@ class Roster:
             handle = file.reader.handle
             if handle is None:
                 self._register.drop(file)
-            else:
+                continue
+            try:
                 file.look(stamp_of(os.fstat(handle)), now)
+            except OSError as error:  # its server, or its disk, is gone as well
+                self.handles.trouble(file, error)
 
     def _is_at(self, file: Followed, path: str, now: float) -> bool:
         """Whether it stands under this name, which is no configured one; if so, that is noted."""
@@ -301,7 +304,7 @@ class Roster:
         for copy in self._register.copies_of(file):
             self._copies.discard(copy)
         handle = file.reader.handle
-        if handle is not None and file.role is Role.FOLLOWED and os.fstat(handle).st_nlink == 0:
+        if handle is not None and file.role is Role.FOLLOWED and _is_last(handle):
             self._checkpoints.record(replace(file.reader.position(), role=Role.DEAD))
         self._register.drop(file)
         _log.debug(Event.FILE_RELEASED, path=file.reader.path)
@@ -333,3 +336,11 @@ class Roster:
         if (path, what) not in self._said:
             self._said.add((path, what))
             _log.warning(Event.FILE_IGNORED, path=path, reason=what, message=f"{path}: {what}")
+
+
+def _is_last(handle: int) -> bool:
+    """Whether an open file has no name left anywhere; False if that cannot be told."""
+    try:
+        return os.fstat(handle).st_nlink == 0
+    except OSError:
+        return False

@@ -237,3 +237,17 @@ def test_rotation_ends_an_event(tmp_path: Path) -> None:
     old, new = sorted(tailer.blocks, key=lambda block: -len(block.data))
     assert (old.data.decode(), new.data.decode()) == (PYTHON, PLAIN)
     assert old.flat().count(b"\n") == 1
+
+
+def test_an_event_of_wide_characters_is_bounded_by_what_is_read_at_once(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    lines = ["first", *(f" {number:04} {'x' * 990}" for number in range(600))]
+    log.write_bytes("".join(line + "\n" for line in lines).encode("utf-32"))
+    tailer = Tailer(tmp_path / "state", log)
+    tailer.stop()
+    tailer.specs = (SourceSpec((str(log),), start_at="beginning", encoding="utf-32", multiline_continue="^ "),)
+    tailer.state = tmp_path / "another state"
+    tailer.start()
+    delivered = [line.decode() for line in [*tailer.turn(), *tailer.turn()]]
+    tailer.stop()
+    assert delivered == lines

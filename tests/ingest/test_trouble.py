@@ -1,0 +1,127 @@
+"""Following real files while something else is wrong: nobody takes the lines, handles are few, a server is gone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.tailer import Tailer, append
+
+LOOK_S = 0.26  # a look is due, and no event that may go on is given up yet
+MINUTE_S = 60.0  # as long as a rotated file is held open
+TRACE = (b"Traceback (most recent call last):", b'  File "app.py", line 1')
+
+
+@pytest.mark.parametrize("fate", [lambda log: log.rename(f"{log}.1"), Path.unlink], ids=["renamed", "deleted"])
+@pytest.mark.parametrize("held", [b"no end", b"\n".join(TRACE) + b"\n"], ids=["unfinished line", "event"])
+def test_what_could_not_be_delivered_outlives_a_rotation_and_the_grace(
+    tmp_path: Path, fate: Callable[[Path], object], held: bytes
+) -> None:
+    log, other = tmp_path / "app.log", tmp_path / "other.log"
+    append(log, "one")
+    append(other, "two")
+    tailer = Tailer(tmp_path / "state", log, other, max_blocks=1)
+    assert sorted(tailer.turn()) == [b"one", b"two"]
+    with log.open("ab") as file:
+        file.write(held)
+    append(other, "fills the queue")
+    assert tailer.turn(commit=False, seconds=LOOK_S) == [b"fills the queue"]
+    assert [file.reader.partial for file in tailer.source._roster.files] == [held, b""]
+    fate(log)
+    append(log, "new")
+    for _ in range(3):
+        assert tailer.turn(commit=False, seconds=MINUTE_S) == []
+    tailer.source.commit(tailer.blocks[-1])
+    tailer.queue.done(tailer.blocks[-1])
+    assert [*tailer.turn(), *tailer.turn()] == [*held.split(b"\n")[: held.count(b"\n") or 1], b"new"]
+    tailer.stop()
+
+
+@contextmanager
+def handles_left(count: int) -> Iterator[None]:
+    """Let this process open so many more files, and no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare: list[int] = []
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                spare.append(os.dup(0))
+        for _ in range(count):
+            os.close(spare.pop())
+        yield
+    finally:
+        for handle in spare:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_file_that_was_closed_for_want_of_handles_delivers_its_event(tmp_path: Path) -> None:
+    logs = [tmp_path / f"{number:02}.log" for number in range(30)]
+    for log in logs:
+        append(log, "begun")
+    tailer = Tailer(tmp_path / "state", tmp_path / "*.log")
+    assert len(tailer.turn()) == len(logs)
+    for log in logs:
+        append(log, *TRACE)
+    assert tailer.turn(seconds=LOOK_S) == []
+    held = list(tailer.source._roster.files)
+    append(tmp_path / "new.log", "new")
+    append(tmp_path / "newer.log", "newer")
+    with handles_left(1):
+        early = tailer.turn(seconds=LOOK_S)
+        assert any(not file.reader.is_open for file in held)
+    late = [*tailer.turn(), *tailer.turn()]
+    assert sorted([*early, *late]) == sorted([*TRACE * len(logs), b"new", b"newer"])
+    tailer.stop()
+
+
+def test_48_a_file_that_could_not_be_opened_and_is_shorter_after_a_restart(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    append(log, "old", "older")
+    tailer = Tailer(tmp_path / "state", log, start_at="end")
+    with handles_left(0):
+        assert tailer.turn() == []
+    tailer.stop()
+    log.write_bytes(b"new\n")
+    tailer.start()
+    assert tailer.turn() == [b"new"]
+    append(log, "newer")
+    assert tailer.turn() == [b"newer"]
+    tailer.stop()
+
+
+@pytest.mark.parametrize("idle_s", [LOOK_S, 2 * MINUTE_S], ids=["at once", "when it is let go of"])
+def test_28_deleted_file_whose_server_forgets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle_s: float
+) -> None:
+    """As on NFS, where another machine deletes it; here the kernel's word is supplied."""
+    log = tmp_path / "app.log"
+    append(log, "old")
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"old"]
+    gone = log.stat()
+    log.unlink()
+    if idle_s > LOOK_S:
+        assert tailer.turn(seconds=LOOK_S) == []
+    look = os.fstat
+
+    def looking(handle: int) -> os.stat_result:
+        status = look(handle)
+        if os.path.samestat(status, gone):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return status
+
+    monkeypatch.setattr(os, "fstat", looking)
+    assert tailer.turn(seconds=idle_s) == []
+    monkeypatch.undo()
+    append(log, "new")
+    assert tailer.turn() == [b"new"]
+    tailer.stop()
