@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from logwatchd.config import Config
 
 _SKIP = frozenset({Level.DEBUG})
@@ -93,6 +96,15 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     return Exit.ANOMALY if scanning.found else Exit.OK
 
 
+class _Run(NamedTuple):
+    """About 1 MiB of events. lines: of the file. ids: of each event's pattern. distinct: each of them once."""
+
+    places: Places
+    lines: int
+    ids: Ids
+    distinct: Sequence[PatternId]
+
+
 class _Scanning:
     """Judges runs of events in order. Runs are held until their new texts are worth embedding and judging together."""
 
@@ -102,7 +114,7 @@ class _Scanning:
         self._report = report
         self._log = log
         self._every = every
-        self._held: list[tuple[Places, Ids, list[PatternId]]] = []
+        self._held: list[_Run] = []
         self._undecided: dict[PatternId, None] = {}
         self.lines = 0
         self.found = 0
@@ -115,7 +127,7 @@ class _Scanning:
         places = Places(data, inner)
         ids = self._judge.ids_of(places.flat)
         distinct = np.flatnonzero(np.bincount(ids)).tolist()
-        self._held.append((places, ids, distinct))
+        self._held.append(_Run(places, len(ids) + len(inner), ids, distinct))
         self._undecided.update(dict.fromkeys(self._judge.undecided(distinct, _SKIP)))
         if not self._undecided or len(self._undecided) >= _BATCH or len(self._held) >= _HELD_RUNS:
             self.settle()
@@ -127,19 +139,22 @@ class _Scanning:
             vectors = embed_all(self._embedder, [self._judge.pattern(i) for i in wanted], _BATCH)
             self._judge.decide(wanted, vectors)
             self._undecided.clear()
-        for places, ids, distinct in self._held:
-            self._tell(places, ids, distinct)
+        for run in self._held:
+            self._tell(run)
+            self.lines += run.lines
         self._held.clear()
 
-    def _tell(self, places: Places, ids: Ids, distinct: Sequence[PatternId]) -> None:
-        anomalous = self._judge.anomalous(distinct, _SKIP, self._log)
+    def _tell(self, run: _Run) -> None:
+        places, ids = run.places, run.ids
+        anomalous = self._judge.anomalous(run.distinct, _SKIP, self._log)
+        if not (anomalous or self._every):
+            return
         told = range(len(ids)) if self._every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
         for index in told:
             verdict = self._judge.verdict(int(ids[index]), self._log)
             begin, end = places.line(index), places.line(index + 1)
             self._report.event(1 + self.lines + begin, end - begin, places.text(index, sys.maxsize), verdict)
             self.found += int(ids[index]) in anomalous
-        self.lines += places.line(len(ids))
 
 
 class _Jsonl:
@@ -175,11 +190,15 @@ class _Text:
     """For people: each line once with its number and score; a new pattern with its nearest known-good line."""
 
     def __init__(self, out: IO[str], label: str) -> None:
-        from rich.console import Console
-
-        self._console = Console(file=out, highlight=False, soft_wrap=True, markup=False)
+        self._out = out
         self._label = label
         self._seen: set[str] = set()
+
+    @cached_property
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(file=self._out, highlight=False, soft_wrap=True, markup=False)
 
     def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         from rich.text import Text
@@ -201,7 +220,10 @@ class _Text:
             )
 
     def end(self, lines: int, found: int) -> None:
+        told = f"{self._label}: {lines:,} lines, {found:,} anomalous, {len(self._seen):,} new patterns"
+        if not sys.stderr.isatty():
+            print(told, file=sys.stderr)
+            return
         from rich.console import Console
 
-        told = f"{self._label}: {lines:,} lines, {found:,} anomalous, {len(self._seen):,} new patterns"
         Console(stderr=True, highlight=False).print(told, style="bold" if found else "green")
