@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import differs
+from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
 from logwatchd.vectors import Vectors
+
+MAX_VECTOR_BYTES = 64 << 20
 
 
 class Judge:
@@ -19,14 +25,14 @@ class Judge:
         self.detector = detector
         self._lexicon = Lexicon(detector.baseline.manifest.masks)
         self._verdicts: dict[PatternId, Verdict] = {}
-        self._vectors: dict[PatternId, Vectors] = {}
-        self._suspects: set[PatternId] = set()  # anomalies in one log at least
+        self._vectors: dict[PatternId, NDArray[np.float16]] = {}  # of anomalies in one log at least
+        self._vector_bytes = 0
         self._by: dict[PatternId, Detector] = {}  # who judged, where it was another detector
         self._explained: set[PatternId] = set()
 
     def full(self) -> bool:
         """Whether the cache has reached its bound: make a new Judge before the next block."""
-        return self._lexicon.full()
+        return self._lexicon.full() or self._vector_bytes > MAX_VECTOR_BYTES
 
     def ids_of(self, data: bytes) -> Ids:
         """int64 (lines,): the pattern of each line of `data`."""
@@ -50,24 +56,31 @@ class Judge:
         return list(wanted)
 
     def decide(self, pattern_ids: Sequence[PatternId], vectors: Vectors, by: Detector | None = None) -> None:
-        """Judge patterns by their vectors, float32 (len(pattern_ids), D). by: another detector in place of its own."""
+        """Judge patterns by their vectors, float32 (len(pattern_ids), D), whatever was said of them before.
+
+        by: another detector in place of its own.
+        """
         detector = by or self.detector
         patterns = [self._lexicon.patterns[i] for i in pattern_ids]
         levels = [self._lexicon.levels[i] for i in pattern_ids]
         lowest = detector.thresholds.lowest
-        if by:
-            self._by.update(dict.fromkeys(pattern_ids, by))
-        for index, verdict in enumerate(detector.judge(patterns, levels, vectors)):
-            self._verdicts[pattern_ids[index]] = verdict
+        for pattern_id, verdict, vector in zip(
+            pattern_ids, detector.judge(patterns, levels, vectors), vectors, strict=True
+        ):
+            self._forget(pattern_id)
+            self._verdicts[pattern_id] = verdict
+            if by:
+                self._by[pattern_id] = by
             if verdict.score > lowest:
-                self._suspects.add(pattern_ids[index])
-                self._vectors[pattern_ids[index]] = vectors[index]
+                # Half of the bytes, which hardly moves a cosine; and no view of a batch that then stays.
+                self._vectors[pattern_id] = vector.astype(np.float16)
+                self._vector_bytes += self._vectors[pattern_id].nbytes
 
     def anomalous(
         self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level], log: str | None
     ) -> set[PatternId]:
         """Which of these decided patterns are anomalies in a log of which these levels are skipped."""
-        found = self._suspects.intersection(pattern_ids)
+        found = self._vectors.keys() & pattern_ids
         return {i for i in found if self._lexicon.levels[i] not in skip_levels and self.verdict(i, log).anomaly}
 
     def verdict(self, pattern_id: PatternId, log: str | None) -> Verdict:
@@ -85,11 +98,19 @@ class Judge:
         """
         if pattern_id not in self._explained:
             verdict = self._verdicts[pattern_id]
-            found = differs(verdict, self.detector.baseline, weighed=weighed)
+            found = differs(verdict, self._by.get(pattern_id, self.detector).baseline, weighed=weighed)
             self._verdicts[pattern_id] = replace(verdict, differs=found)
             self._explained.add(pattern_id)
         return self.verdict(pattern_id, log)
 
     def vector(self, pattern_id: PatternId) -> Vectors:
         """The embedding of an anomalous pattern, float32 (D,)."""
-        return self._vectors[pattern_id]
+        found: Vectors = unit_rows(self._vectors[pattern_id][None].astype(np.float32))[0]
+        return found
+
+    def _forget(self, pattern_id: PatternId) -> None:
+        """What another detector said of it."""
+        self._by.pop(pattern_id, None)
+        self._explained.discard(pattern_id)
+        if pattern_id in self._vectors:
+            self._vector_bytes -= self._vectors.pop(pattern_id).nbytes

@@ -94,6 +94,39 @@ def test_skipped_levels_need_no_vector_and_are_no_anomaly() -> None:
     assert judge.undecided(ids, NOTHING) == ids  # another source of the same daemon may want it
 
 
+def test_a_second_judgement_takes_the_place_of_the_first_wholly() -> None:
+    """A twin judged while the service was away, and the service then all the same."""
+    judge = Judge(Detector(BASELINE, Thresholds(0.999)))
+    ids = judge.ids_of(block_of([FAULT])).tolist()
+    vectors = EMBEDDER.embed([judge.pattern(i) for i in ids])
+    judge.decide(ids, vectors, Detector(BASELINE, Thresholds(0.1)))
+    assert judge.anomalous(ids, NOTHING, None) == set(ids)
+    assert judge.verdict(ids[0], None).threshold == 0.1
+    judge.decide(ids, vectors)
+    assert judge.verdict(ids[0], None).threshold == 0.999
+    assert not judge.anomalous(ids, NOTHING, None)
+
+
+def test_a_new_text_takes_bounded_memory_and_keeps_no_others_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 80 new texts with vectors of 2 KiB the judge is full before the last."""
+    monkeypatch.setattr("logwatchd.scoring.judge.MAX_VECTOR_BYTES", 128 << 10)
+    judge = Judge(Detector(BASELINE))
+    lines = [f"ERROR {chr(97 + n // 26) * 3} {chr(97 + n % 26) * 5} exploded" for n in range(80)]
+    ids = judge.ids_of(block_of(lines)).tolist()
+    vectors = EMBEDDER.embed([judge.pattern(i) for i in ids])
+    judge.decide(ids[:60], vectors[:60])
+    assert judge.anomalous(ids[:60], NOTHING, None) == set(ids[:60])
+    assert not judge.full()
+    judge.decide(ids[:60], vectors[:60])
+    assert not judge.full()
+    judge.decide(ids[60:], vectors[60:])
+    assert judge.full()
+    kept = judge.vector(ids[0])
+    assert kept.base is None or kept.base.nbytes == kept.nbytes
+    assert kept.dtype == np.float32
+    assert kept @ vectors[0] == pytest.approx(1.0, abs=1e-6)
+
+
 def test_an_identical_pattern_with_another_status_is_another_text() -> None:
     judge = Judge(Detector(BASELINE))
     ids = judge.ids_of(block_of(["x status=200", "x status=500", "x status=200"])).tolist()
