@@ -37,7 +37,8 @@ _UPPER = re.compile(rf"(?<![\w/.-])(?:{_PLAIN}|ALERT)(?![\w/.-]*\w)")
 _MARKED = re.compile(
     rf"[\[<|(](?:[\w.-]{{1,32}}:)?({_PLAIN}|alert|DBG|INF|WRN|CRT|FTL)[\]>|)]"
     rf"|\b(?:level|severity|lvl|levelname)[\"']?\s?[=:]\s?[\"']?(\w{{1,16}})"
-    rf"|(?:^|[\s\]:])({_PLAIN})\s?:",
+    # "..., info: ..." in the midst of a sentence is one of its fields, and would make little of what it says.
+    rf"|(?:^|[\s\]:])(?!(?<=,\s)(?:info|notice|debug|trace)\b)({_PLAIN})\s?:",
     re.IGNORECASE,
 )
 _KLOG = re.compile(r"^([EWIF])\d{4} \d\d:\d\d:\d\d")

@@ -103,8 +103,14 @@ def test_a_stamp_without_a_year_is_never_far_in_the_future(when: datetime) -> No
         ("2025-01-01T00:00:00.1+00:00 host CRON[1]: x", "/var/log/syslog", "CRON"),
         ('{"service":"billing","msg":"x"}', "/var/log/a.log", "billing"),
         ("level=info service=checkout msg=x", "/var/log/a.log", "checkout"),
-        ("Service Action started", "/var/log/nginx/error.log.2.gz", "error"),
-        ("x", "/var/log/nginx/error.log-20250101", "error"),
+        ("Nov 23 03:20:05 n1 systemd[1]: shop.service: Main process exited, code=exited", "/var/log/syslog", "systemd"),
+        ("Service Action started", "/var/log/nginx/error.log.2.gz", "nginx"),
+        ("x", "/var/log/nginx/shop.log-20250101", "shop"),
+        ("x", "/var/log/error.log", "error"),
+        ("x", "/var/log/pods/default_shop-5d8f_11-22/checkout/3.log", "checkout"),
+        ("x", "/var/log/pods/default_shop-5d8f_11-22/checkout/3.log.20251123-032005.gz", "checkout"),
+        ("x", f"/var/log/containers/shop-5d8f-x2_default_check-out-{'0f' * 32}.log", "check-out"),
+        ("x", "/run/svc/shop/current", "shop"),
     ],
 )
 def test_service(line: str, path: str, service: str) -> None:
