@@ -13,6 +13,7 @@ from pathlib import Path
 from logwatchd import config
 from logwatchd.commands.build_report import report_of, summary
 from logwatchd.commands.learning import Lesson, finish, read
+from logwatchd.commands.output import check_output
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
@@ -52,8 +53,7 @@ def build(
         raise UsageError(
             "the configured sources have no files to learn from now (pipes hold nothing): name known-good log files"
         )
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    check_output(output)
     taught = read(files, more, sample_bytes, found.masks if found else ())
     doubted = bursts(taught.builder.alarms)
     if drop_suspicious:

@@ -8,6 +8,7 @@ from pathlib import Path
 from logwatchd import clock, config
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.embedding import embed_for
+from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
@@ -29,8 +30,7 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
     """
     if len(paths) < 2:
         raise UsageError(f"{paths[0]}: one baseline alone cannot be merged; name two or more")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    check_output(output)
     baselines = [load(path) for path in paths]
     for path, baseline in zip(paths[1:], baselines[1:], strict=True):
         _check_alike(paths[0], baselines[0], path, baseline)

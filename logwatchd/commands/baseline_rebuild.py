@@ -8,6 +8,7 @@ from pathlib import Path
 
 from logwatchd import clock, config
 from logwatchd.commands.asking import tell_cost
+from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
@@ -51,8 +52,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     Raises:
         UsageError, BaselineError, ConfigError: nothing is written then.
     """
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: there is no folder {output.parent}; create it first")
+    check_output(output)
     if name is None and config_path is None:
         raise UsageError("no embedder: name one with --embedder, or a --config that has one")
     baseline = load(path)

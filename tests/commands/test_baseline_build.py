@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,30 @@ def test_dropping_all_there_is_leaves_nothing_to_learn(tmp_path: Path) -> None:
     done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--drop-suspicious", tmp_path / "x.log")
     assert done.returncode == 78
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("command", ["build", "merge", "rebuild"])
+def test_nothing_but_a_baseline_is_replaced(command: str, log: Path, tmp_path: Path) -> None:
+    """Not a log that stands where the output's name belongs, and not a device, which root could replace."""
+    baseline, before = tmp_path / "b", log.read_bytes()
+    assert logwatchd("baseline", "build", "--output", baseline, log).returncode == 0
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()  # as mktemp makes it
+    inputs: dict[str, list[object]] = {
+        "build": [log],
+        "merge": [baseline, baseline],
+        "rebuild": [baseline, "--embedder", "local"],
+    }
+    given = inputs[command]
+    for place, words in (
+        (log, "is there and no baseline; name another file"),
+        (tmp_path / "pipe", "is there and no baseline; name another file"),
+        (tmp_path, "is a folder; name a file in it"),
+        (tmp_path / "no" / "b", "there is no folder"),
+    ):
+        done = logwatchd("baseline", command, *given, "--output", place)
+        assert done.returncode == 2
+        assert done.stderr.decode().startswith(f"logwatchd: --output {place}: {words}")
+    assert log.read_bytes() == before
+    for place in (tmp_path / "empty", baseline):
+        assert logwatchd("baseline", command, *given, "--output", place).returncode == 0

@@ -1,0 +1,35 @@
+"""Where a baseline is going to be written, looked at before any work is done for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logwatchd.errors import UsageError
+
+_BASELINE = b"PK\x03\x04"  # a baseline is an archive of arrays
+
+
+def check_output(output: Path) -> None:
+    """Refuse a place where no baseline can be written, or where it would take the place of something else.
+
+    Raises:
+        UsageError: there is no such folder, or what is there is no baseline: most likely a log, named where the
+            baseline's name belongs.
+    """
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
+    if output.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file in it")
+    if not output.exists():
+        return
+    try:
+        replaceable = output.is_file() and _head(output) in (_BASELINE, b"")
+    except OSError as error:
+        raise UsageError(f"--output {output}: cannot be read: {error.strerror}; name another file") from None
+    if not replaceable:
+        raise UsageError(f"--output {output}: is there and no baseline; name another file, or take it away first")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(len(_BASELINE))
