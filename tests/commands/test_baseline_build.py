@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logwatchd.cli import main
 from tests.commands.process import logwatchd
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -143,27 +144,29 @@ def test_dropping_all_there_is_leaves_nothing_to_learn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["build", "merge", "rebuild"])
-def test_nothing_but_a_baseline_is_replaced(command: str, log: Path, tmp_path: Path) -> None:
+def test_nothing_but_a_baseline_is_replaced(
+    command: str, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Not a log that stands where the output's name belongs, and not a device, which root could replace."""
     baseline, before = tmp_path / "b", log.read_bytes()
-    assert logwatchd("baseline", "build", "--output", baseline, log).returncode == 0
+    assert main(["baseline", "build", "--output", str(baseline), str(log)]) == 0
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").touch()  # as mktemp makes it
-    inputs: dict[str, list[object]] = {
+    inputs: dict[str, list[Path | str]] = {
         "build": [log],
         "merge": [baseline, baseline],
         "rebuild": [baseline, "--embedder", "local"],
     }
-    given = inputs[command]
+    given = ["baseline", command, *map(str, inputs[command]), "--output"]
+    capsys.readouterr()
     for place, words in (
         (log, "is there and no baseline; name another file"),
         (tmp_path / "pipe", "is there and no baseline; name another file"),
         (tmp_path, "is a folder; name a file in it"),
         (tmp_path / "no" / "b", "there is no folder"),
     ):
-        done = logwatchd("baseline", command, *given, "--output", place)
-        assert done.returncode == 2
-        assert done.stderr.decode().startswith(f"logwatchd: --output {place}: {words}")
+        assert main([*given, str(place)]) == 2
+        assert capsys.readouterr().err.startswith(f"logwatchd: --output {place}: {words}")
     assert log.read_bytes() == before
     for place in (tmp_path / "empty", baseline):
-        assert logwatchd("baseline", command, *given, "--output", place).returncode == 0
+        assert main([*given, str(place)]) == 0
