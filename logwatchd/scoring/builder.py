@@ -26,6 +26,7 @@ from logwatchd.scoring.places import Places
 
 MOST_PATTERNS = 400_000  # that are counted; where there are more, the rarest go
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
+_MOST_STAMPS = 512  # of a log: a daemon that learns gets runs of few lines, and very many of them
 _DAY_S = 86_400.0
 
 
@@ -242,6 +243,8 @@ class BaselineBuilder:
             found = next((stamp for stamp in stamps if stamp is not None), None)
             if found is not None:
                 log.stamps.append((number, found.timestamp()))
+        if len(log.stamps) > _MOST_STAMPS:
+            del log.stamps[1:-1:2]
 
     def _newcomers(self) -> dict[str, tuple[str, ...]]:
         """The patterns that no log has before its held-out part, and the logs that have them in it."""

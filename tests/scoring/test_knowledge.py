@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -140,6 +141,22 @@ def test_a_flood_of_texts_is_bounded_and_counted_and_what_recurs_stays(monkeypat
     assert found.single == 2000
     assert found.lines == 2100
     assert found.coverage == pytest.approx(1 - 2000 / 2100)
+
+
+def test_a_log_that_comes_line_by_line_takes_bounded_memory_and_as_many_days() -> None:
+    """Two days of a line a minute, as a warm-up gets them; at the end it writes three times as fast."""
+    at = [timedelta(minutes=i) for i in range(1440)] + [timedelta(minutes=1440 + i / 3) for i in range(1440)]
+    builder = BaselineBuilder()
+    tracemalloc.start()
+    for number, time in enumerate(at):
+        builder.add(block_of([f"{(BUILT_AT + time).isoformat()} INFO user came"]))
+        if number == 1000:
+            before = tracemalloc.get_traced_memory()[0]
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 100_000
+    (log,) = builder.knowledge().logs
+    assert log.days == pytest.approx(864 / 3 / 1440, rel=0.02)
 
 
 def test_of_a_log_that_was_read_in_part_the_same_lines_take_less_time() -> None:
