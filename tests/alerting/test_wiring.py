@@ -292,6 +292,7 @@ from pathlib import Path
 from logwatchd import clock
 from logwatchd.alerting.wiring import build
 from tests.alerting.builders import config, faults
+from tests.helpers import wait_until
 
 # A reader of one file: commits a read position after each block, as the daemon does.
 folder, url, total = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -308,8 +309,7 @@ for start in range(begin, total, 2):
     position.with_suffix(".new").write_text(str(start + 2))
     position.with_suffix(".new").replace(position)
     print(start + 2, flush=True)
-while alerting.status().alerts_pending:
-    clock.time.sleep(0.02)
+wait_until(lambda: not alerting.status().alerts_pending, what="an empty outbox")
 alerting.close(5)
 print("done", flush=True)
 """
