@@ -26,11 +26,18 @@ def unlearned(sources: Sequence[SourceSpec], learned: Iterable[str]) -> list[str
     missing: dict[str, None] = {}
     for source in sources:
         for pattern in source.paths:
-            if pattern != STDIN and not Path(pattern).is_fifo() and not _any_matches(pattern, names):
+            if pattern != STDIN and not _is_fifo(pattern) and not _any_matches(pattern, names):
                 missing[pattern] = None
         if source.journal and JOURNAL not in names:
             missing[f"the {JOURNAL}"] = None
     return list(missing)
+
+
+def _is_fifo(path: str) -> bool:
+    try:
+        return Path(path).is_fifo()
+    except OSError:  # such as a folder that may not be entered: whoever follows the path says so
+        return False
 
 
 def _any_matches(pattern: str, names: Iterable[str]) -> bool:

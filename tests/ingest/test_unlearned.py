@@ -47,3 +47,8 @@ def test_the_journal_and_each_path_once() -> None:
 def test_a_pipe_holds_nothing_to_learn_from(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert unlearned([SourceSpec((str(tmp_path / "pipe"),))], []) == []
+
+
+def test_a_path_that_cannot_be_looked_at_ends_nothing() -> None:
+    unlookable = f"/var/log/{'a' * 300}"  # root may enter every folder; a name that is too long is refused to all
+    assert unlearned([SourceSpec((unlookable,))], []) == [unlookable]
