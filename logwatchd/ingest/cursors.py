@@ -105,12 +105,12 @@ class Cursors:
                     os.fsync(handle)
             new.replace(file)
         except OSError as error:
-            self._unwritten = True
+            self._unwritten |= not durable
             self._fail(error)
         else:
             self._unsynced = not durable
-            self._unwritten = False
-            if self._failing:
+            self._unwritten &= durable  # the copy does not stand in for the file
+            if self._failing and not self._unwritten:
                 self._failing = False
                 _log.info(Event.CHECKPOINTS_WRITABLE, message="the journal's read position can be written again")
 

@@ -23,17 +23,17 @@ class Ledger:
             self._waiting.setdefault(position.key, deque()).append(position)
 
     def commit(self, block: Block) -> Position | None:
-        """The position to write; None if the block is not in flight (any more)."""
+        """The position to write; None if the block is not in flight (any more). Those before it are dealt with too."""
         key = FileKey(block.file.device, block.file.inode)
         with self._lock:
-            waiting = self._waiting.get(key)
-            found = None
-            while waiting and found is None:
-                position = waiting.popleft()
-                if position.file == block.file and position.offset == block.end:
-                    found = position
+            waiting = self._waiting.get(key, deque())
+            found = next((at for at in waiting if (at.file, at.offset) == (block.file, block.end)), None)
+            if found is None:  # such as a block of standard input's, which can be a file that is followed as well
+                return None
+            while waiting.popleft() is not found:
+                pass
             if not waiting:
-                self._waiting.pop(key, None)
+                del self._waiting[key]
             return found
 
     def is_idle(self, key: FileKey) -> bool:

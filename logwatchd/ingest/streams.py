@@ -270,9 +270,11 @@ class StreamSource:
             _log.warning(Event.LINE_CUT, path=stream.path, message=f"{stream.path}: a line of over 1 MiB is cut")
 
     def _delay_s(self, now: float, more: bool) -> float:
-        if more and self._queue.room():
+        room = self._queue.room()  # without it nothing is due: whoever makes some wakes us
+        if more and room:
             return 0.0
-        waits = [stream.changed_at + EVENT_S - now for stream in self._streams.values() if stream.lines.holds_event]
+        held = [stream for stream in self._streams.values() if room and stream.lines.holds_event]
+        waits = [stream.changed_at + EVENT_S - now for stream in held]
         if any(path != STDIN for path in self._wanted):
             waits.append(self._look_at - now)
         return max(0.0, min(waits, default=NEVER_S))

@@ -12,7 +12,7 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest import streams
 from logwatchd.ingest.sources import Sources
-from logwatchd.records import Block, SourceSpec
+from logwatchd.records import Block, FileId, SourceSpec
 from tests.helpers import wait_until
 
 
@@ -199,6 +199,24 @@ def test_backpressure_stops_the_reading_and_the_pipe_keeps_what_comes(fifo: Path
     bench.source.close()
 
 
+def test_an_event_that_there_is_no_room_for_costs_no_turns(fifo: Path) -> None:
+    queue = BlockQueue(max_blocks=1)
+    source = streams.StreamSource((SourceSpec((str(fifo),)),), queue)
+    now = clock.monotonic()
+    source.run_once(now)
+    event = b"panic: no\n\ngoroutine 1 [running]:\nmain.main()\n"
+    with fifo.open("wb", buffering=0) as writer:
+        writer.write(event)
+        wait_until(lambda: source.run_once(now) <= streams.EVENT_S, what="the event")
+        other = Block(SourceSpec(()), "other", FileId(0, 0, 0), 0, b"fills\n", 6)
+        queue.put(other)
+        assert source.run_once(now + 2 * streams.EVENT_S) > 0
+        queue.done(other)
+        source.run_once(now + 2 * streams.EVENT_S)
+    assert [block.data for block in queue.take()] == [b"fills\n", event]
+    source.close()
+
+
 def test_a_fifo_that_a_glob_matches_stays_unread(tmp_path: Path, fifo: Path) -> None:
     bench = Bench(SourceSpec((f"{tmp_path}/*",)))
     bench.turn()
@@ -252,6 +270,29 @@ def test_standard_input_may_be_a_regular_file(tmp_path: Path, stdin: int) -> Non
     bench.turn()
     assert bench.source.ended()
     bench.source.close()
+
+
+def test_standard_input_may_be_a_file_that_is_followed_as_well(tmp_path: Path, stdin: int) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"one\ntwo\n")
+    given = os.open(log, os.O_RDONLY)
+    os.dup2(given, 0)
+    os.close(given)
+    os.close(stdin)
+    specs = (SourceSpec(("-",)), SourceSpec((str(log),), start_at="beginning"))
+    queue = BlockQueue()
+    source = Sources(specs, queue, tmp_path / "state")
+    wait_until(lambda: source.run_once(clock.monotonic()) > 0 and queue.in_flight == 2, what="both")
+    blocks = queue.take()
+    for block in sorted(blocks, key=lambda block: block.path != "stdin"):
+        source.commit(block)
+    source.close()
+    again = BlockQueue()
+    resumed = Sources(specs[1:], again, tmp_path / "state")
+    resumed.run_once(clock.monotonic())
+    resumed.run_once(clock.monotonic())
+    resumed.close()
+    assert again.take() == []
 
 
 def test_what_is_held_back_is_delivered_in_time_and_at_a_stop(fifo: Path, bench: Bench) -> None:
