@@ -8,7 +8,10 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from logwatchd import clock, journal
 from logwatchd.alerting import wiring
@@ -16,13 +19,14 @@ from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
 from logwatchd.config import Config, Settings
+from logwatchd.config_errors import problems_of
 from logwatchd.config_secrets import Secrets
-from logwatchd.errors import BaselineError, Exit, UsageError
+from logwatchd.errors import BaselineError, ConfigError, Exit, UsageError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.offline import expand
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.streams import STDIN
-from logwatchd.overrides import overrides
+from logwatchd.overrides import ENV_PREFIX, overrides
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.batching import Limits
@@ -46,7 +50,7 @@ def run(paths: Sequence[str]) -> Exit:
     Nothing leaves the machine: the local embedder is used and no key is read.
 
     Raises:
-        UsageError: nothing to follow, or nothing in it to learn from.
+        UsageError: nothing to follow, or nothing in it to learn from. ConfigError: a wrong override in the environment.
     """
     from rich.console import Console
 
@@ -64,6 +68,20 @@ def _absolute(path: str) -> str:
     return str(full / "*") if full.is_dir() else str(full)
 
 
+def _config(given: dict[str, Any]) -> Config:
+    """What a configuration would say.
+
+    Raises:
+        ConfigError: an override in the environment, or a name, is not as it should be.
+    """
+    nowhere = Path("(watch)")
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, nowhere, {}, Settings, ENV_PREFIX)) from None
+    return Config(path=nowhere, settings=settings, secrets=Secrets(None, None, None))
+
+
 class _Watch:
     """One watch from learning to summary. Owns its terminal, its pipeline and its temporary state folder."""
 
@@ -72,21 +90,21 @@ class _Watch:
         self._messages: queue.SimpleQueue[Notice | BaseException | None] = queue.SimpleQueue()
         self._state_dir = state_dir
         self._incidents = 0
+        self._learning = True
         streams = [path for path in patterns if path == STDIN or Path(path).is_fifo()]
         others = [path for path in patterns if path not in streams]
         files = [path for path in expand(others) if path.suffix not in _COMPRESSED]
         if not files and not streams:
             raise UsageError(f"{', '.join(patterns)}: only compressed files; name logs that are being written")
         own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}]}
-        settings = Settings.model_validate({**overrides(Settings), **own})
-        self._config = Config(path=Path("(watch)"), settings=settings, secrets=Secrets(None, None, None))
+        self._config = _config({**overrides(Settings), **own})
         self._files = files
         self._blocks = BlockQueue()
         self._source = Sources(self._config.sources, self._blocks, None)
 
     def run(self) -> Exit:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._messages.put(None))
+            signal.signal(number, self._signalled)
         alerting = wiring.build(self._config, self._crashed, observer=self._messages.put)
         pipeline: Pipeline | None = None
         try:
@@ -103,6 +121,12 @@ class _Watch:
                 self._source.close()
             alerting.close(0.0)
 
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """Learning, which may take minutes, is given up at once; following ends with its summary."""
+        if self._learning:
+            raise KeyboardInterrupt
+        self._messages.put(None)
+
     def _learn(self) -> Scoring:
         try:
             (source,) = self._config.sources
@@ -111,6 +135,7 @@ class _Watch:
         except BaselineError:
             what = "the files hold" if self._files else "the stream held"
             raise UsageError(f"{what} nothing to learn from yet; let normal traffic write some lines first") from None
+        self._learning = False
         manifest = baseline.manifest
         self._say(
             f"learned {manifest.patterns:,} patterns from {manifest.lines:,} lines in {self._teachers()}; "
@@ -128,7 +153,7 @@ class _Watch:
         arrived = threading.Event()
         self._source.on_wake = arrived.set
         lines, last = 0, clock.monotonic()
-        while self._messages.empty() and not self._source.ended() and lines < _MOST_LINES:
+        while not self._source.ended() and lines < _MOST_LINES:
             arrived.clear()
             now = clock.monotonic()
             delay_s = self._source.run_once(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,15 @@ from tests.scoring.making import FAULT, NORMAL, block_of
 pytestmark = pytest.mark.slow
 
 
-def watch(out: Path, *paths: object) -> subprocess.Popen[bytes]:
+def watch(out: Path, *paths: object, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "logwatchd", "watch", *map(str, paths)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out.open("wb"), stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=out.open("wb"),
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **(env or {})},
+    )
 
 
 def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(tmp_path: Path) -> None:
@@ -68,3 +75,26 @@ def test_beside_files_a_fifo_is_judged_by_what_the_files_taught(tmp_path: Path) 
         process.kill()
         process.wait()
     assert "in 1 file; printing what is new" in out.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_learning_at_once(number: signal.Signals, tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "app.log"
+    # Words that were never seen, and so a text to embed each: minutes of learning.
+    log.write_text("".join(f"INFO {i:x}q{i * i:x}z {i * 7:x}k{i * i * 3:x}w started\n" for i in range(300_000)))
+    process = watch(out, log, env={"TMPDIR": str(tmp_path)})
+    wait_until(lambda: any(tmp_path.glob("logwatchd-watch-*/*")), timeout_s=60)  # made just before it learns
+    process.send_signal(number)
+    assert process.wait(15) == 130
+    assert out.read_bytes() == b""
+    assert not any(tmp_path.glob("logwatchd-watch-*"))
+
+
+def test_a_wrong_override_is_one_clear_line(tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "app.log"
+    log.write_bytes(block_of(NORMAL))
+    assert watch(out, log, env={"LOGWATCHD_BASELINE__THRESHOLD": "high"}).wait(60) == 78
+    assert out.read_text() == (
+        "logwatchd: environment variable LOGWATCHD_BASELINE__THRESHOLD: baseline.threshold = 'high': a number is "
+        "needed, or 'auto'\n"
+    )
