@@ -6,6 +6,7 @@ import copy
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -127,12 +128,19 @@ class Machine:
         return other
 
     def run(
-        self, script: str, *, setup: str = "", bind: Mapping[Path, str] | None = None, timeout_s: int = 120
+        self,
+        script: str,
+        *,
+        before: str = "",
+        setup: str = "",
+        bind: Mapping[Path, str] | None = None,
+        timeout_s: int = 120,
     ) -> Outcome:
         """Boot, run the bash script inside and power off.
 
         Args:
-            setup: shell commands in the new root before the boot, after the install.
+            before: shell commands in the new root, before the install.
+            setup: the same, after the install and before the boot.
             bind: more folders to be seen inside, and where.
         """
         journal = self._folder / "journal.json"
@@ -156,7 +164,7 @@ class Machine:
             "--ro",
             f"{self._stage}:/stage",
             "--setup",
-            _SETUP + setup,
+            before + _SETUP + setup,
         ]
         for folder, inside in (bind or {}).items():
             command += ["--ro", f"{folder}:{inside}"]
@@ -176,10 +184,19 @@ def normal_lines(count: int) -> str:
     )
 
 
-def copy_checkout(folder: Path) -> None:
-    """Copy what the installers take of the checkout: a stage of its own that nobody edits meanwhile."""
+def copy_checkout(folder: Path, version: str | None = None) -> None:
+    """Copy what the installers take of the checkout: a stage of its own that nobody edits meanwhile.
+
+    version: that it has in place of its own.
+    """
     folder.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     for name in ("logwatchd", "packaging", "scripts"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if version:
+        for name in ("pyproject.toml", "logwatchd/__init__.py"):
+            text = (folder / name).read_text()
+            (folder / name).write_text(
+                re.sub(r'^(_*version_*) = ".*"$', rf'\1 = "{version}"', text, flags=re.MULTILINE)
+            )
