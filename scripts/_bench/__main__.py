@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from _bench import BenchError, backlog, build, drain, footprint, idle, latency, new_texts, scan, tail
+from _bench import BenchError, backlog, build, drain, footprint, growth, idle, latency, new_texts, scan, tail
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures logwatchd beside other programs.")
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    for benchmark in (tail, idle, backlog, scan, build, new_texts, drain, latency, footprint):
+    for benchmark in (tail, idle, backlog, scan, build, growth, new_texts, drain, latency, footprint):
         benchmark.add_to(benchmarks)
     given = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""`scripts/bench build`: what learning costs, in time and memory, and how both grow with lines and with texts."""
+"""`scripts/bench build`: what learning costs, in time and memory, beside judging the same lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
-from math import log
 from pathlib import Path
 
 from _bench import corpus
@@ -18,7 +17,6 @@ from _bench.runs import PROGRAM, timed
 
 TARGET_TIMES = 3.0  # scan's time
 TARGET_MIB = 300.0
-MODELLED_LINES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +36,14 @@ class Learned:
 def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = benchmarks.add_parser(
         "build",
-        help="learning a baseline beside scan on the same lines; how it grows with lines",
+        help="learning a baseline beside scan on the same lines",
         description="Times logwatchd baseline build and scan on the same lines, in turns, for each number of lines.",
     )
     parser.add_argument(
         "--lines", type=count, nargs="+", default=[1_000_000], metavar="N", help="how many (default: 1,000,000)"
     )
     parser.add_argument("--system", default="mixed", help="whose logs are resampled (default: mixed)")
-    parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
     where_to(parser)
     parser.set_defaults(run=run)
 
@@ -76,8 +74,6 @@ def run(given: argparse.Namespace) -> int:
     first = figures[0]
     print(f"build within {TARGET_TIMES:g} x scan: {_yes(first.build_s <= TARGET_TIMES * first.scan_s)}")
     print(f"build under {TARGET_MIB:g} MiB: {_yes(max(one.build_mib for one in figures) < TARGET_MIB)}")
-    if len(figures) > 1:
-        _model(figures[0], figures[-1])
     if given.json:
         given.json.write_text(json.dumps({"benchmark": "build", "build": [asdict(one) for one in figures]}, indent=2))
     return 0
@@ -100,16 +96,6 @@ def _learned(log: Path, baseline: Path, lines: int, rounds: int) -> Learned:
         statistics.median(one.cpu_s for one in scans),
         max(one.peak_mib for one in scans),
     )
-
-
-def _model(few: Learned, many: Learned) -> None:
-    """Time is a line through two points; texts grow as a power of lines (Heaps' law), and memory with texts."""
-    share = (MODELLED_LINES - few.lines) / (many.lines - few.lines)
-    cpu_s = few.build_cpu_s + share * (many.build_cpu_s - few.build_cpu_s)
-    texts = many.texts * (many.texts / few.texts) ** log(MODELLED_LINES / many.lines, many.lines / few.lines)
-    per_text = (many.build_mib - few.build_mib) / max(1, many.texts - few.texts)
-    mib = many.build_mib + per_text * (texts - many.texts)
-    print(f"modelled for {MODELLED_LINES:,} lines: {texts:,.0f} texts, {cpu_s:,.0f} s of CPU, {mib:,.0f} MiB")
 
 
 def _yes(met: bool) -> str:

@@ -31,7 +31,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many (default: 1,000,000)")
     parser.add_argument("--system", default="mixed", help="whose logs are resampled (default: mixed)")
-    parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
     where_to(parser)
     parser.set_defaults(run=run)
 

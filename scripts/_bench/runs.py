@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +25,19 @@ class Run:
     words: str
 
 
-def timed(*args: object, ok: tuple[int, ...] = (0,)) -> Run:
-    """Run `logwatchd ARGS` without its output.
+def timed(*args: object, ok: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None) -> Run:
+    """Run `logwatchd ARGS` without its output. env: variables that it gets beside ours.
 
     Raises:
         BenchError: it ended with another status than those of `ok`.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [PROGRAM, *map(str, args)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})},
     )
     assert process.stderr is not None
     words = process.stderr.read().decode(errors="replace").strip()

@@ -48,7 +48,10 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Learns the first half of a corpus, judges the second with logwatchd scan, in turns with others.",
     )
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many to judge (default: 1,000,000)")
-    parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
+    parser.add_argument(
+        "--peers", type=Path, default=sys.executable, metavar="PYTHON", help="runs the others; with drain3 to have that"
+    )
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, metavar="SYSTEM", help="whose logs (default: all)")
     where_to(parser)
     parser.set_defaults(run=run)
@@ -68,7 +71,7 @@ def run(given: argparse.Namespace) -> int:
     for system in systems:
         folder = Path(tempfile.mkdtemp(prefix="logwatchd-bench-", dir=given.folder))
         try:
-            one = _judged(system, given.lines, given.rounds, folder)
+            one = _judged(system, given.lines, given.rounds, folder, given.peers)
         finally:
             shutil.rmtree(folder)
         figures.append(one)
@@ -79,7 +82,7 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _judged(system: str, lines: int, rounds: int, folder: Path) -> Judged:
+def _judged(system: str, lines: int, rounds: int, folder: Path, peers: Path) -> Judged:
     whole, first, second, baseline = (folder / name for name in ("whole", "first", "second", "baseline"))
     say(f"{system}: making {2 * lines:,} lines", passing=True)
     corpus.make(2 * lines, whole, system)
@@ -92,7 +95,7 @@ def _judged(system: str, lines: int, rounds: int, folder: Path) -> Judged:
         took = [timed("scan", "--baseline", baseline, second, ok=(0, 1)).seconds for _ in range(rounds)]
         return Judged(system, lines / statistics.median(took), {})
     scan = shlex.join([PROGRAM, "scan", "--baseline", str(baseline), str(second)])
-    command = [sys.executable, str(COMPARE), str(second), "--rounds", str(rounds), "--"]
+    command = [str(peers), str(COMPARE), str(second), "--rounds", str(rounds), "--"]
     command += ["sh", "-c", f"{scan} 2>&1; [ $? -le 1 ]"]  # 1: anomalies were found
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     rates = {row[1]: float(row[2].replace(",", "")) for row in map(_ROW.match, done.stdout.splitlines()) if row}

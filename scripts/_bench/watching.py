@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,12 +24,22 @@ _POLL_S = 0.0005
 class Watching:
     """`logwatchd run` in a folder of its own, with the local embedder and no keys. Owns its process."""
 
-    def __init__(self, folder: Path, paths: list[str], baseline: Path, start_at: str = "end") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        paths: list[str],
+        baseline: Path,
+        start_at: str = "end",
+        extra: str = "",
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
+        """extra: tables of its configuration. keys: variables of its environment."""
+        self._keys = dict(keys or {})
         self.entries: list[tuple[float, dict[str, Any]]] = []
         self._config = folder / "logwatchd.toml"
         self._config.write_text(
             f"state_dir = {json.dumps(str(folder / 'state'))}\n[[source]]\npaths = {json.dumps(paths)}\n"
-            f'start_at = "{start_at}"\n[baseline]\npath = {json.dumps(str(baseline))}\n'
+            f'start_at = "{start_at}"\n[baseline]\npath = {json.dumps(str(baseline))}\n{extra}'
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,6 +74,7 @@ class Watching:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOGWATCHD_", "NOTIFY_"))}
         for name in ("JOURNAL_STREAM", "STATE_DIRECTORY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
             kept.pop(name, None)
+        kept |= self._keys
         self._process = subprocess.Popen(
             [PROGRAM, "run", "--config", str(self._config)],
             stdin=subprocess.DEVNULL,

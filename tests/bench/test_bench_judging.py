@@ -17,11 +17,15 @@ FOLDER, JSON = "FOLDER", "JSON"
     ("args", "keys"),
     [
         (["scan", "--lines", 2000, "--rounds", 1, "--systems", "Linux", "--folder", FOLDER], {"scan"}),
-        (["build", "--lines", 2000, 4000, "--rounds", 1, "--folder", FOLDER], {"build"}),
+        (["build", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"build"}),
+        (["growth", "--lines", 2000, 4000, "--rounds", 1, "--folder", FOLDER], {"growth"}),
         (["new-texts", "--texts", 200, "--rounds", 1], {"texts_per_s"}),
         (["daemon", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"daemon_s", "scan_s"}),
         (["latency", "--count", 2, "--folder", FOLDER], {"delay"}),
-        (["footprint", "--lines", 2000, "--seconds", 1, "--folder", FOLDER], {"rss_mib", "idle_percent", "help_ms"}),
+        (
+            ["footprint", "--lines", 2000, "--seconds", 1, "--folder", FOLDER],
+            {"rss_mib", "clients_rss_mib", "idle_percent", "help_ms"},
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
