@@ -69,7 +69,12 @@ class Newcomers:
             return False
         if position.path == path:
             return True
-        if self._still_holds(position, path):
+        try:
+            with _opened(path) as handle:
+                same = holds(handle, position)
+        except OSError:
+            return True  # it cannot be told now, nor could it be read: the next look asks again
+        if same:
             self._aside[key] = moved = replace(position, path=path)
             self._checkpoints.record(moved)
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -95,6 +96,36 @@ def test_48_a_file_that_could_not_be_opened_and_is_shorter_after_a_restart(tmp_p
     assert tailer.turn() == [b"new"]
     append(log, "newer")
     assert tailer.turn() == [b"newer"]
+    tailer.stop()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_old_rotated_file_stays_unread_if_it_cannot_be_opened_while_it_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    log = tmp_path / "app.log"
+    append(tmp_path / "app.log.1", "written before logwatchd was there")
+    append(log, "one")
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"one"]
+    (tmp_path / "app.log.1").rename(tmp_path / "app.log.2")
+    shutil.copy(log, tmp_path / "app.log.1")
+    os.truncate(log, 0)
+    opened, refusals = os.open, list(range(count))
+
+    def opening(path: str, *arguments: int) -> int:
+        if refusals and str(path).endswith("app.log.2"):
+            refusals.pop()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", opening)
+    assert tailer.turn(seconds=LOOK_S) == []
+    for _ in range(count):
+        assert tailer.turn() == []
+    append(log, "two")
+    assert tailer.turn() == [b"two"]
+    assert not refusals
     tailer.stop()
 
 
