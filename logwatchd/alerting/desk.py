@@ -115,28 +115,32 @@ class AlertDesk:
         was observed before a crash opens nothing again; counts of lines may then be too high.
 
         Raises:
-            RetryableError: the outbox cannot be written. No incident has begun: call again with the same anomalies.
+            RetryableError: the outbox cannot be written: call again with the same anomalies.
         """
-        with self._lock:
-            plan = self._plan(anomalies, now)
-            self._say_raised(plan)
-            new = self._store(plan, now)
-            self._status = replace(
-                self._status,
-                anomalies=self._status.anomalies + len(anomalies),
-                incidents=self._status.incidents + len(new),
-            )
-            raised = [one for one, _ in plan.opened if one.alert.id in new]
-            self._rounds.opened(raised, now)
-            for reason, incident, anomaly in plan.joined:
-                if self._join(reason, incident, anomaly, now):
-                    line = self._redact(anomaly.line)
-                    self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
-            self._keep_kinds({incident.alert_id: incident for _, incident, _ in plan.joined if incident.unkept})
-        for one in raised:
-            self._observer(AlertRaised(one.alert))
+        raised: list[NewAlert] = []
+        try:
+            with self._lock:
+                plan = self._plan(anomalies, now)
+                self._say_raised(plan)
+                new = self._store(plan, now)
+                raised += [one for one, _ in plan.opened if one.alert.id in new]
+                self._status = replace(
+                    self._status,
+                    anomalies=self._status.anomalies + len(anomalies),
+                    incidents=self._status.incidents + len(new),
+                )
+                self._rounds.opened(raised, now)
+                for reason, incident, anomaly in plan.joined:
+                    if self._join(reason, incident, anomaly, now):
+                        line = self._redact(anomaly.line)
+                        self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
+                self._keep_kinds({incident.alert_id: incident for _, incident, _ in plan.joined if incident.unkept})
+        finally:  # also where a kind could not be kept: to the next call these are nothing new
+            for one in raised:
+                self._observer(AlertRaised(one.alert))
+            if raised:
+                self.on_alert()
         if raised:
-            self.on_alert()
             self._retire(now)
 
     def run_once(self, now: float) -> float:
@@ -254,7 +258,7 @@ class AlertDesk:
             )
         except RetryableError:
             for _, incident in plan.opened:
-                self._open.remove(incident)
+                self._open.withdraw(incident)
             raise
         self._said.clear()
         for incident, alert, bare in plan.leading.values():

@@ -100,6 +100,13 @@ class OpenIncidents:
         if not rows:
             del self._rows[incident.service, len(incident.vector)]
 
+    def withdraw(self, incident: Incident) -> None:
+        """One that was added and opened last has not begun after all: it will be tried again, and is no storm then."""
+        self.remove(incident)
+        times = self._openings.get(incident.service)
+        if times:
+            times.pop()
+
     def opened(self, incident: Incident, now: float) -> None:
         """Remember that an incident began, to tell a storm; the next ones of its service join one that began in it."""
         times = self._openings.pop(incident.service, None) or deque(maxlen=self._rules.storm_incidents)

@@ -66,17 +66,17 @@ class Rounds:
 
     def make(self, incidents: Iterable[Incident], now: float, *, resolve: bool) -> bool:
         """Decide what is told of each, and write it; True when messages are queued."""
-        news = []
+        news: list[News] = []
         before = {}
         for incident in incidents:
             why = due(incident, now, self._timers)
-            if why is not Why.FIRST and not (why.is_update and self._cap.admits(now)):
+            if why is not Why.FIRST and not (why.is_update and self._cap.admits(now, len(news))):
                 continue
             before[incident.alert_id] = (incident, incident.told_at, incident.told_lines, incident.told_reach)
             incident.tell(now)
             if why.is_update:
-                self._cap.count(now)
                 news.append(News(incident.alert_id, Kind.UPDATE, f"{why}: {incident.lines} lines"))
+        updates = len(news)
         if resolve:
             news += [
                 News(incident.alert_id, Kind.RESOLVED, Why.OVER)
@@ -87,6 +87,8 @@ class Rounds:
             for incident, told_at, told_lines, told_reach in before.values():
                 incident.told_at, incident.told_lines, incident.told_reach = told_at, told_lines, told_reach
             return False
+        for _ in range(updates):
+            self._cap.count(now)
         for one in news:
             self._log.info(Event.INCIDENT_UPDATE, alert_id=one.alert_id, kind=one.kind, why=one.why)
         return bool(news) or self._digest(now)

@@ -158,6 +158,18 @@ def steers_nothing(text: str, keep: str = "") -> bool:
 
 
 @contextmanager
+def no_updates(folder: Path) -> Iterator[None]:
+    """SQLite refuses to change any incident in this outbox, and takes new ones."""
+    stop = "CREATE TRIGGER stop BEFORE UPDATE ON incidents BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    for statement in (stop, "DROP TRIGGER stop"):
+        with closing(sqlite3.connect(folder / FILE_NAME)) as other:
+            other.execute(statement)
+            other.commit()
+        if statement is stop:
+            yield
+
+
+@contextmanager
 def full_disk() -> Iterator[None]:
     """The kernel refuses to let any file of this process grow beyond a few bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

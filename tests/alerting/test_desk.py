@@ -21,7 +21,7 @@ from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
 from logwatchd.records import FileId, Level
 from logwatchd.vectors import Vectors
-from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk
+from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk, no_updates
 
 Entries = list[MutableMapping[str, Any]]
 
@@ -242,6 +242,48 @@ def test_with_a_full_disk_the_journal_is_told_once_and_the_same_call_works_later
     assert events(entries) == [Event.ANOMALY] * 20
     assert len(seen) == len(lines_in(tmp_path)) == 20
     assert lines_told(desk, entries[0]["alert_id"]) == 2
+
+
+def test_an_alert_is_told_though_a_kind_beside_it_could_not_be_kept(tmp_path: Path, entries: Entries) -> None:
+    """The alert is stored, and the outbox fails before the next transaction."""
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen)
+    desk.observe([anomaly("locked", 0, at=NOON)], 100.0)
+    woken: list[int] = []
+    desk.on_alert = lambda: woken.append(len(seen))
+    block = [anomaly("stack of it", 50, at=NOON), anomaly("another fault", 999_999, at=NOON + timedelta(hours=1))]
+    with no_updates(tmp_path), pytest.raises(RetryableError):
+        desk.observe(block, 100.1)
+    desk.observe(block, 101.0)
+    assert lines_in(tmp_path) == ["locked", "another fault"]
+    assert [notice.alert.line for notice in seen if isinstance(notice, AlertRaised)] == ["locked", "another fault"]
+    assert woken == [2]
+
+
+def test_an_incident_that_has_to_be_stored_again_and_again_is_no_storm(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    for second in range(10):
+        with full_disk(), pytest.raises(RetryableError):
+            desk.observe([anomaly("locked", 0, at=NOON)], 100.0 + second)
+    desk.observe([anomaly("locked", 0, at=NOON)], 110.0)
+    desk.observe([anomaly("another fault", 999_999, at=NOON + timedelta(seconds=12))], 112.0)
+    assert lines_in(tmp_path) == ["locked", "another fault"]
+
+
+def test_updates_that_could_not_be_written_are_no_messages_of_the_hour(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path, cap=5, group_interval_s=1)
+    desk.observe([anomaly("locked", 0, at=NOON)], 100.0)
+    desk.run_once(100.1)
+    desk.observe([anomaly("locked", offset, at=NOON) for offset in range(1, 30)], 101.0)
+    with no_updates(tmp_path):
+        for second in range(10):
+            desk.run_once(102.0 + second)
+    desk.run_once(120.0)
+    desk.observe(faults(1, start=3), 121.0)
+    with sqlite3.connect(tmp_path / FILE_NAME) as other:
+        messages = other.execute("SELECT kind, held FROM alerts ORDER BY seq").fetchall()
+    other.close()
+    assert messages == [("alert", 0), ("update", 0), ("alert", 0)]
 
 
 def test_counts_that_could_not_be_written_are_written_later(tmp_path: Path, entries: Entries) -> None:
