@@ -19,7 +19,7 @@ _PAGES = ("logwatchd.1", "logwatchd.toml.5", "logwatchd.catalog")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _OUTPUT_FAILS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _CONFIG = "/etc/logwatchd.toml"
-_EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 a stage died, 78 configuration or baseline"
+_EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 it failed, 78 configuration or baseline"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--json", action="store_true", help="a report on stdout")
     build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or compressed, or -")
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
-    show.add_argument("baseline", type=Path, metavar="B")
+    show.add_argument("baseline", type=Path, metavar="B", help="a baseline file")
     show.add_argument("--json", action="store_true", help="one JSON object")
     merge = actions.add_parser("merge", help="one baseline that knows what several know", epilog=_EPILOG)
     merge.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
@@ -220,16 +220,16 @@ def _parser() -> argparse.ArgumentParser:
     diff = actions.add_parser(
         "diff", help="what NEW knows that OLD did not, and which lines' verdict changes (then: exit 1)", epilog=_EPILOG
     )
-    diff.add_argument("old", type=Path, metavar="OLD")
-    diff.add_argument("new", type=Path, metavar="NEW")
+    diff.add_argument("old", type=Path, metavar="OLD", help="the baseline in force")
+    diff.add_argument("new", type=Path, metavar="NEW", help="the one that is to take its place")
     diff.add_argument("--logs", nargs="+", default=[], metavar="FILE|GLOB", help="judge these logs' lines by both")
     diff.add_argument("--config", type=Path, metavar="FILE", help="read the logs as its sources say, by its threshold")
     diff.add_argument("--json", action="store_true", help="one JSON object, with all of it")
     diff.add_argument("--all", action="store_true", help="not only the most frequent patterns")
 
     scan = verbs.add_parser("scan", help="score a file offline, in order", epilog=_EPILOG)
-    scan.add_argument("--baseline", type=Path, required=True, metavar="B")
-    scan.add_argument("--format", choices=("text", "jsonl"), default="text")
+    _baseline_option(scan)
+    scan.add_argument("--format", choices=("text", "jsonl"), default="text", help="jsonl: one JSON object an event")
     scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
     scan.add_argument("--config", type=Path, metavar="FILE", help="ask its embedding service, by its [[redact]] rules")
     scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
@@ -239,7 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     redact = verbs.add_parser("redact", help="what of these lines would leave the machine", epilog=_EPILOG)
     redact.add_argument("--config", type=Path, metavar="FILE", help=f"with its [[redact]] rules; default: {_CONFIG}")
     redact.add_argument("--find", metavar="PSEUDONYM", help="print what in FILE it stands for, such as user-3f2a91c0")
-    redact.add_argument("file", metavar="FILE|-")
+    redact.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
     _tune_options(
         verbs.add_parser(
             "tune",
@@ -260,7 +260,9 @@ def _parser() -> argparse.ArgumentParser:
     watch = verbs.add_parser(
         "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
     )
-    watch.add_argument("paths", nargs="+", metavar="PATH")
+    watch.add_argument(
+        "paths", nargs="+", metavar="PATH|-", help="files, globs, folders, FIFOs, or - for standard input"
+    )
 
     tail = verbs.add_parser("tail", help="the ingest alone: append each line it delivers to a file", epilog=_EPILOG)
     _config_option(tail)
@@ -301,7 +303,7 @@ def _rebuild_options(rebuild: argparse.ArgumentParser) -> None:
 
 
 def _explain_options(explain: argparse.ArgumentParser) -> None:
-    explain.add_argument("--baseline", type=Path, required=True, metavar="B")
+    _baseline_option(explain)
     explain.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
     explain.add_argument("--log", type=Path, metavar="FILE", help="whose line it is: a log has a threshold of its own")
     explain.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -315,7 +317,7 @@ def _explain_options(explain: argparse.ArgumentParser) -> None:
 
 
 def _tune_options(tune: argparse.ArgumentParser) -> None:
-    tune.add_argument("--baseline", type=Path, required=True, metavar="B")
+    _baseline_option(tune)
     tune.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
     tune.add_argument("--normal", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all of it normal")
     tune.add_argument("--anomaly", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all anomalies")
@@ -327,3 +329,7 @@ def _tune_options(tune: argparse.ArgumentParser) -> None:
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=Path(_CONFIG), metavar="FILE", help=f"default: {_CONFIG}")
+
+
+def _baseline_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--baseline", type=Path, required=True, metavar="B", help="the baseline to judge by")

@@ -12,7 +12,7 @@ class Exit(IntEnum):
     ANOMALY = 1
     USAGE = 2
     NOT_RUNNING = 3
-    FAILED = 70  # EX_SOFTWARE: a stage died; systemd restarts it
+    FAILED = 70  # EX_SOFTWARE: a stage died, and systemd restarts it; or a command could not do its work
     CONFIG = 78  # EX_CONFIG: systemd does not restart it
 
 

@@ -15,8 +15,9 @@ import pytest
 from pydantic import BaseModel
 
 from logwatchd import config, daemon
-from logwatchd.cli import main
+from logwatchd.cli import _parser, main
 from logwatchd.commands import reload
+from logwatchd.commands.outline import Command, commands_of
 from logwatchd.config import MaskSettings, Settings, SourceSettings
 from logwatchd.config_alerting import RedactSettings, SinkSettings
 from logwatchd.errors import Exit
@@ -138,15 +139,33 @@ def test_the_readme_names_every_command_and_only_scripts_that_exist() -> None:
         assert (ROOT / script).is_file(), script
 
 
-@pytest.mark.parametrize("action", ["build", "show", "diff", "merge"])
-def test_the_readme_names_every_option_of_the_baseline_commands(
-    action: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        main(["baseline", action, "--help"])
-    options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
-    (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| `logwatchd baseline {action} ")]
-    assert {option for option in options if option not in row} == set()
+@pytest.mark.parametrize("command", [pytest.param(one, id=one.name) for one in commands_of(_parser())])
+def test_the_readme_has_one_row_for_each_command_with_all_its_options(command: Command) -> None:
+    start = re.compile(rf"\| `logwatchd {command.name}[ `](?!\|)")
+    table = README.read_text().partition("All commands:")[2].partition("Exit codes:")[0]
+    (row,) = [line for line in table.splitlines() if start.match(line)]
+    written = row.partition("` |")[0]
+    assert set(re.findall(r"--[a-z][a-z-]+", written)) == {flag for option in command.options for flag in option.flags}
+
+
+def test_the_readme_has_no_other_command() -> None:
+    table = README.read_text().partition("All commands:")[2].partition("Exit codes:")[0]
+    assert table.count("| `logwatchd ") == len(list(commands_of(_parser())))
+
+
+@pytest.mark.parametrize(("table", "key"), ALL_KEYS)
+def test_the_readme_has_the_default(table: str, key: str) -> None:
+    """Where the table shows one as it is written in the file."""
+    name = f"{table}.{key}" if table else key
+    (row,) = [row for row in README.read_text().splitlines() if re.match(rf"\| [^|]*`{re.escape(name)}`", row)]
+    names, shown = (re.findall(r"`([^`]+)`", cell) for cell in row.split(" | ")[:2])
+    if len(names) == len(shown) and not shown[0].startswith("$"):
+        model = LISTS.get(table) or Settings.model_fields[table].annotation
+        assert isinstance(model, type)
+        default = model.model_fields[key].get_default()
+        default = [level.name for level in default] if isinstance(default, list) else default
+        written = tomllib.loads(f"x = {shown[names.index(name)]}")["x"]
+        assert written == default or (default is None and key == "usd_per_million_tokens")
 
 
 @pytest.mark.parametrize("verb", VERBS)

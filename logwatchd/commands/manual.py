@@ -19,11 +19,13 @@ from logwatchd.errors import Exit
 
 _EXIT = {
     Exit.OK: "All went well.",
-    Exit.ANOMALY: "scan, watch: anomalies were found; baseline diff: verdicts change.",
+    Exit.ANOMALY: "scan, watch, explain: anomalies were found; baseline diff: verdicts change; redact --find: nothing "
+    "was found.",
     Exit.USAGE: "The command line asks for something that is not there.",
     Exit.NOT_RUNNING: "reload: no daemon runs.",
-    Exit.FAILED: "A part of the daemon died. The service manager is meant to start it again.",
-    Exit.CONFIG: "The configuration or the baseline is refused. Starting again would not help.",
+    Exit.FAILED: "A part of the daemon died, and the service manager is meant to start it again; notify-test: a sink "
+    "did not take it; reload: no answer came; of any command: its output could not be written.",
+    Exit.CONFIG: "The configuration, the baseline or the state folder is refused. Starting again would not help.",
 }
 _SIGNALS = {
     "SIGHUP": "Reload configuration and baseline. What is refused leaves everything as it was; the reason is logged.",
@@ -37,8 +39,8 @@ _FILES = {
     "/etc/logwatchd": "Secrets that a drop-in loads as credentials.",
 }
 _ENVIRONMENT = {
-    "OPENAI_API_KEY, ANTHROPIC_API_KEY, SLACK_WEBHOOK_URL": "The secrets. $CREDENTIALS_DIRECTORY/openai_api_key and so "
-    "on go before them.",
+    "OPENAI_API_KEY, ANTHROPIC_API_KEY, SLACK_WEBHOOK_URL, SLACK_BOT_TOKEN": "The secrets. "
+    "$CREDENTIALS_DIRECTORY/openai_api_key and so on go before them.",
     "LOGWATCHD_TABLE__KEY": "Overrides a key of the configuration; lists and tables are given as JSON.",
     "NO_COLOR": "No colours on a terminal.",
 }

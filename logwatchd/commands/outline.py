@@ -18,11 +18,6 @@ class Option:
     required: bool
     repeated: bool
 
-    @property
-    def takes_files(self) -> bool:
-        """Whether its value is a file on this machine, as far as its placeholder tells."""
-        return bool(self.value) and not self.choices and self.value not in {"SIZE|all", "LINE|-"}
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
