@@ -31,6 +31,7 @@ class Backlog:
         self._database = Database(state_dir / FILE_NAME, _SCHEMA, part="embed")
         self._max_bytes = max_bytes
         self.lines = 0
+        self._last = 0  # number that was given or seen: none comes twice, not even in a file that is begun anew
         self._size_bytes = 0
         self._scored = 0  # since it was last empty
         self._full = False
@@ -50,7 +51,15 @@ class Backlog:
                 logger("score").warning(Event.BACKLOG_FULL, lines=self.lines, size_bytes=self._size_bytes)
             self._full = True
             return False
-        self._database.run(lambda c: c.executemany("INSERT INTO late (lines, excerpt) VALUES (?, ?)", rows))
+
+        def write(connection: sqlite3.Connection) -> int:
+            there = connection.execute("SELECT coalesce(max(number), 0) FROM late").fetchone()[0]
+            last = max(self._last, int(there))
+            numbered = [(number, *row) for number, row in enumerate(rows, start=last + 1)]
+            connection.executemany("INSERT INTO late VALUES (?, ?, ?)", numbered)
+            return last + len(rows)
+
+        self._last = self._database.run(write)
         self.lines += sum(row[0] for row in rows)
         self._size_bytes += size
         return True
@@ -83,6 +92,10 @@ class Backlog:
                 found.append((number, from_bytes(stored)))
             except ValueError as error:
                 raise RetryableError(f"{self._database.file}: entry {number}: {error}; move the file away") from None
+        if found:
+            self._last = max(self._last, found[-1][0])
+        else:
+            self._counted = False  # they may have gone with a damaged file
         return found
 
     def done(self, numbers: Sequence[int]) -> None:

@@ -118,6 +118,22 @@ def test_kept_lines_outlive_the_process(bench: Bench, tmp_path: Path) -> None:
     assert anomaly.source == SPEC
 
 
+def test_what_comes_after_a_damaged_file_is_kept_and_scored(bench: Bench, tmp_path: Path) -> None:
+    bench.away = True
+    bench.put([FAULT])
+    bench.turn()
+    bench.turn()
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"{FILE_NAME}{suffix}").write_bytes(b"rubbish " * 1024)
+    bench.backlog.close()
+    bench.put([OTHER], offset=5000)
+    bench.turn()
+    bench.away = False
+    bench.settle()
+    assert bench.found == [FAULT, OTHER]  # the first one was in memory already
+    assert bench.backlog.lines == 0
+
+
 def test_a_full_backlog_holds_lines_back_and_loses_none(tmp_path: Path) -> None:
     bench = Bench(tmp_path, max_bytes=2000)
     bench.away = True
