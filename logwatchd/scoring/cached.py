@@ -60,17 +60,20 @@ class CachedEmbedder:
         texts = leaving(self._inner, texts)
         found = self._found(texts)
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        if missing:
-            before = self._inner.tokens
-            vectors = as_stored(self._inner.embed(missing))
-            new = dict(zip(missing, vectors, strict=True))
-            self._cache.put(self._space, new)
-            tokens = self._inner.tokens - before
-            self._ledger.add(calls=1, texts=len(missing), tokens=tokens, usd=tokens * self._price)
-            found = {**found, **new}
-        if len(found) > len(missing):
-            self._ledger.add(hits=len(found) - len(missing))
-        return np.stack([found[text] for text in texts])
+        new = self._ask(missing) if missing else {}
+        if len({len(vector) for vector in (*found.values(), *new.values())}) > 1:
+            new, found = new | self._ask(list(found)), {}  # the service changed its model under the same name
+        if found:
+            self._ledger.add(hits=len(found))
+        return np.stack([new[text] if text in new else found[text] for text in texts])
+
+    def _ask(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        before = self._inner.tokens
+        new = dict(zip(texts, as_stored(self._inner.embed(texts)), strict=True))
+        self._cache.put(self._space, new)
+        tokens = self._inner.tokens - before
+        self._ledger.add(calls=1, texts=len(texts), tokens=tokens, usd=tokens * self._price)
+        return new
 
     def held(self, texts: Sequence[str]) -> dict[str, Vectors]:
         """Those that are kept, with their vectors; nothing is asked for."""

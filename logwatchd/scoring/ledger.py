@@ -68,18 +68,20 @@ class Ledger:
         return _sum(Day(*row) if row else Day(day), *astuple(unsaved)[1:])
 
     def _save(self) -> None:
+        """Put on the disk what is not there yet, and learn what other processes have spent meanwhile."""
         rows = [astuple(day) for day in self._unsaved.values()]
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> Day:
             connection.executemany(
                 "INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (day) DO UPDATE SET "
                 "calls = calls + excluded.calls, texts = texts + excluded.texts, "
                 "tokens = tokens + excluded.tokens, usd = usd + excluded.usd, hits = hits + excluded.hits",
                 rows,
             )
+            return Day(*connection.execute("SELECT * FROM days WHERE day = ?", (self._today.day,)).fetchone())
 
         try:
-            self._database.run(write)
+            self._today = self._database.run(write)
         except RetryableError:
             return
         self._unsaved.clear()

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.parsing.normalise import normalise
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.batching import Limits, cut, next_batch
+from logwatchd.scoring.cached import CachedEmbedder
 from logwatchd.scoring.embedder import model_of
+from logwatchd.scoring.ledger import Ledger
 from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.scoring.remote import OpenAIEmbedder, Service
+from logwatchd.scoring.vector_cache import VectorCache, open_database
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Drip, Garbage, Hang, Reply, Reset, Status, Torn
 from tests.parsing.planted import PLANTED, left_of
@@ -192,6 +196,17 @@ def test_a_command_tries_again_by_itself(service: FakeOpenAI) -> None:
     service.enqueue(Status(503), Status(429, headers={"Retry-After": "0.1"}))
     assert embedder.embed(["alpha"]).shape == (1, 64)
     assert len(service.requests) == 3
+
+
+def test_a_service_that_changed_its_model_under_the_same_name_is_asked_anew(
+    service: FakeOpenAI, embedder: OpenAIEmbedder, tmp_path: Path
+) -> None:
+    database = open_database(tmp_path)
+    cached = CachedEmbedder(embedder, VectorCache(database, 1 << 20), Ledger(database), 0.0)
+    assert cached.embed(["alpha", "beta"]).shape == (2, 64)
+    service.dimensions = 32
+    assert cached.embed(["alpha", "gamma"]).shape == (2, 32)
+    assert service.answered == ["alpha", "beta", "gamma", "alpha"]
 
 
 def test_nobody_listening_is_retryable() -> None:

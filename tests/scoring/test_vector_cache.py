@@ -95,6 +95,14 @@ def test_the_ledger_adds_up_over_restarts_and_processes(tmp_path: Path) -> None:
     assert Ledger(open_database(tmp_path)).today() == day
 
 
+def test_a_daemon_learns_what_a_command_has_spent_beside_it(tmp_path: Path) -> None:
+    daemon, command = Ledger(open_database(tmp_path)), Ledger(open_database(tmp_path))
+    daemon.add(calls=1, usd=0.25)
+    command.add(calls=1, usd=4.0)
+    daemon.add(calls=1, usd=0.25)
+    assert daemon.today().usd == pytest.approx(4.5)
+
+
 def test_clearing_forgets_vectors_but_not_what_they_cost(tmp_path: Path) -> None:
     store = open_database(tmp_path)
     VectorCache(store, ROOM).put("m", vectors_of("a", "b"))
