@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from logwatchd import clock
-from logwatchd.errors import RetryableError, StateError
+from logwatchd.errors import RetryableError, StateError, state_error
 from logwatchd.journal import Event, logger
 
 _T = TypeVar("_T")
@@ -63,7 +63,9 @@ class Database:
             try:
                 self._mended(lambda: self._opened(), _DAMAGED | {_NO_SUCH_TABLE_OR_COLUMN})
             except (sqlite3.Error, OSError) as error:
-                raise StateError(f"{self.file}: {error}; give logwatchd a state_dir that it may write to") from None
+                raise state_error(
+                    f"{self.file}: {error}", error, "give logwatchd a state_dir that it may write to"
+                ) from None
 
     def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do `work` in one transaction. A damaged file is set aside, and the work done in a new one.

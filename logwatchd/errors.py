@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_SQLITE_DISK = {10, 13}  # SQLITE_IOERR and SQLITE_FULL, without loading SQLite for a command's help
 
 
 class Exit(IntEnum):
@@ -57,6 +61,23 @@ class StateError(LogwatchdError):
     """The state folder cannot be used: not writable, or in use by another daemon."""
 
     exit_code = Exit.CONFIG
+
+
+class DiskError(StateError):
+    """The state folder's disk is full or fails. No configuration mends that: systemd is to start us again."""
+
+    exit_code = Exit.FAILED
+
+
+def state_error(what: str, cause: BaseException | None, mend: str) -> StateError:
+    """What an OSError or a SQLite error in the state folder comes to.
+
+    Args:
+        what: the file and its trouble.
+        mend: what to do where it is not the disk.
+    """
+    fails = getattr(cause, "errno", None) in _DISK or getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DISK
+    return DiskError(f"{what}; make room on its disk, or mend that") if fails else StateError(f"{what}; {mend}")
 
 
 class RetryableError(LogwatchdError):

@@ -20,7 +20,7 @@ from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.services import services_of
 from logwatchd.alerting.workers import MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
-from logwatchd.errors import RetryableError, StateError
+from logwatchd.errors import RetryableError, state_error
 from logwatchd.journal import Event, logger
 from logwatchd.parsing import redaction
 from logwatchd.records import Anomaly
@@ -217,7 +217,7 @@ def build(config: Config, on_crash: OnCrash, *, observer: Observer = nobody) -> 
     try:
         return Alerting(config, on_crash, observer=observer)
     except RetryableError as error:
-        raise StateError(str(error)) from None
+        raise state_error(str(error), error.__context__, "give logwatchd a state_dir that it may write to") from None
 
 
 def _policy(config: Config, services: Services) -> Policy:

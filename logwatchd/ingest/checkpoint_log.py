@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from logwatchd.errors import StateError
+from logwatchd.errors import state_error
 
 Record = dict[str, Any]
 
@@ -89,9 +89,10 @@ class CheckpointLog:
             if self.size_bytes and self.damage is None:
                 self._open(self.size_bytes)
         except OSError as error:
-            raise StateError(
-                f"state_dir = {folder}: {error.filename or self._path} cannot be used: {error.strerror}; "
-                "make it a folder that this user can write"
+            raise state_error(
+                f"state_dir = {folder}: {error.filename or self._path} cannot be used: {error.strerror}",
+                error,
+                "make it a folder that this user can write",
             ) from None
 
     @property

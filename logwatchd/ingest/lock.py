@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from logwatchd.errors import StateError
+from logwatchd.errors import StateError, state_error
 
 _NAME = "lock"
 
@@ -25,8 +25,10 @@ class StateLock:
             state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
             handle = os.open(state_dir / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         except OSError as error:
-            raise StateError(
-                f"state_dir = {state_dir}: cannot be used: {error.strerror}; make it a folder that this user can write"
+            raise state_error(
+                f"state_dir = {state_dir}: cannot be used: {error.strerror}",
+                error,
+                "make it a folder that this user can write",
             ) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

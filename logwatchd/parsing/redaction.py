@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logwatchd.errors import StateError
+from logwatchd.errors import StateError, state_error
 from logwatchd.parsing.redaction_rules import RULES, Rule
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def read_key(state_dir: Path) -> bytes:
                     fresh.unlink()
         key = file.read_bytes()
     except OSError as error:
-        raise StateError(f"{file}: {error.strerror}; it needs a state_dir that it may write to") from None
+        raise state_error(f"{file}: {error.strerror}", error, "it needs a state_dir that it may write to") from None
     if len(key) != _KEY_BYTES:
         raise StateError(f"{file}: is {len(key)} bytes long and no key of ours; move it away, and a new one is made")
     return key

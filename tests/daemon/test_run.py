@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from logwatchd.errors import Exit
 from tests.daemon.process import Daemon
 from tests.fakes.claude import WORDS, FakeClaude
 from tests.fakes.openai import FakeOpenAI
@@ -324,6 +325,28 @@ def test_a_full_state_disk_holds_lines_back_and_loses_none(daemon: Daemon) -> No
         daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after room was made")
         assert daemon.stop() == 0
         assert daemon.stored() == [FAULT]
+    finally:
+        daemon.__exit__(None, None, None)
+        subprocess.run(["umount", "-l", daemon.state], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small filesystem needs root")
+def test_a_disk_that_is_full_at_the_start_is_no_mistake_of_the_configuration(daemon: Daemon) -> None:
+    """systemd would leave it off for good."""
+    daemon.state.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", daemon.state], check=False)
+    if mounted.returncode:
+        pytest.skip("mount is refused here")
+    try:
+        filler = daemon.state / "filler"
+        for _ in ("nothing is there yet", "a run has left its files"):
+            fill(filler)
+            refused = daemon.command("run", "--config", daemon.config)
+            assert refused.returncode == Exit.FAILED, refused.stderr
+            assert refused.stderr.endswith("; make room on its disk, or mend that\n")
+            filler.unlink()
+            daemon.start()
+            assert daemon.stop() == 0
     finally:
         daemon.__exit__(None, None, None)
         subprocess.run(["umount", "-l", daemon.state], check=True)
