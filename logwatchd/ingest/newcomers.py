@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.compressed import CompressedReader, can_unpack
+from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
@@ -18,10 +18,13 @@ from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role
 from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
+from logwatchd.ingest.unpacking import is_packed
 from logwatchd.journal import Event
 from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 
 ROTATING_S = 10.0  # after a live name went to another file
+UNPACK_AGAIN_S = 1.0  # after it could not be done: there was no room for it, or the file was still being written
+_LONGEST_PAUSE_S = 600.0
 
 _log = journal.logger("tail")
 
@@ -39,6 +42,15 @@ class Stranger:
     lapse: Lapse | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file under a rotated name could not be judged so far. It is tried again, but not before `retry_at`."""
+
+    problem: str
+    retry_at: float = 0.0
+    pause_s: float = UNPACK_AGAIN_S
+
+
 class Newcomers:
     """Owner: the tail thread."""
 
@@ -50,6 +62,7 @@ class Newcomers:
         self._last: dict[str, FileKey] = {}
         self._rotated_at: dict[str, float] = {}
         self._aside: dict[FileKey, Position] = {}
+        self._refused: dict[FileKey, Refusal] = {}
         self._earlier: dict[int, list[Position]] = {}
         self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
         self._is_first = True
@@ -88,6 +101,7 @@ class Newcomers:
         ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
+        self._refused = {key: refusal for key, refusal in self._refused.items() if key in places}
         # Those of an earlier run first, then those that lost their content, and what renamecopy is about to copy or
         # has just copied: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
@@ -124,7 +138,7 @@ class Newcomers:
         if position.role is not Role.FOLLOWED:
             self._aside.pop(stranger.key, None)
             return _again(stranger, generation, None)
-        make = CompressedReader if can_unpack(stranger.path) else Reader
+        make = CompressedReader if is_packed(stranger.path) else Reader
         file = self._make(stranger, make(stranger.key, stranger.path, position), sequence, now)
         try:
             if self._handles.ensure(file) and not file.reader.is_same():
@@ -139,15 +153,22 @@ class Newcomers:
 
     def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:
         base = base_of(stranger.path)
+        refusal = self._refused.get(stranger.key)
+        if refusal is not None and now < refusal.retry_at:
+            return
         # A compressed file is looked into only if something that has to be read may be in it.
-        unpack = base != stranger.path and can_unpack(stranger.path) and self._is_bereft(base, at_live_name)
+        unpack = base != stranger.path and is_packed(stranger.path) and self._is_bereft(stranger, base, at_live_name)
         make = CompressedReader if unpack else Reader
         reader = make(stranger.key, stranger.path, generation=stranger.generation)
         file = self._make(stranger, reader, sequence, now)
         file.lapse = stranger.lapse
         file.lapsed = file.bereaved = stranger.lapse is not None
+        file.problem = refusal.problem if refusal else None  # what was said is not said again
         if not self._handles.ensure(file) and (file.problem is None or not stranger.live):
-            return  # another file stands there by now, or it may not be read: the next survey comes back to it
+            # Another file stands there by now, or it may not be read: the next survey comes back to it.
+            if file.problem is not None:
+                self._refused[stranger.key] = _refused(file.problem, refusal, unpack, now)
+            return
         try:
             if self._take(stranger, file, at_live_name):
                 self._register.add(file)
@@ -252,12 +273,13 @@ class Newcomers:
             return True
         return order_of(stranger.path) > order_of(before.reader.path)
 
-    def _is_bereft(self, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
+    def _is_bereft(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether what was read of a live name's file, or an earlier one's, is gone and may have left a rest."""
+        waits = stranger.key in self._refused  # it was to be unpacked, and could not be so far
         live = self._register.live.get(base)
-        if live is not None and live.lapsed and at_live_name.get(base) == live.key:
+        if live is not None and (live.lapsed or (waits and live.lapse)) and at_live_name.get(base) == live.key:
             return True
-        return self._is_first and bool(self._gone(base))
+        return (self._is_first or waits) and bool(self._gone(base))
 
     def _is_compressed(self, stranger: Stranger, handle: int | None) -> bool:
         if (stranger.target.glob is not None or not stranger.live) and is_compressed_name(stranger.path):
@@ -307,3 +329,11 @@ def _opened(path: str) -> Iterator[int]:
 
 def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:
     return replace(stranger, generation=generation, lapse=lapse)
+
+
+def _refused(problem: str, before: Refusal | None, unpack: bool, now: float) -> Refusal:
+    """Unpacking is dear, so it is tried at growing distances."""
+    if not unpack:
+        return Refusal(problem)
+    pause_s = before.pause_s if before else UNPACK_AGAIN_S
+    return Refusal(problem, now + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
-import lzma
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO, cast
-from zlib import error as ZlibError  # noqa: N812
+from typing import IO
 
 from logwatchd.errors import UsageError
 from logwatchd.ingest.encoding import coding_of
 from logwatchd.ingest.memory import keep_freed
 from logwatchd.ingest.multiline import Joined, join, joiner_of
+from logwatchd.ingest.unpacking import DAMAGE, unpacked
 from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
@@ -126,24 +123,6 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as file:
                 yield file
-    except (OSError, EOFError, ZlibError, lzma.LZMAError) as error:
+    except (OSError, *DAMAGE) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
-
-
-def is_packed(path: Path) -> bool:
-    """Whether this is the name of a file that `unpacked` unpacks."""
-    return path.suffix in _UNPACKERS
-
-
-def unpacked(path: Path, raw: IO[bytes]) -> IO[bytes]:
-    """The content of an open file, unpacked if its name says that it is compressed."""
-    unpack = _UNPACKERS.get(path.suffix)
-    return unpack(raw) if unpack else raw
-
-
-_UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
-    ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
-    ".bz2": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
-    ".xz": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file below it
-}

@@ -10,8 +10,9 @@ from typing import IO, NamedTuple
 
 from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.multiline import MAX_EVENT_BYTES, join, joiner_of
-from logwatchd.ingest.offline import is_packed, opened, read_events, unpacked
+from logwatchd.ingest.offline import opened, read_events
 from logwatchd.ingest.sampling import stretch_of, wanted
+from logwatchd.ingest.unpacking import is_packed, unpacked
 from logwatchd.records import SourceSpec
 
 _MARK_BYTES = 4  # the longest byte order mark

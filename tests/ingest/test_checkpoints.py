@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,16 +35,6 @@ def filled(folder: Path, count: int = 3) -> Checkpoints:
     for inode in range(count):
         checkpoints.record(position(inode, 100 + inode))
     return checkpoints
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).returncode:
-        pytest.skip("needs to mount a tmpfs, so root")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import resource
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,6 +128,58 @@ def test_an_old_rotated_file_stays_unread_if_it_cannot_be_opened_while_it_is_ren
     append(log, "two")
     assert tailer.turn() == [b"two"]
     assert not refusals
+    tailer.stop()
+
+
+def test_a_rotated_file_that_may_not_be_read_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who runs this may be root, who may read everything: here the kernel's word is supplied."""
+    log = tmp_path / "app.log"
+    append(tmp_path / "app.log.1", "not for us")
+    append(log, "one")
+    opened = os.open
+
+    def opening(path: str, *arguments: int) -> int:
+        if str(path).endswith("app.log.1"):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", opening)
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"one"]
+    for _ in range(5):
+        assert tailer.turn() == []
+    assert capsys.readouterr().out.count("app.log.1: cannot be read: Permission denied") == 1
+    monkeypatch.undo()
+    assert tailer.turn() == []
+    assert capsys.readouterr().out.count("app.log.1: can be read again") == 1
+    tailer.stop()
+
+
+@pytest.mark.parametrize("emptied", [True, False], ids=["same inode", "other inode"])
+def test_10_a_compressed_rest_waits_for_room_to_unpack_it(
+    tmp_path: Path, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch, emptied: bool
+) -> None:
+    log = tmp_path / "app.log"
+    append(log, "read before")
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"read before"]
+    tailer.stop()
+    expected = [b"line %06d" % number for number in range(8000)]
+    append(log, *expected)
+    (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    if emptied:
+        os.truncate(log, 0)
+    else:
+        new = tmp_path / "new"
+        new.touch()
+        new.replace(log)
+    monkeypatch.setattr(tempfile, "tempdir", str(tiny_disk))
+    tailer.start()
+    assert [*tailer.turn(), *tailer.turn()] == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert [*tailer.turn(), *tailer.turn(), *tailer.turn()] == expected
     tailer.stop()
 
 
