@@ -104,7 +104,7 @@ def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], f
 def _read(seen: Sightings, file: Path, sources: Sequence[SourceSpec]) -> None:
     source, line = source_of(file, sources), 1
     for data, inner in read_events(file, source):
-        seen.add(data, inner, source.skip_levels, str(file), line)
+        seen.add(data, inner, source.skip_levels, str(file), line, log=str(file.absolute()))
         line += data.count(b"\n")
 
 

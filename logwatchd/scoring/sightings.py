@@ -15,7 +15,7 @@ MAX_EXAMPLE_BYTES = 2000
 
 Text = tuple[str, Level]  # what a verdict depends on
 Pair = tuple[Text, Text]  # of one event, by the masks of the old baseline and by those of the new one
-PairInLog = tuple[Text, Text, str]  # the same with its file: each log has its own threshold
+PairInLog = tuple[Text, Text, str]  # the same with its log, which has a threshold of its own
 
 
 @dataclass(slots=True)
@@ -40,13 +40,23 @@ class Sightings:
         self.lines = 0
         self._begin_anew()
 
-    def add(self, data: bytes, inner: tuple[int, ...], skip_levels: frozenset[Level], path: str, line: int) -> None:
+    def add(
+        self,
+        data: bytes,
+        inner: tuple[int, ...],
+        skip_levels: frozenset[Level],
+        path: str,
+        line: int,
+        log: str | None = None,
+    ) -> None:
         """Count a run of whole events.
 
         Args:
-            data, inner: see `Places`. skip_levels: events of these are not looked at. line: the number in the file of
-                the run's first line.
+            data, inner: see `Places`. skip_levels: events of these are not looked at. path: of the file, as people are
+                told. line: the number in the file of the run's first line. log: what a baseline calls the file; None
+                for its path.
         """
+        log = path if log is None else log
         if self._old.full() or self._new.full():
             self._begin_anew()
         places = Places(data, inner)
@@ -60,12 +70,12 @@ class Sightings:
             pair = _text(self._old, int(old_ids[index])), _text(self._new, int(new_ids[index]))
             if not any(pattern and level not in skip_levels for pattern, level in pair):
                 continue
-            known = self.texts.get((*pair, path))
+            known = self.texts.get((*pair, log))
             if known:
                 known.lines += count
             else:
                 example = places.text(index, MAX_EXAMPLE_BYTES)
-                self.texts[(*pair, path)] = Sighting(count, path, line + places.line(index), example)
+                self.texts[(*pair, log)] = Sighting(count, path, line + places.line(index), example)
 
     def _begin_anew(self) -> None:
         self._old = Lexicon(self._masks[0])

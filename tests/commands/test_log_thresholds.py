@@ -49,16 +49,20 @@ def test_explain_takes_the_log_that_it_is_told(logs: Path) -> None:
         assert json.loads(done.stdout)["anomaly"] == bool(code)
 
 
-def test_diff_judges_each_log_by_its_own(logs: Path) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_diff_judges_each_log_by_its_own(logs: Path, relative: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A baseline that knows the line against one that does not: the verdict changes only where it was an anomaly."""
+    monkeypatch.chdir(logs)
+    folder = Path() if relative else logs
     (logs / "new.log").write_bytes(block_of([*QUIET, REWORDED]))
     logwatchd("baseline", "build", "--output", logs / "new", logs / "new.log")
-    done = logwatchd(
-        "baseline", "diff", "--json", logs / "b", logs / "new", "--logs", logs / "quiet.log", logs / "noisy.log"
-    )
+    done = logwatchd("baseline", "diff", "--json", "b", "new", "--logs", folder / "quiet.log", folder / "noisy.log")
     verdicts = json.loads(done.stdout)["verdicts"]
     assert (verdicts["lines"], verdicts["patterns"]) == (2, 1)
-    assert [row["first"]["file"] for row in verdicts["to_normal"]] == [str(logs / "quiet.log")]
+    (row,) = verdicts["to_normal"]
+    assert row["first"]["file"] == str(folder / "quiet.log")
+    shown = json.loads(logwatchd("baseline", "show", "--json", "b").stdout)
+    assert row["old"]["threshold"] == pytest.approx(shown["thresholds"][str(logs / "quiet.log")], abs=1e-4)
 
 
 def test_tune_says_that_one_threshold_would_take_their_place(logs: Path) -> None:
