@@ -22,7 +22,7 @@ _OTHERS = bytes(set(range(256)) - set(MARKS.encode()))
 # in base 16, are left to the rules. What may belong to a number before it is not looked at here.
 _PLAIN = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++[,.;:)]?+(?![^\ ])\ *+"
 # Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own.
-_WORD = r'(?>(?:[^\ "]++|"(?>(?:(?:(?<=[=:]")|(?<=:\s")|(?=[A-Z]{3,7}\ /))[^"]*+)?))*)'
+_WORD = r'[^\ "]*+(?:"(?:(?:(?<=[=:]")|(?<=:\s")|(?=[A-Z]{3,7}\ /))[^"]*+)?[^\ "]*+)*'
 _NAME = r"[A-Z][a-z]{2}"
 # Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
 _BLANK = rf"""\ (?:
@@ -32,8 +32,9 @@ _BLANK = rf"""\ (?:
   | (?<=\b{_NAME},\ )(?=[0A-Z])
   | (?<="\ )(?=:) | (?<=":\ ) | (?<="\ :\ )
 )"""
-# Atomic groups, and no possessive ones: those of Python before 3.11.5 raise SystemError beside a capturing group.
-_TAKE_APART = re.compile(rf"((?>(?:{_PLAIN})*))({_WORD}(?>(?:{_BLANK}{_WORD})*)\ *+)", re.VERBOSE).split
+# Python before 3.11.5 raises SystemError at some possessive groups. None is needed here: as the end of it cannot fail,
+# nothing is tried twice.
+_TAKE_APART = re.compile(rf"((?:{_PLAIN})*)({_WORD}(?:{_BLANK}{_WORD})*\ *+)", re.VERBOSE).split
 
 Mask = Callable[[str], str]
 

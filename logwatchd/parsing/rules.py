@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "a temporary file's random ending, by the capitals inside of it",
         "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
         "building in <PATH>/build.<ID> from <PATH>/README.Debian",
-        marks=r"/.*\.",
+        marks=r"^(?=.*/).*\.",
     ),
     _rule(
         "mac",
@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         "names one person",
         "mail to jo.doe@example.org bounced",
         "mail to <EMAIL> bounced",
-        marks=r"@.*\.",
+        marks=r"^(?=.*@).*\.",
     ),
     _rule(
         "host",
@@ -218,7 +218,7 @@ RULES: tuple[Rule, ...] = (
         "names one object of the kind that its prefix tells",
         "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
         "txn_<ID> charged usr_<ID>, blk_<ID>",
-        marks="_|-.*0",
+        marks="_|^(?=.*-).*0",
         hint="[_-](?:(?<=(?:txn|usr|req|ord|cus|job|pod|blk|vol).)|(?<=(?:user|sess|span|task|snap).)|(?<=(?:order|trace).)"
         r"|(?<=session.)|(?<=\bi.))",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -124,3 +126,42 @@ def test_parts_and_choices_are_forgotten_before_they_are_many(monkeypatch: pytes
     assert len(choices) <= 5
     assert len(parts["y" * 1000 + "0"]) == 1003
     assert len(parts) <= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("0", "a0", "a", "/", "/a", ":", "0:", ".", "a.", "a@", "@", "-", "--", "0-", "a-", "_", "a_", "=", '"', " "),
+        *(
+            '"GET /',
+            '="',
+            '" ',
+            '": ',
+            '": "',
+            '"a":',
+            '" :',
+            "0 ",
+            "0 s ",
+            "Jan ",
+            "Mon, ",
+            "foo ",
+            "foo, ",
+            "deadbee",
+        ),
+    ],
+)
+def test_hostile_repetition_costs_no_more_than_its_length(unit: str) -> None:
+    """16 times the text costs about 16 times the time; to try all over at each place would make it 256 times."""
+
+    def cost(size: int) -> float:
+        text = ("x" + unit * size)[:size]
+        return max(1e-4, min(_timed(text) for _ in range(3)))
+
+    assert cost(256_000) < 80 * cost(16_000)
+
+
+def _timed(text: str) -> float:
+    start = time.process_time()
+    mask(text)
+    return time.process_time() - start
