@@ -19,7 +19,8 @@ _PROJECTED = 128  # dimensions
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """centroids: float32 (K, D), rows unit length. radii: float32 (K,), cosine distance of the farthest member.
+    """centroids: float32 (K, D), rows unit length, or zero where all members are. radii: float32 (K,), cosine distance
+    of the farthest member; a zero vector, of a text of which the embedder knows no word, says nothing of it.
 
     weights: int64 (K,), lines. labels: (N,), the centroid of each text. members: for each centroid the indices of its
     EXAMPLES nearest members, nearest first.
@@ -77,7 +78,7 @@ def _describe(vectors: Vectors, counts: NDArray[np.int64], labels: NDArray[np.in
         distances[rows] = 1.0 - np.einsum("ij,ij->i", vectors[rows], centroids[labels[rows]])
     distances = np.maximum(distances, 0.0)
     radii = np.zeros(len(used), dtype=np.float32)
-    np.maximum.at(radii, labels, distances)
+    np.maximum.at(radii, labels, np.where(vectors.any(axis=1), distances, 0.0))
     weights = np.bincount(labels, weights=counts, minlength=len(used)).astype(np.int64)
     members: list[list[int]] = [[] for _ in used]
     for index in np.argsort(distances, kind="stable"):

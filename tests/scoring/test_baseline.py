@@ -81,6 +81,15 @@ def test_every_member_lies_within_the_radius_of_its_nearest_or_own_centroid(n: i
     assert np.all([1 <= len(members) <= 3 for members in groups.members])
 
 
+@pytest.mark.parametrize("wanted", [None, 5])
+def test_a_text_of_which_an_embedder_knows_no_word_makes_nothing_else_known(wanted: int | None) -> None:
+    """Its vector is zero, at distance 1 from everything: as a radius that would hide whatever is nearest to it."""
+    vectors = unit_rows(np.random.default_rng(3).standard_normal((60, 16)).astype(np.float32))
+    vectors[7] = 0.0
+    groups = cluster(vectors, np.ones(60, np.int64), wanted)
+    assert groups.radii.max() < 0.95
+
+
 def test_each_log_is_split_by_its_own_time() -> None:
     """Logs of different kinds in a row must not make the last one the held-out part of all."""
     one = [f"INFO user {chr(97 + i % 26) * 3} came" for i in range(200)]
