@@ -105,9 +105,9 @@ class Outbox:
             held = digests.held_back(connection) if any(one.held for one in new) else 0
             over = [one for one in new if one.held][max(0, digests.MAX_HELD - held) :]
             digests.count_over(connection, [(one.alert.service, one.alert.severity.value) for one in over], stored_at)
-            kept = set()
+            only_counted, kept = {one.key for one in over}, set()
             for one in new:
-                if one in over:
+                if one.key in only_counted:
                     continue
                 alert = one.alert
                 row = (
