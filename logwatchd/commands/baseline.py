@@ -14,6 +14,7 @@ from logwatchd import config
 from logwatchd.commands.build_report import report_of, summary
 from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.commands.output import check_output
+from logwatchd.commands.terminal import console, say
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
@@ -72,9 +73,9 @@ def build(
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
     for line in report["warnings"]:
-        _say(line, style="yellow")
+        say(line, "yellow")
     for line in summary(output, baseline, taught):
-        _say(line)
+        say(line, "green")
     return Exit.OK
 
 
@@ -122,7 +123,6 @@ def show(path: Path, *, as_json: bool) -> Exit:
         json.dump({**manifest, "thresholds": by_log}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return Exit.OK
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -138,7 +138,7 @@ def show(path: Path, *, as_json: bool) -> Exit:
         table.add_row(name.replace("_", " "), str(value))
     if by_log:
         table.add_row("thresholds", "\n".join(f"{value:.4f}  {log}" for log, value in by_log.items()))
-    Console(highlight=False).print(table)
+    console().print(table)
     return Exit.OK
 
 
@@ -150,9 +150,3 @@ def _config(path: Path | None, patterns: list[str]) -> Config | None:
     if config.DEFAULT_PATH.exists():
         return config.load()
     raise UsageError("nothing to learn from: name known-good log files, or a --config whose sources are to be learned")
-
-
-def _say(text: str, style: str = "green") -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(text, style=style)

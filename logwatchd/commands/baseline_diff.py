@@ -14,6 +14,7 @@ from logwatchd.assembly import detector_of
 from logwatchd.commands.baseline import source_of
 from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.scan import embedder_for
+from logwatchd.commands.terminal import console, counted
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
 from logwatchd.ingest.offline import expand, read_events
@@ -124,9 +125,7 @@ class _Text:
 
     def __init__(self, most: int | None) -> None:
         """most: how much of each list; None for all of it."""
-        from rich.console import Console
-
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False)
+        self._console = console()
         self._most = most
 
     def print(self, report: Report) -> None:
@@ -141,15 +140,15 @@ class _Text:
             self._say("\ntheir patterns cannot be compared: another normaliser makes others of the same lines")
         verdicts = report.get("verdicts")
         if verdicts:
-            files = _counted(len(verdicts["files"]), "file")
-            self._say(f"\n{_counted(verdicts['lines'], 'line')} of {files} judged by both:", "bold")
+            files = counted(len(verdicts["files"]), "file")
+            self._say(f"\n{counted(verdicts['lines'], 'line')} of {files} judged by both:", "bold")
             self._turned("from normal to anomaly", verdicts["to_anomaly"], "red")
             self._turned("from anomaly to normal", verdicts["to_normal"], "green")
 
     def _patterns(self, word: str, mark: str, rows: Sequence[Report], style: str) -> None:
         lines = sum(row["lines"] for row in rows)
         self._say(
-            f"\n{_counted(len(rows), 'pattern')} {word}" + (f", of {_counted(lines, 'line')}" if rows else ""), "bold"
+            f"\n{counted(len(rows), 'pattern')} {word}" + (f", of {counted(lines, 'line')}" if rows else ""), "bold"
         )
         for row in rows[: self._most]:
             self._say(f"{mark} {row['lines']:>9,}  {clip(visible(row['pattern']), _MOST_CHARS)}", style)
@@ -157,7 +156,7 @@ class _Text:
 
     def _turned(self, way: str, rows: Sequence[Report], style: str) -> None:
         lines = sum(row["lines"] for row in rows)
-        self._say(f"  {way}: " + (f"{_counted(len(rows), 'pattern')}, {_counted(lines, 'line')}" if rows else "none"))
+        self._say(f"  {way}: " + (f"{counted(len(rows), 'pattern')}, {counted(lines, 'line')}" if rows else "none"))
         for row in rows[: self._most]:
             old, new, first = row["old"], row["new"], row["first"]
             self._say(
@@ -184,7 +183,3 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return visible(", ".join(value)) or "none"
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -11,6 +11,7 @@ from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
+from logwatchd.commands.terminal import say
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct
@@ -71,11 +72,8 @@ def _check_alike(first_path: Path, first: Baseline, path: Path, other: Baseline)
 
 
 def _tell(output: Path, merged_one: Baseline, parts: dict[Path, Baseline]) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     manifest = merged_one.manifest
-    console.print(
+    say(
         f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
         f"threshold {own_thresholds(merged_one)} ({manifest.threshold_mode})",
         style="green",
@@ -83,7 +81,7 @@ def _tell(output: Path, merged_one: Baseline, parts: dict[Path, Baseline]) -> No
     for path, part in parts.items():
         mode = part.manifest.threshold_mode
         if mode != "auto" and manifest.threshold_mode == "auto":
-            console.print(
+            say(
                 f"{path}: its {mode} threshold {part.manifest.threshold:.3f} is not taken over: the merged one was "
                 "calibrated",
                 style="yellow",

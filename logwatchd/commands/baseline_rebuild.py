@@ -10,6 +10,7 @@ from logwatchd import clock, config
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
+from logwatchd.commands.terminal import say
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
 from logwatchd.database import Database
@@ -65,7 +66,7 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     try:
         kept = embedder.keep and partial.file.exists()
         estimate = _estimate(baseline, embedder, keeping if kept else None, price_of(settings))
-        _say(f"{path}: {_told(estimate, embedder.name)}")
+        say(f"{path}: {_told(estimate, embedder.name)}")
         if dry_run:
             return Exit.OK
         rebuilt = _rebuild(baseline, keeping if embedder.keep else embedder, settings.batch_size, found)
@@ -75,13 +76,13 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     _remove(partial.file)
     tell_cost(embedder, settings)
     manifest = rebuilt.manifest
-    _say(
+    say(
         f"{output}: {manifest.patterns:,} patterns, {manifest.centroids:,} centroids of {manifest.dimensions:,} "
         f"dimensions by {manifest.embedder}, threshold {own_thresholds(rebuilt)} ({manifest.threshold_mode})",
         style="green",
     )
     if baseline.manifest.threshold_mode != "auto" and manifest.threshold_mode == "auto":
-        _say(
+        say(
             f"{path}: its {baseline.manifest.threshold_mode} threshold {baseline.manifest.threshold:.3f} is not taken "
             "over: it was one for other vectors",
             style="yellow",
@@ -134,9 +135,3 @@ def _told(estimate: Estimate, name: str) -> str:
 def _remove(file: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         Path(f"{file}{suffix}").unlink(missing_ok=True)
-
-
-def _say(text: str, style: str = "") -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(text, style=style)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.commands.terminal import counted
 from logwatchd.database import is_database
 from logwatchd.errors import Exit, RetryableError, StateError
 from logwatchd.scoring.ledger import Day, days
@@ -31,7 +32,7 @@ def run(config_path: Path, *, forget: bool, as_json: bool) -> Exit:
     try:
         if forget:
             count = clear(database)
-            print(f"{file}: {_counted(count, 'vector')} forgotten", file=sys.stderr)
+            print(f"{file}: {counted(count, 'vector')} forgotten", file=sys.stderr)
         return _print(
             file, held(database), days(database), database.size_bytes(), settings.embedder.cache_mb, as_json=as_json
         )
@@ -61,13 +62,13 @@ def _print(
         return Exit.OK
     print(f"{file}: {size_bytes / (1 << 20):,.1f} MiB of at most {cache_mb:,}")
     for one in held_now:
-        print(f"  {one.space}: {_counted(one.texts, 'text')}, {one.size_bytes / (1 << 20):,.1f} MiB")
+        print(f"  {one.space}: {counted(one.texts, 'text')}, {one.size_bytes / (1 << 20):,.1f} MiB")
     rate = _rate(total)
     if rate is not None:
         print(f"found {total.hits:,} of {total.hits + total.texts:,} texts that were asked for: {rate:.1%}")
     for name, day in (("today", today), ("in all", total)):
-        sent = f"{_counted(day.texts, 'text')} in {_counted(day.calls, 'request')}"
-        print(f"sent {name}: {sent}, {_counted(day.tokens, 'token')}, ${day.usd:.6f}")
+        sent = f"{counted(day.texts, 'text')} in {counted(day.calls, 'request')}"
+        print(f"sent {name}: {sent}, {counted(day.tokens, 'token')}, ${day.usd:.6f}")
     return Exit.OK
 
 
@@ -89,7 +90,3 @@ def _figures(day: Day) -> dict[str, int | float]:
 def _rate(total: Day) -> float | None:
     asked = total.hits + total.texts
     return total.hits / asked if asked else None
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from logwatchd import clock, config
+from logwatchd.commands.terminal import counted
 from logwatchd.config import Config
 from logwatchd.config_alerting import RoutedSettings, SinkSettings
 from logwatchd.errors import BaselineError, ConfigError, Exit
@@ -57,7 +58,7 @@ def run(config_path: Path) -> Exit:
     if sys.stdout.isatty():
         _print_table(loaded, matches)
     parts = [
-        f"{_counted(len(matches), 'source')} with {_finds(matches)} now",
+        f"{counted(len(matches), 'source')} with {_finds(matches)} now",
         scoring,
         f"analysis {_switch(loaded.analysis_enabled)}",
         f"slack {_switch(loaded.slack_enabled)}",
@@ -144,9 +145,9 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
 def _finds(matches: Sequence[Matches]) -> str:
     files = {file for match in matches for file in match.files}
     streams = {stream for match in matches for stream in match.streams}
-    found = [_counted(len(files), "file")]
+    found = [counted(len(files), "file")]
     if streams:
-        found.append(_counted(len(streams), "stream"))
+        found.append(counted(len(streams), "stream"))
     if any(match.source.journal for match in matches):
         found.append("the journal")
     return ", ".join(found)
@@ -178,8 +179,8 @@ def _scoring(loaded: Config) -> tuple[str, list[str]]:
     scoring = scoring_of(loaded)
     baseline, path = scoring.detector.baseline, loaded.settings.baseline.path
     words = (
-        f"baseline {path} ({_counted(baseline.manifest.patterns, 'pattern')}, "
-        f"{_counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.thresholds}); "
+        f"baseline {path} ({counted(baseline.manifest.patterns, 'pattern')}, "
+        f"{counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.thresholds}); "
         f"embedder {scoring.embedder.name}"
     )
     return words, [
@@ -210,10 +211,6 @@ def _refuse(problems: Sequence[str]) -> Exit:
     for problem in problems:
         print(problem, file=sys.stderr)
     return Exit.CONFIG
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _switch(on: bool) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logwatchd.alerting.text import visible
+from logwatchd.commands import terminal
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.opening import Opened, as_line, open_baseline
+from logwatchd.commands.terminal import counted
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.ingest.streams import STDIN
@@ -53,7 +55,7 @@ class Explanation:
         if not verdict.pattern:
             return "Normal: it says nothing."
         if self.known is not None:
-            return f"Normal: the baseline holds this very pattern, {_counted(self.known, 'line')} of it."
+            return f"Normal: the baseline holds this very pattern, {counted(self.known, 'line')} of it."
         if verdict.skipped:
             return f"Never judged: its level is {verdict.level.name}, which is among the skipped ones."
         if verdict.anomaly:
@@ -176,9 +178,7 @@ def _word(word: Word) -> dict[str, Any]:
 
 def _print(explained: Explanation, *, apart: bool) -> None:
     """For people. apart: an empty line first."""
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = terminal.console()
     verdict, nearest = explained.verdict, explained.nearest
     if apart:
         console.print()
@@ -192,14 +192,14 @@ def _print(explained: Explanation, *, apart: bool) -> None:
         "known",
         "no"
         if explained.known is None
-        else f"yes: the baseline has {_counted(explained.known, 'line')} of this pattern",
+        else f"yes: the baseline has {counted(explained.known, 'line')} of this pattern",
     )
     if nearest:
         _say(
             console,
             "nearest",
             f"{nearest.distance:.3f} away: centroid {nearest.centroid}, radius {nearest.radius:.3f}, "
-            f"{_counted(explained.weight, 'line')}",
+            f"{counted(explained.weight, 'line')}",
             *nearest.examples,
         )
     if explained.words:
@@ -227,7 +227,3 @@ def _bars(words: tuple[Word, ...]) -> Iterator[str]:
     longest = max(len(word.text) for word in words)
     for word in words:
         yield f"{word.text:<{longest}}  {word.share:>4.0%} {'#' * round(_BAR * word.share / (words[0].share or 1.0))}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from logwatchd.commands.asking import machine_rules, tell_cost
+from logwatchd.commands.terminal import console, counted, say
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.service import service_of
@@ -196,9 +197,7 @@ class _Text:
 
     @cached_property
     def _console(self) -> Console:
-        from rich.console import Console
-
-        return Console(file=self._out, highlight=False, soft_wrap=True, markup=False)
+        return console(self._out)
 
     def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         from rich.text import Text
@@ -220,10 +219,5 @@ class _Text:
             )
 
     def end(self, lines: int, found: int) -> None:
-        told = f"{self._label}: {lines:,} lines, {found:,} anomalous, {len(self._seen):,} new patterns"
-        if not sys.stderr.isatty():
-            print(told, file=sys.stderr)
-            return
-        from rich.console import Console
-
-        Console(stderr=True, highlight=False).print(told, style="bold" if found else "green")
+        patterns = counted(len(self._seen), "new pattern")
+        say(f"{self._label}: {counted(lines, 'line')}, {found:,} anomalous, {patterns}", "bold" if found else "green")

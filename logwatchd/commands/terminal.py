@@ -1,4 +1,4 @@
-"""What commands print with: standard streams that take any text and are always there."""
+"""What commands print with: standard streams that take any text and are always there, and a console for people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ANY_WIDTH = 100_000
 
 
 def prepare() -> None:
@@ -27,3 +33,26 @@ def abandon_output() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
+
+
+def console(out: IO[str] | None = None) -> Console:
+    """Prints to `out`, else standard output: in colour on a terminal, elsewhere neither folded nor cut to a width."""
+    from rich.console import Console
+
+    found = Console(file=out, highlight=False, soft_wrap=True, markup=False)
+    if not found.is_terminal:
+        found.width = _ANY_WIDTH
+    return found
+
+
+def say(text: str, style: str = "") -> None:
+    """A line of what was done, or of what to know of it, to standard error."""
+    if sys.stderr.isatty():
+        console(sys.stderr).print(text, style=style)
+    else:
+        print(text, file=sys.stderr)
+
+
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """'1 line', '2,000 lines'; nouns: where it is no added 's'."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

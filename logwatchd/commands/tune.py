@@ -12,7 +12,8 @@ from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.labelled import Labelled, OnBytes, read_labelled, read_plain
 from logwatchd.commands.opening import open_baseline
 from logwatchd.commands.progress import progress
-from logwatchd.commands.tune_report import as_json, print_report, say
+from logwatchd.commands.terminal import say
+from logwatchd.commands.tune_report import as_json, print_report
 from logwatchd.commands.tuning import Report, report_of
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.offline import expand
@@ -102,8 +103,7 @@ def _write(report: Report) -> None:
     baseline = load(report.baseline)
     manifest = replace(baseline.manifest, threshold=report.best.threshold, threshold_mode="tuned")
     save(replace(baseline, manifest=manifest), report.baseline)
-    say(
-        f"{report.baseline}: threshold {report.best.threshold:g} (tuned); 'logwatchd reload' or SIGHUP puts it in force"
-    )
+    tuned = f"{report.baseline}: threshold {report.best.threshold:g} (tuned)"
+    say(f"{tuned}; 'logwatchd reload' or SIGHUP puts it in force", "green")
     if report.configured:
         say(f"{report.configured}: comes before the baseline's; take it out", "yellow")

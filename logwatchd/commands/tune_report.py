@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.commands import terminal
 from logwatchd.commands.labelled import Labelled
+from logwatchd.commands.terminal import counted
 from logwatchd.commands.tuning import Report, Text
 from logwatchd.parsing.normalise import decode
 from logwatchd.scoring.curve import Point
@@ -74,10 +76,10 @@ def _rounded(value: float | None) -> float | None:
 
 def print_report(report: Report, *, advise: bool) -> None:
     """For people, to standard output. advise: say how the best threshold gets into the baseline."""
-    console = _console()
+    console = terminal.console()
     console.print(
-        f"{', '.join(report.names)}: {_counted(report.normal, 'normal line')}, "
-        f"{_counted(report.anomalies, 'anomaly', 'anomalies')}, {_counted(len(report.texts), 'distinct text')}",
+        f"{', '.join(report.names)}: {counted(report.normal, 'normal line')}, "
+        f"{counted(report.anomalies, 'anomaly', 'anomalies')}, {counted(len(report.texts), 'distinct text')}",
         style="bold",
     )
     for text in _remarks(report):
@@ -100,17 +102,6 @@ def print_report(report: Report, *, advise: bool) -> None:
         console.print(f"\n'--write' puts {report.best.threshold:g} into {report.baseline}")
 
 
-def say(text: str, style: str = "green") -> None:
-    """A line on standard error: what was done."""
-    _console(stderr=True).print(text, style=style)
-
-
-def _console(stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False)
-
-
 def _remarks(report: Report) -> list[str]:
     """What the reader of the figures has to know."""
     remarks = []
@@ -121,20 +112,20 @@ def _remarks(report: Report) -> list[str]:
     texts = sum(1 for text in report.texts if text.anomalies)
     if 0 < texts < _FEW_TEXTS:
         remarks.append(
-            f"the anomalies have only {_counted(texts, 'distinct text')}: the next one may ask for another threshold; "
+            f"the anomalies have only {counted(texts, 'distinct text')}: the next one may ask for another threshold; "
             "label more"
         )
     if report.skipped:
         levels = ", ".join(sorted({text.verdict.level.name for text in report.skipped}))
         normal, anomalies = sum(t.normal for t in report.skipped), sum(t.anomalies for t in report.skipped)
         remarks.append(
-            f"{_counted(normal + anomalies, 'line')} of level {levels} are never judged, whatever the threshold"
-            + (f": {_counted(anomalies, 'anomaly', 'anomalies')} among them cannot be found" if anomalies else "")
+            f"{counted(normal + anomalies, 'line')} of level {levels} are never judged, whatever the threshold"
+            + (f": {counted(anomalies, 'anomaly', 'anomalies')} among them cannot be found" if anomalies else "")
         )
     known = sum(text.anomalies for text in report.texts if text.known)
     if known:
         remarks.append(
-            f"{_counted(known, 'anomaly', 'anomalies')} cannot be found at any threshold: the baseline holds their "
+            f"{counted(known, 'anomaly', 'anomalies')} cannot be found at any threshold: the baseline holds their "
             "text; label them anew, or build it from cleaner logs"
         )
     if report.calibrated.by_log:
@@ -145,7 +136,7 @@ def _remarks(report: Report) -> list[str]:
     if report.contradictory:
         first = report.contradictory[0]
         remarks.append(
-            f"{_counted(len(report.contradictory), 'text')} labelled both normal and anomaly, such as "
+            f"{counted(len(report.contradictory), 'text')} labelled both normal and anomaly, such as "
             f"{first.first[False].place} and {first.first[True].place}: no threshold tells them apart"
         )
     if report.anomalies and report.normal and report.best is None and not known:
@@ -178,9 +169,9 @@ def _print_table(console: Console, report: Report) -> None:
 def _cost(report: Report, point: Point, name: str) -> str:
     """What a threshold finds and costs, in a sentence."""
     texts = len(report.flagged(point))
-    finds = f"finds {point.found:,} of {_counted(report.anomalies, 'anomaly', 'anomalies')}"
-    costs = f"flags {point.flagged:,} of {_counted(report.normal, 'normal line')}"
-    costs += f" ({_counted(texts, 'distinct text')})" if texts else ""
+    finds = f"finds {point.found:,} of {counted(report.anomalies, 'anomaly', 'anomalies')}"
+    costs = f"flags {point.flagged:,} of {counted(report.normal, 'normal line')}"
+    costs += f" ({counted(texts, 'distinct text')})" if texts else ""
     same = f"; the same from {point.lower:.4g} to {point.upper:.4g}" if name == "best" else ""
     return f"{name:>7}  {point.threshold:<6.4g} {finds}, {costs}{same}"
 
@@ -192,15 +183,11 @@ def _print_mistakes(console: Console, title: str, texts: Sequence[Text], point: 
     for text in texts[:SHOWN]:
         line, count = text.first[anomaly], text.anomalies if anomaly else text.normal
         why = " (the baseline holds it)" if text.known else " (never judged)" if text.verdict.skipped else ""
-        console.print(f"  {text.verdict.score:.3f}  {_counted(count, 'line')}, {visible(line.place)}{why}")
+        console.print(f"  {text.verdict.score:.3f}  {counted(count, 'line')}, {visible(line.place)}{why}")
         console.print(f"         {clip(gist(decode(line.raw)), _MOST_CHARS)}", style="red" if anomaly else "yellow")
     if len(texts) > SHOWN:
-        console.print(f"  and {_counted(len(texts) - SHOWN, 'more text', 'more texts')}: --json has them all")
+        console.print(f"  and {counted(len(texts) - SHOWN, 'more text', 'more texts')}: --json has them all")
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _counted(count: int, noun: str, nouns: str | None = None) -> str:
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

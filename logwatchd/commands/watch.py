@@ -17,6 +17,7 @@ from logwatchd import clock, journal
 from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
+from logwatchd.commands import terminal
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
 from logwatchd.config import Config, Settings
 from logwatchd.config_errors import problems_of
@@ -52,12 +53,10 @@ def run(paths: Sequence[str]) -> Exit:
     Raises:
         UsageError: nothing to follow, or nothing in it to learn from. ConfigError: a wrong override in the environment.
     """
-    from rich.console import Console
-
     journal.configure("terminal", verbosity=-2)  # alerts are printed by us
     patterns = [_absolute(path) for path in paths]
     with tempfile.TemporaryDirectory(prefix="logwatchd-watch-") as state_dir:
-        return _Watch(patterns, Path(state_dir), Console(highlight=False, soft_wrap=True)).run()
+        return _Watch(patterns, Path(state_dir), terminal.console()).run()
 
 
 def _absolute(path: str) -> str:

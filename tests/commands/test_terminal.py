@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,25 @@ def test_lines_that_are_no_text_are_redacted_all_the_same(places: dict[str, Path
         done = logwatchd("redact", "--config", places["config"], "-", env=env, stdin=b"\xff user=bob\n")
         assert done.returncode == 0
         assert done.stdout.startswith(b"\\xff user=<user-")
+
+
+def test_what_is_printed_into_a_pipe_is_neither_folded_nor_cut(places: dict[str, Path]) -> None:
+    narrow = {"COLUMNS": "30"}
+    shown = logwatchd("baseline", "show", places["b"], env=narrow).stdout.decode()
+    assert str(places["b"].with_name("good.log")) in shown
+    tuned = logwatchd("tune", "--baseline", places["b"], "--anomaly", places["new"], env=narrow).stdout.decode()
+    assert "normal flagged" in tuned
+    assert "\N{HORIZONTAL ELLIPSIS}" not in tuned
+
+
+def test_a_name_in_brackets_is_no_markup_on_a_terminal(places: dict[str, Path]) -> None:
+    log = places["new"].with_name("app[bold].log")
+    log.write_text(_NEW, encoding="utf-8")
+    command = [sys.executable, "-m", "logwatchd", "scan", "--baseline", str(places["b"]), str(log)]
+    ours, theirs = pty.openpty()
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, env=_ENV, check=False, timeout=60)
+    os.close(theirs)
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.returncode == 1
+    assert "app[bold].log: 1 line, 1 anomalous, 1 new pattern" in said
