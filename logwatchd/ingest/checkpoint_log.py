@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,7 +185,10 @@ class CheckpointLog:
             return
         kept = self._folder / "positions.damaged" if self.damage else self._previous
         kept.unlink(missing_ok=True)
-        os.link(self._path, kept)
+        try:
+            os.link(self._path, kept)
+        except OSError:  # not every filesystem knows links
+            shutil.copyfile(self._path, kept)
 
     def _sync_folder(self) -> None:
         handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -23,6 +23,7 @@ COMPACT_BYTES = 1 << 20
 COMPACT_FACTOR = 4
 SYNC_S = 5.0
 RETRY_S = 1.0
+COMPACT_AGAIN_S = 60.0  # after it could not be done; until then what happens is appended as before
 
 _log = journal.logger("tail")
 
@@ -45,7 +46,7 @@ class Checkpoints:
         self._log = CheckpointLog(folder) if folder is not None else None
         self._started = clock.monotonic()
         self._compacted_bytes = 0
-        self._retry_at = self._sync_at = self._expire_at = 0.0
+        self._retry_at = self._sync_at = self._expire_at = self._compact_at = 0.0
         self._unsynced = False
         if self._log is not None:
             self._restore(self._log)
@@ -98,9 +99,9 @@ class Checkpoints:
             if now < self._retry_at:
                 return
             grown = self._log.size_bytes > max(COMPACT_BYTES, COMPACT_FACTOR * self._compacted_bytes)
-            if expired or grown or not self._log.can_append:
+            if not self._log.can_append or ((expired or grown) and now >= self._compact_at):
                 self._compact(self._log, now)
-            elif self._unwritten:
+            if self._unwritten and self._log.can_append:
                 self._retry(self._log, now)
 
     def close(self) -> None:
@@ -169,6 +170,7 @@ class Checkpoints:
         except OSError as error:
             self._fail(error, now)
         else:
+            self._unsynced = True
             self._recover()
 
     def _compact(self, log: CheckpointLog, now: float) -> None:
@@ -177,7 +179,9 @@ class Checkpoints:
         try:
             log.rewrite(records)
         except OSError as error:
-            self._fail(error, now)
+            self._compact_at = now + COMPACT_AGAIN_S
+            if not log.can_append:
+                self._fail(error, now)
         else:
             self._compacted_bytes = log.size_bytes
             self._recover()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +165,44 @@ def test_full_disk_keeps_the_old_and_is_retried(tiny_disk: Path) -> None:  # [46
     ballast.unlink()
     checkpoints.tend(clock.monotonic() + 20, ())
     assert offsets(Checkpoints(tiny_disk))[0] == 1399
+    (tiny_disk / "positions.log").unlink()
+    checkpoints.tend(clock.monotonic() + 40, ())  # what was written late is looked after as well
+    assert offsets(Checkpoints(tiny_disk))[0] == 1399
+
+
+def test_a_log_that_cannot_be_compacted_is_appended_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_BYTES", 100)
+    checkpoints = filled(tmp_path)
+    blocker = tmp_path / "positions.new"
+    blocker.mkdir()
+    now = clock.monotonic()
+    for number in range(200, 220):
+        checkpoints.record(position(0, number))
+        checkpoints.tend(now + number, ())
+        assert offsets(Checkpoints(tmp_path))[0] == number
+    size = (tmp_path / "positions.log").stat().st_size
+    blocker.rmdir()
+    checkpoints.tend(now + 1000, ())
+    assert (tmp_path / "positions.log").stat().st_size < size
+    assert offsets(Checkpoints(tmp_path))[0] == 219
+
+
+def test_the_previous_log_is_kept_where_files_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on VFAT, and on many a network's filesystem; here the kernel's word is supplied."""
+
+    def linking(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", linking)
+    monkeypatch.setattr(module, "COMPACT_BYTES", 100)
+    checkpoints = filled(tmp_path)
+    before = (tmp_path / "positions.log").read_bytes()
+    for number in range(200, 221):
+        checkpoints.record(position(0, number))
+    checkpoints.tend(clock.monotonic() + 10, ())
+    assert (tmp_path / "positions.prev").read_bytes().startswith(before)
+    (tmp_path / "positions.log").write_bytes(b"")
+    assert offsets(Checkpoints(tmp_path)) == {0: 220, 1: 101, 2: 102}
 
 
 def test_log_is_compacted_and_the_previous_one_kept(tmp_path: Path) -> None:
