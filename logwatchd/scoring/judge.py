@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -75,6 +75,11 @@ class Judge:
                 # Half of the bytes, which hardly moves a cosine; and no view of a batch that then stays.
                 self._vectors[pattern_id] = vector.astype(np.float16)
                 self._vector_bytes += self._vectors[pattern_id].nbytes
+
+    @property
+    def by_another(self) -> Set[PatternId]:
+        """The patterns that another detector judged."""
+        return self._by.keys()
 
     def anomalous(
         self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level], log: str | None

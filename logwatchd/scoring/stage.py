@@ -45,8 +45,8 @@ _INNER = bytes([INNER])
 class _Waiting:
     """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself.
 
-    asked: whether its vectors were asked for. left: events that are kept for later. by_twin: patterns that a twin
-    judged. late, number: of lines that were kept, which are these and where in the backlog.
+    asked: whether its vectors were asked for. left: events that are kept for later. stood_in: whether a twin judged
+    what waited. late, number: of lines that were kept, which are these and where in the backlog.
     """
 
     block: Block
@@ -57,7 +57,7 @@ class _Waiting:
     own: int = 0
     asked: bool = False
     left: int = 0
-    by_twin: frozenset[int] = frozenset()
+    stood_in: bool = False
     late: Excerpt | None = None
     number: int = 0
 
@@ -216,7 +216,7 @@ class ScoreStage:
                 held.add(item.lane)
                 left.append(item)
                 continue
-            withdrawn |= item.asked and bool(item.left or item.by_twin)
+            withdrawn |= item.asked and bool(item.left or item.stood_in)
             try:
                 self._finish(item, now)
             except RetryableError as error:
@@ -241,7 +241,7 @@ class ScoreStage:
             return False
         if way == "twin":
             probes = self._outage.stand_in(item.judge, list(item.undecided))
-            item.by_twin = frozenset(item.undecided)
+            item.stood_in = True
             if probes:
                 self._submit(probes)
         else:
@@ -268,7 +268,8 @@ class ScoreStage:
             self.anomalies += len(anomalies)
             self.own_lines += item.own
         self.lines += len(judged) - item.left
-        self.twin_lines += int(np.isin(judged, list(item.by_twin)).sum()) if item.by_twin else 0
+        by_twin = item.judge.by_another
+        self.twin_lines += int(np.isin(judged, list(by_twin)).sum()) if by_twin else 0
         if item.late and self._outage:
             self.late_lines += len(judged)
             self._outage.done(item.number)
@@ -323,7 +324,7 @@ class ScoreStage:
             timestamp=timestamp_of(line, item.read_at.astimezone()),
             vector=item.judge.vector(pattern_id),
             late=item.late is not None,
-            by_twin=pattern_id in item.by_twin,
+            by_twin=pattern_id in item.judge.by_another,
         )
 
     def _remember(self, block: Block) -> None:

@@ -177,14 +177,18 @@ def test_a_twin_judges_at_once_and_its_verdicts_are_for_the_time_being(bench: Be
     assert bench.anomalies[0].by_twin
     assert bench.stage.twin_lines == 1
     assert list(bench.asked) == [bench.anomalies[0].verdict.pattern]  # to learn when the service is back
+    bench.put([FAULT, *NORMAL], offset=500)
+    bench.turn()
+    assert [anomaly.by_twin for anomaly in bench.anomalies] == [True, True]
+    assert bench.stage.twin_lines == 2
     bench.asked.clear()
     bench.away = False
     bench.put([FAULT], offset=900)
     bench.turn()
-    assert bench.found == [FAULT]  # asked anew
+    assert bench.found == [FAULT, FAULT]  # asked anew
     bench.settle()
-    assert bench.found == [FAULT, FAULT]
-    assert not bench.anomalies[1].by_twin
+    assert bench.found == [FAULT, FAULT, FAULT]
+    assert not bench.anomalies[2].by_twin
 
 
 def test_a_reload_keeps_what_is_kept(bench: Bench) -> None:
