@@ -1,4 +1,4 @@
-# Sets up a Python environment for this checkout. Sourced by scripts/demo and scripts/test, never run.
+# Sets up a Python environment for this checkout. Sourced by the other scripts, never run.
 #
 #   venv_ensure DIR [EXTRAS]
 #
