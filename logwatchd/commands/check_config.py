@@ -106,19 +106,23 @@ def look(source: SourceSpec) -> Matches:
     """Find a source's files as the daemon does, without opening them."""
     found: dict[str, None] = {}
     nothing = []
+    hidden: dict[str, None] = {}
     streams = tuple(path for path in stream_paths(source) if path == STDIN or Path(path).is_fifo())
     listings = Listings()
     listings.begin(clock.monotonic())
     for pattern in source.paths:
         if pattern in streams:
             continue
-        paths = sorted(Glob(pattern).expand(listings))
+        glob = Glob(pattern)
+        paths = sorted(glob.expand(listings))
+        hidden.update(dict.fromkeys(folder for folder in glob.folders if folder in listings.refused))
         files = [path for path in paths if Path(path).is_file() and not is_compressed_name(path)]
         found.update(dict.fromkeys(files))
         if not files:
             nothing.append(pattern)
     fifos = (path for path in streams if path != STDIN)
-    unreadable = tuple(path for path in (*found, *fifos) if not os.access(path, os.R_OK, effective_ids=True))
+    barred = (path for path in (*found, *fifos) if not os.access(path, os.R_OK, effective_ids=True))
+    unreadable = (*hidden, *barred)
     return Matches(source, tuple(found), tuple(nothing), unreadable, streams)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -57,12 +58,14 @@ class Listings:
         self._cached: dict[str, _Cached] = {}
         self._turn = 0
         self._now = 0.0
+        self.refused: dict[str, OSError] = {}  # in this turn: folders that are there and cannot be listed
 
     def begin(self, now: float) -> None:
         """Start a turn; folders that the last one did not ask for are forgotten."""
         self._cached = {folder: cached for folder, cached in self._cached.items() if cached.turn == self._turn}
         self._turn += 1
         self._now = now
+        self.refused.clear()
 
     def get(self, folder: str) -> Listing | None:
         """The folder's content; None if it is missing or may not be read."""
@@ -77,8 +80,10 @@ class Listings:
                 cached.turn = self._turn
                 return cached.listing
             entries = _list(folder)
-        except OSError:
+        except OSError as error:
             self._cached.pop(folder, None)
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self.refused[folder] = error
             return None
         if cached is not None and same and cached.listing.entries == entries:
             listing = cached.listing

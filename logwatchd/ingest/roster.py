@@ -108,6 +108,7 @@ class Roster:
         strangers: dict[FileKey, Stranger] = {}
         self._look_at_siblings(strangers)
         at_live_name = self._look_at_live(strangers, now)
+        self._say_what_is_hidden()
         self._look_for_the_rest(at_live_name, now)
         self._examine_suspects(strangers, now)
         self._newcomers.receive(strangers.values(), at_live_name, now)
@@ -332,10 +333,19 @@ class Roster:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             self._say_once(path, f"cannot be looked at: {error.strerror}; it is tried again until it can")
 
-    def _say_once(self, path: str, what: str) -> None:
+    def _say_what_is_hidden(self) -> None:
+        """A file that a glob would name in a folder that may not be listed is nowhere missed."""
+        for target in self._targets.all if self._listings.refused else ():
+            for folder in target.glob.folders if target.glob else ():
+                error = self._listings.refused.get(folder)
+                if error is not None:
+                    what = f"cannot be listed: {error.strerror}; no new file is found in it until it can"
+                    self._say_once(folder, what, Event.FILE_UNREADABLE)
+
+    def _say_once(self, path: str, what: str, event: Event = Event.FILE_IGNORED) -> None:
         if (path, what) not in self._said:
             self._said.add((path, what))
-            _log.warning(Event.FILE_IGNORED, path=path, reason=what, message=f"{path}: {what}")
+            _log.warning(event, path=path, reason=what, message=f"{path}: {what}")
 
 
 def _is_last(handle: int) -> bool:

@@ -141,6 +141,19 @@ def test_a_file_that_this_user_cannot_read_is_warned_of() -> None:
     assert line.startswith(f"{secret}: not readable by user ")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not list a folder")
+def test_a_folder_that_this_user_cannot_list_is_warned_of() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        os.seteuid(65534)
+        try:
+            lines = check_config.warnings([check_config.look(SourceSpec((f"{folder}/*.log",)))])
+        finally:
+            os.seteuid(0)
+    assert lines[0] == f"source[1].paths = '{folder}/*.log': finds no file now; it is watched for"
+    assert lines[1].startswith(f"{folder}: not readable by user ")
+
+
 def test_every_problem_gets_a_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("x = 1\n" + file.read_text() + "[slack]\nenabled = true\n")
     assert check_config.run(file) is Exit.CONFIG

@@ -210,3 +210,28 @@ def test_28_deleted_file_whose_server_forgets_it(
     append(log, "new")
     assert tailer.turn() == [b"new"]
     tailer.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not list a folder")
+def test_a_folder_that_may_not_be_listed_is_told_of_once_and_read_once_it_may(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        Path(top).chmod(0o777)
+        logs = Path(top) / "logs"
+        logs.mkdir(0o700)
+        os.seteuid(65534)
+        try:
+            tailer = Tailer(Path(top) / "state", logs / "*.log")
+            tailer.turn(seconds=LOOK_S)
+            tailer.turn(seconds=LOOK_S)
+            assert capsys.readouterr().out.count(f"{logs}: cannot be listed: Permission denied") == 1
+            os.seteuid(0)
+            append(logs / "app.log", "one")
+            (logs / "app.log").chmod(0o644)
+            logs.chmod(0o755)
+            os.seteuid(65534)
+            assert [*tailer.turn(), *tailer.turn()] == [b"one"]
+            tailer.stop()
+        finally:
+            os.seteuid(0)
