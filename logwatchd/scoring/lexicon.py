@@ -152,7 +152,7 @@ class _Words(dict[bytes, bytes]):
         self._size = 0
 
     def __missing__(self, shape: bytes) -> bytes:
-        found = word(shape)
+        found = word(shape) if b"0" in shape else shape
         if len(shape) <= _LONG_WORD:
             if self._size > MAX_WORD_BYTES:
                 self.clear()
