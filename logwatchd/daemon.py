@@ -319,9 +319,10 @@ class Daemon:
         before, lines = self._lines_before
         rate = (counters["lines"] - lines) / max(now - before, 1e-3)
         self._lines_before = (now, int(counters["lines"]))
+        open_now = counters["incidents_open"]
         parts = [
             f"{'learning' if self._warming and state == 'ready' else state}: {self._followed()}, {rate:,.0f} lines/s",
-            f"{counters['incidents_open']} incidents open",
+            f"{open_now} {'incident' if open_now == 1 else 'incidents'} open",
         ]
         if self._warming:
             parts.append(self._warming.status())
