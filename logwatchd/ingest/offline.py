@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import IO
 
 from logwatchd.errors import UsageError
-from logwatchd.ingest.encoding import coding_of
+from logwatchd.ingest.encoding import Coding, coding_of
+from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.memory import keep_freed
 from logwatchd.ingest.multiline import Joined, join, joiner_of
 from logwatchd.ingest.unpacking import DAMAGE, unpacked
 from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
+_NULS = re.compile(rb"\n\0+")
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
@@ -46,7 +49,7 @@ def read_events(
     """Runs of whole events, joined and decoded as the tailer would with this source's settings.
 
     Args:
-        path: None for standard input. on_bytes: gets how many (uncompressed) bytes each run has.
+        path: None for standard input. on_bytes: gets how many (uncompressed) bytes were read, as they are.
 
     Yields:
         UTF-8 lines, each ended by a newline, and where in them newlines stand inside of an event (see `records.Block`).
@@ -56,8 +59,8 @@ def read_events(
     """
     joiner = joiner_of(spec)
     held = b""
-    for data in _decoded(_read_lines(path, on_bytes), spec.encoding):
-        data = held + data
+    for lines in _read_lines(path, spec.encoding, on_bytes):
+        data = held + lines
         joined = Joined(len(data), ()) if joiner is None else join(joiner, data, flush=False)
         held = data[joined.take :]
         if joined.take:
@@ -66,48 +69,53 @@ def read_events(
         yield held, join(joiner, held, flush=True).inner
 
 
-def _decoded(runs: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Whole lines in UTF-8. Where a newline is not one byte, the runs do not end with lines of their own."""
-    first = next(runs, b"")
-    coding = coding_of(encoding, first)
-    if coding.width == 1:
-        yield from (coding.to_utf8(run) for run in chain([first], runs) if run)
-        return
-    rest = b""
-    for run in chain([first], runs):
-        rest += run
-        end = coding.rfind(rest, 0, len(rest)) + coding.width
-        if end >= coding.width:
-            yield coding.to_utf8(rest[:end])
-            rest = rest[end:]
-    rest = rest.removesuffix(b"\n")  # the newline of one byte that was supplied
-    if rest:
-        yield coding.to_utf8(rest + coding.newline)
-
-
-def _read_lines(path: Path | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
-    """Runs of whole lines of about CHUNK_BYTES; the last line gets its newline if it has none."""
+def _read_lines(path: Path | None, encoding: str, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Runs of whole lines of about CHUNK_BYTES, in UTF-8; the last line gets its newline if it has none."""
     keep_freed()
     with opened(path) as raw:
         file = raw if path is None else unpacked(path, raw)
-        rest: list[bytes] = []
-        while chunk := file.read(CHUNK_BYTES):
-            end = chunk.rfind(b"\n") + 1
-            if end:
-                rest.append(chunk[:end])
-                run = b"".join(rest)
-                rest = [chunk[end:]] if end < len(chunk) else []
-                yield _told(run, on_bytes)
-            else:
-                rest.append(chunk)
-        if rest:
-            yield _told(b"".join(rest) + b"\n", on_bytes)
+        first = file.read(CHUNK_BYTES)
+        coding = coding_of(encoding, first)
+        chunks = chain([first], iter(lambda: file.read(CHUNK_BYTES), b""))
+        at_start = True
+        for run in _whole_lines(_told(chunks, on_bytes), coding):
+            yield coding.to_utf8(run.removeprefix(coding.mark) if at_start else run)
+            at_start = False
 
 
-def _told(run: bytes, on_bytes: Callable[[int], None] | None) -> bytes:
-    if on_bytes:
-        on_bytes(len(run))
-    return run
+def _told(chunks: Iterator[bytes], on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
+    for chunk in chunks:
+        if on_bytes:
+            on_bytes(len(chunk))
+        yield chunk
+
+
+def _whole_lines(chunks: Iterator[bytes], coding: Coding) -> Iterator[bytes]:
+    """Without what the tailer leaves out as well: of an over-long line all that is beyond MAX_LINE_BYTES, and NULs at a
+    line's beginning."""
+    rest: list[bytes] = []
+    size = 0  # of rest: the beginning of a line
+    for chunk in chunks:
+        data = _without_nuls(chunk, at_start=not size) if coding.width == 1 else chunk
+        newline = coding.find(data, 0)
+        begin = data[: newline if newline >= 0 else len(data)][: MAX_LINE_BYTES - size]
+        if newline < 0:
+            rest += [begin] if begin else []
+            size += len(begin)
+            continue
+        end = coding.rfind(data, 0, len(data)) + coding.width
+        rest += [begin, data[newline:end]] if size + newline > MAX_LINE_BYTES else [data[:end]]
+        yield b"".join(rest)
+        rest, size = [data[end:]], len(data) - end
+    if size:
+        yield b"".join(rest) + coding.newline
+
+
+def _without_nuls(data: bytes, at_start: bool) -> bytes:
+    """at_start: whether a line begins with them."""
+    if data.find(0) < 0:  # far cheaper to ask
+        return data
+    return _NULS.sub(b"\n", data.lstrip(b"\0") if at_start else data)
 
 
 @contextmanager

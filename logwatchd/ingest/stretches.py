@@ -23,7 +23,8 @@ class Run(NamedTuple):
     """Whole events of a file.
 
     data, inner: see `records.Block`. line: the first one's number in the file, from 1; None where what is before it was
-    not read. at: where it begins, in bytes of the (unpacked) file; about, where that is not UTF-8.
+    not read. at: where it begins, in bytes of the (unpacked) file; about, where that is not UTF-8 or
+    something was left out of it.
     """
 
     data: bytes
@@ -148,7 +149,8 @@ def _whole_events(stretch: _Stretch, spec: SourceSpec, coding: Coding) -> Run:
     begin = _line_at(raw, len(stretch.before), coding)
     end = len(raw) if stretch.last else _line_at(raw, len(stretch.before) + len(stretch.data), coding)
     behind = end if stretch.last else max(end, coding.rfind(raw, 0, len(raw)) + coding.width)
-    before, data = coding.to_utf8(raw[first:begin]), coding.to_utf8(raw[begin:end])
+    own_bytes = raw[begin:end].removeprefix(coding.mark) if stretch.at == 0 else raw[begin:end]
+    before, data = coding.to_utf8(raw[first:begin]), coding.to_utf8(own_bytes)
     if stretch.last and data and not data.endswith(b"\n"):
         data += b"\n"
     joiner = joiner_of(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from logwatchd.ingest.encoding import UTF8, coding_of
 from logwatchd.ingest.files import FileSource
-from logwatchd.ingest.lines import cut
+from logwatchd.ingest.lines import MAX_LINE_BYTES, cut
 from logwatchd.ingest.offline import read_events
 from logwatchd.records import SourceSpec
 from tests.ingest.tailer import Tailer
@@ -116,8 +117,38 @@ def test_offline_reading_gives_the_same_lines(tmp_path: Path, name: str, ending:
     lines = [line for line in LINES if name != "latin-1" or line.isascii()]
     (tmp_path / "x.log").write_bytes(("\n".join(lines) + ending).encode(name))
     runs = read_events(tmp_path / "x.log", SourceSpec(("/x",), encoding=name))
-    found = b"".join(data for data, _ in runs).decode().removeprefix("\ufeff")
+    found = b"".join(data for data, _ in runs).decode()
     assert found.split("\n")[:-1] == lines
+
+
+@pytest.mark.parametrize("name", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("before", [0, 1, MAX_LINE_BYTES // 2 - 4, MAX_LINE_BYTES // 2])
+def test_offline_reading_leaves_out_what_the_tailer_does(tmp_path: Path, name: str, before: int) -> None:
+    log = tmp_path / "app.log"
+    odd = ["x" * before, *(length * "y" for length in (MAX_LINE_BYTES - 1, MAX_LINE_BYTES, MAX_LINE_BYTES + 1))]
+    hole = "" if name == "utf-16" else "\0" * (MAX_LINE_BYTES + 5)
+    log.write_bytes(
+        "".join(f"{line}\n" for line in [*odd, "z" * (5 * MAX_LINE_BYTES), f"{hole}end", "\n"]).encode(name)
+    )
+    tailer = CodedTailer(tmp_path / "state", log, name)
+    while tailer.turn():
+        pass
+    tailer.stop()
+    runs = read_events(log, SourceSpec((str(log),), encoding=name))
+    assert b"".join(data for data, _ in runs) == b"".join(block.data for block in tailer.blocks)
+
+
+def test_offline_reading_of_one_endless_line_is_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "sparse.log"
+    with log.open("wb") as out:
+        out.write(b"x")
+        out.truncate(64 << 20)
+    tracemalloc.start()
+    sizes = [len(data) for data, _ in read_events(log, SourceSpec((str(log),)))]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sizes == [MAX_LINE_BYTES + 1]
+    assert peak < 16 << 20
 
 
 def test_utf_8_costs_nothing() -> None:
