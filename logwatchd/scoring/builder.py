@@ -34,11 +34,13 @@ _DAY_S = 86_400.0
 class _Log:
     """One log's lines so far, and the number of the line that had a pattern first.
 
-    once: the patterns that it has had once; dropped: how many of these were left out for want of room. stamps: numbers
-    of lines and when they were written, in seconds since 1970. share: how much of the log these lines are, 0 to 1.
+    learned: lines that had something to learn. once: the patterns that it has had once; dropped: how many of these were
+    left out for want of room. stamps: numbers of lines and when they were written, in seconds since 1970. share: how
+    much of the log these lines are, 0 to 1.
     """
 
     lines: int = 0
+    learned: int = 0
     share: float = 1.0
     first_seen: dict[str, int] = field(default_factory=dict)
     once: set[str] = field(default_factory=set)
@@ -52,6 +54,7 @@ class _Log:
 
     def note(self, pattern: str, line: int, count: int) -> None:
         """Some more lines with one pattern, the first of which has this number."""
+        self.learned += count
         if pattern in self.first_seen:
             self.once.discard(pattern)
             return
@@ -204,7 +207,14 @@ class BaselineBuilder:
             counts=self._counts,
             levels=self._levels,
             logs=tuple(
-                LearnedLog(name, log.lines, log.held_out, log.dropped + len(log.once), log.held_out_days)
+                LearnedLog(
+                    name=name,
+                    lines=log.lines,
+                    held_out=log.held_out,
+                    single=log.dropped + len(log.once),
+                    days=log.held_out_days,
+                    skipped=log.lines - log.learned,
+                )
                 for name, log in self._logs.items()
             ),
             newcomers=self._newcomers(),

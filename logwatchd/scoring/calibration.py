@@ -39,6 +39,7 @@ class LearnedLog:
     """One log that was learned from: its name, its lines, how many of them are its last part, the held-out one.
 
     single: how many of its patterns were met once in it. days: that last part took; None where nothing says so.
+    skipped: lines of levels that are not learned, and those that say nothing: none of them could have been new.
     """
 
     name: str
@@ -46,11 +47,17 @@ class LearnedLog:
     held_out: int
     single: int
     days: float | None = None
+    skipped: int = 0
 
     @property
     def coverage(self) -> float:
-        """The share of its lines whose text was met more than once, 0 to 1."""
-        return max(0.0, 1.0 - self.single / max(1, self.lines))
+        """The share of its lines, without the skipped ones, whose text was met more than once, 0 to 1."""
+        return max(0.0, 1.0 - self.single / max(1, self.lines - self.skipped))
+
+    @property
+    def tried(self) -> float:
+        """About how many lines of its last part could have been new."""
+        return self.held_out * (1.0 - self.skipped / max(1, self.lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ def calibrate(held_out: HeldOut, counts: NDArray[np.int64], *, levels: bool = Tr
     chosen = []
     for index, log in enumerate(held_out.logs):
         own = held_out.log == index
-        chosen.append(_calibrated(scores[own], counts[own], log.held_out, log.coverage))
+        chosen.append(_calibrated(scores[own], counts[own], log))
     return chosen
 
 
@@ -107,17 +114,17 @@ def of_any_log(thresholds: Sequence[float]) -> float:
     return median(thresholds) if thresholds else PRIOR
 
 
-def _calibrated(scores: NDArray[np.float64], counts: NDArray[np.int64], lines: int, coverage: float) -> float:
-    """lines, coverage: of what was held out and of what it is the last part of."""
+def _calibrated(scores: NDArray[np.float64], counts: NDArray[np.int64], log: LearnedLog) -> float:
+    """scores, counts: of what was new in the log's last part."""
     if len(scores):
         witnesses = 1.0 + np.log(counts)
         usual = min(0.95, max(0.02, _quantile(scores, witnesses)))
         weight = float(witnesses.sum())
         own = _sigmoid((weight * _logit(usual) + PRIOR_WEIGHT * _logit(PRIOR)) / (weight + PRIOR_WEIGHT))
     else:
-        own = PRIOR * min(1.0, CLOSED_LINES / max(1, lines))
+        own = PRIOR * min(1.0, CLOSED_LINES / max(1.0, log.tried))
     # The share that is known to be covered, less the share that is known not to be.
-    trust = max(0.0, 2.0 * coverage - 1.0)
+    trust = max(0.0, 2.0 * log.coverage - 1.0)
     return min(CEILING, max(FLOOR, trust * own + (1.0 - trust) * PRIOR))
 
 

@@ -109,6 +109,7 @@ def _merged_logs(parts: Sequence[Knowledge]) -> tuple[LearnedLog, ...]:
             held_out=before.held_out + log.held_out,
             single=before.single + log.single,
             days=(before.days or 0.0) + (log.days or 0.0) or None,
+            skipped=before.skipped + log.skipped,
         )
     return tuple(found.values())
 

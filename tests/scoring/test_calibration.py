@@ -164,6 +164,19 @@ def test_a_verdict_is_by_the_threshold_of_its_own_log() -> None:
     assert judge.verdict(ids[0], None).threshold == judge.verdict(ids[0], "/var/log/other.log").threshold
 
 
+def test_lines_that_are_not_learned_do_not_speak_for_a_log() -> None:
+    """A hundred times as many lines of DEBUG, in which nobody looked for anything new, and empty ones."""
+    few = ["INFO job picked", "INFO job done"] * 100
+    loud = [noise for line in few for noise in (line, *["DEBUG tick"] * 99, "")]
+    one = ["INFO " + "".join(chr(97 + n // 26 ** (3 - i) % 26) * 2 for i in range(4)) + " came" for n in range(300)]
+    unsettled = [noise for line in one for noise in (line, *["DEBUG tick"] * 99)]
+    found = own_thresholds(
+        learn_logs({"/few.log": few, "/loud.log": loud, "/one.log": one, "/unsettled.log": unsettled})
+    )
+    assert found.of("/loud.log") == pytest.approx(found.of("/few.log"), abs=0.01)
+    assert found.of("/unsettled.log") == pytest.approx(found.of("/one.log"), abs=0.01)
+
+
 def test_what_several_logs_bring_at_their_ends_is_told_by_each_of_them() -> None:
     """The logs of two servers with the same service: which of them is read first does not make the other closed."""
     alone = own_thresholds(learn_logs({"/a/app.log": noisy_log()})).of("/a/app.log")
