@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 def absolute(pattern: str) -> str:
@@ -51,3 +51,16 @@ class Table(BaseModel):
     """A table; a key that it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Python takes true for 1."""
+        if isinstance(value, bool) and bool not in _types_in(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("this is no switch; write a value of its own")
+        return value
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """The types that a key's value may have, at any depth."""
+    return {annotation}.union(*map(_types_in, get_args(annotation)))
