@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from logwatchd import clock, config, status_file
@@ -121,11 +122,19 @@ def _write(path: Path, proposals: Sequence[Proposal]) -> None:
     try:
         new.write_text(configuration(proposals), encoding="utf-8")
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") != reference.text():
-            path.replace(path.with_name(f"{path.name}.old"))
+            kept = _spare(path)
+            path.replace(kept)
+            print(f"kept the old one as {kept}")
         new.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     print(f"wrote {path}")
+
+
+def _spare(path: Path) -> Path:
+    """A free name for the configuration that was there: what an earlier --force kept stays."""
+    names = (path.with_name(f"{path.name}.old{number or ''}") for number in count())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _learn(loaded: Config) -> bool:

@@ -134,6 +134,10 @@ def test_a_configuration_that_somebody_wrote_stays_unless_told_otherwise(root: P
     assert setup.run(target, yes=True, force=True, root=root) is Exit.OK
     assert (target.parent / "etc.toml.old").read_text() == "# mine\n"
     assert "# mine" not in target.read_text()
+    target.write_text("# mine, too\n")
+    assert setup.run(target, yes=True, force=True, root=root) is Exit.OK
+    assert (target.parent / "etc.toml.old").read_text() == "# mine\n"
+    assert (target.parent / "etc.toml.old1").read_text() == "# mine, too\n"
 
 
 def test_the_configuration_that_was_installed_is_nobodys(root: Path, target: Path) -> None:
