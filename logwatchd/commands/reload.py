@@ -35,7 +35,7 @@ def run(config_path: Path) -> Exit:
     folders = list(dict.fromkeys(state_dirs(config_path)))
     found = next(((folder, status) for folder in folders if (status := status_file.read_running(folder))), None)
     if found is None:
-        raise NotRunningError(_why_not(folders))
+        raise NotRunningError(_why_not(folders, config_path))
     folder, before = found
     try:
         os.kill(before.pid, signal.SIGHUP)
@@ -46,7 +46,7 @@ def run(config_path: Path) -> Exit:
     return _tell(before, _await_outcome(folder, before))
 
 
-def _why_not(folders: list[Path]) -> str:
+def _why_not(folders: list[Path], config_path: Path) -> str:
     """Why no daemon was found, in one line."""
     for folder in folders:
         try:
@@ -55,7 +55,9 @@ def _why_not(folders: list[Path]) -> str:
             return f"state_dir = {folder}: may not be looked into by this user; run it as root"
         except OSError:
             continue
-    return f"no daemon runs on state_dir = {' or '.join(map(str, folders))}; start it with 'logwatchd run'"
+    readable = os.access(config_path, os.R_OK)
+    missing = "" if readable else f" ({config_path}, which may name another one, cannot be read)"
+    return f"no daemon runs on state_dir = {' or '.join(map(str, folders))}{missing}; start it with 'logwatchd run'"
 
 
 def state_dirs(config_path: Path) -> Iterator[Path]:

@@ -108,6 +108,9 @@ def test_a_daemon_that_does_not_answer(start: Start, config: Path, monkeypatch: 
 
 
 def test_no_daemon(config: Path, no_overrides: None) -> None:
+    elsewhere = config.with_name("mistyped.toml")
+    with pytest.raises(NotRunningError, match=f"{elsewhere}, which may name another one, cannot be read"):
+        reload.run(elsewhere)
     with pytest.raises(NotRunningError, match="no daemon runs on") as raised:
         reload.run(config)
     assert raised.value.exit_code is Exit.NOT_RUNNING
