@@ -20,11 +20,10 @@ from logwatchd.scoring.calibration import HELD_OUT, LearnedLog
 from logwatchd.scoring.construction import Embed, construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.knowledge import Knowledge
+from logwatchd.scoring.knowledge import MOST_PATTERNS, Knowledge
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
 
-MOST_PATTERNS = 400_000  # that are counted; where there are more, the rarest go
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
 _MOST_STAMPS = 512  # of a log: a daemon that learns gets runs of few lines, and very many of them
 _DAY_S = 86_400.0

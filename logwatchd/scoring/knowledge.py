@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from logwatchd.parsing.masks import Masks
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import LearnedLog
+
+MOST_PATTERNS = 400_000  # that are counted; where there are more, the rarest go
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def knowledge_of(baseline: Baseline) -> Knowledge:
 
 
 def merged(parts: Sequence[Knowledge]) -> Knowledge:
-    """All that these know together; their masks are the same.
+    """All that these know together, the rarest patterns aside where it is too much; their masks are the same.
 
     A pattern is new only if it is new wherever it was met: what one log says late and another early is no news. What
     several parts learned from one log is taken for different days of it.
@@ -81,12 +84,16 @@ def merged(parts: Sequence[Knowledge]) -> Knowledge:
             if pattern not in part.newcomers:
                 del newcomers[pattern]
     left_out = sum(max(0, part.single - _met_once(part.counts)) for part in parts)
+    single = _met_once(counts) + left_out
+    for pattern in nsmallest(len(counts) - MOST_PATTERNS, counts, key=counts.__getitem__):
+        del counts[pattern], levels[pattern]
+        newcomers.pop(pattern, None)
     return Knowledge(
         counts=counts,
         levels=levels,
         logs=_merged_logs(parts),
         newcomers=newcomers,
-        single=_met_once(counts) + left_out,
+        single=single,
         sources=tuple(dict.fromkeys(source for part in parts for source in part.sources)),
         masks=parts[0].masks,
         read_bytes=sum(part.read_bytes for part in parts),

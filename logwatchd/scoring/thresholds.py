@@ -11,6 +11,8 @@ from logwatchd.parsing.names import base_of
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import LearnedLog, calibrate, for_target, of_any_log
 
+_NAMED = 3  # logs in a message
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -48,12 +50,15 @@ def thresholds_for(baseline: Baseline, alerts_per_day: float, path: Path, *, lev
     """The thresholds that give about so many alerts a day, going by the last parts of the baseline's logs.
 
     Raises:
-        BaselineError: its lines have no timestamps.
+        BaselineError: the lines of a log that brings new texts have no timestamps.
     """
     found = for_target(baseline.held_out, baseline.held_out_counts(), alerts_per_day, levels=levels)
     if found is None:
+        new_in = [baseline.held_out.logs[index] for index in sorted(set(baseline.held_out.log.tolist()))]
+        names = [log.name for log in new_in if not log.days and log.name]
+        lines = f"the lines of {', '.join(names[:_NAMED])}{' and others' if names[_NAMED:] else ''}"
         raise BaselineError(
-            f"{path}: its lines have no timestamps, so what a day brings is not known; "
+            f"{path}: {lines if names else 'its lines'} have no timestamps, so what a day brings is not known; "
             "set baseline.threshold in place of baseline.alerts_per_day"
         )
     return _by_log(baseline.held_out.logs, found)

@@ -214,6 +214,14 @@ def test_a_target_without_timestamps_is_refused_with_the_mend() -> None:
         thresholds_for(learn(lines), 5.0, Path("/b"))
 
 
+def test_a_target_says_which_logs_have_no_timestamps() -> None:
+    new = ["INFO job done"] * 80 + ["INFO job taken over by another worker"] * 3
+    stamped = [f"2026-01-{1 + i // 24:02}T{i % 24:02}:00:00Z {line}" for i, line in enumerate(new)]
+    logs = {"/stamped.log": stamped, "/closed.log": QUIET, "/bare.log": [line.replace("job", "duty") for line in new]}
+    with pytest.raises(BaselineError, match=r"^/b: the lines of /bare\.log have no timestamps"):
+        thresholds_for(learn_logs(logs), 5.0, Path("/b"))
+
+
 def test_a_file_keeps_what_the_threshold_rests_on(tmp_path: Path) -> None:
     path = tmp_path / "b"
     lines = ["INFO job done"] * 100 + ["ERROR job lost on node", "WARNING job is late"] * 5

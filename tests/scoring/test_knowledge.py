@@ -143,6 +143,18 @@ def test_a_flood_of_texts_is_bounded_and_counted_and_what_recurs_stays(monkeypat
     assert found.coverage == pytest.approx(1 - 2000 / 2100)
 
 
+def test_many_runs_together_know_no_more_than_one_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a warm-up in a log where every line is new, which is stopped again and again."""
+    monkeypatch.setattr("logwatchd.scoring.knowledge.MOST_PATTERNS", 100)
+    known = taught({"x.log": ["INFO user came"] * 10})
+    for day in "abcdefghij":
+        known = merged([known, taught({"x.log": [f"INFO {day}{chr(97 + i)}q flew by" for i in range(20)]})])
+    assert len(known.counts) == len(known.levels) == 100
+    assert known.counts["INFO user came"] == 10
+    assert known.newcomers.keys() <= known.counts.keys()
+    assert known.single == 200
+
+
 def test_a_log_that_comes_line_by_line_takes_bounded_memory_and_as_many_days() -> None:
     """Two days of a line a minute, as a warm-up gets them; at the end it writes three times as fast."""
     at = [timedelta(minutes=i) for i in range(1440)] + [timedelta(minutes=1440 + i / 3) for i in range(1440)]
