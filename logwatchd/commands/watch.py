@@ -46,7 +46,7 @@ _COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 
 def run(paths: Sequence[str]) -> Exit:
-    """Watch files, globs and folders until Ctrl-C or SIGTERM, then print a summary.
+    """Watch files, globs and folders until Ctrl-C, SIGTERM or the terminal's end, then print a summary.
 
     Nothing leaves the machine: the local embedder is used and no key is read.
 
@@ -102,8 +102,9 @@ class _Watch:
         self._source = Sources(self._config.sources, self._blocks, None)
 
     def run(self) -> Exit:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._signalled)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, self._signalled)
         alerting = wiring.build(self._config, self._crashed, observer=self._messages.put)
         pipeline: Pipeline | None = None
         try:

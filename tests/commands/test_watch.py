@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_beside_files_a_fifo_is_judged_by_what_the_files_taught(tmp_path: Path) 
     assert "in 1 file; printing what is new" in out.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_learning_at_once(number: signal.Signals, tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "app.log"
     # Words that were never seen, and so a text to embed each: minutes of learning.
@@ -98,3 +99,21 @@ def test_a_wrong_override_is_one_clear_line(tmp_path: Path) -> None:
         "logwatchd: environment variable LOGWATCHD_BASELINE__THRESHOLD: baseline.threshold = 'high': a number is "
         "needed, or 'auto'\n"
     )
+
+
+def test_a_terminal_that_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(block_of(NORMAL * 500))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "logwatchd", "watch", str(log)]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while b"printing what is new" not in said:
+            said += os.read(ours, 1 << 16)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        process.wait(30)
+    assert not any(tmp_path.glob("logwatchd-watch-*"))
