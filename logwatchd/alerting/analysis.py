@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from logwatchd.alerting.following import lines_after
+from logwatchd.alerting.leaving import safe_alert
 from logwatchd.alerting.message import Story
 from logwatchd.alerting.opening import Redact, as_it_is
 from logwatchd.alerting.prompt import SYSTEM, Evidence, evidence_of
@@ -97,7 +98,7 @@ class Analyst:
         if not (key.isascii() and key.isprintable()):
             raise PermanentError(f"the anthropic_api_key holds a character that no key has; {_MEND_KEY}, then reload")
         after = tuple(self._redact(line) for line in lines_after(alert, self._settings.lines_after))
-        evidence = evidence_of(alert, story, after, why)
+        evidence = evidence_of(safe_alert(alert, self._redact), story, after, why)
         try:
             message = self._get_client().messages.parse(
                 model=self._settings.model,

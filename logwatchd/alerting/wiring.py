@@ -71,7 +71,9 @@ class Alerting:
         self._deliveries = BoundedCalls("the sink")
         self._incidents = StageThread(self.desk, on_crash)
         self._lock = threading.Lock()
-        self._about = About(self.desk.story, self.desk.incident_vector, Analyses(), observer)
+        self._about = About(
+            self.desk.story, self.desk.incident_vector, Analyses(), observer, lambda text: self.desk.redact(text)
+        )
         self._couriers: list[StageThread] = []
         self._analysts: list[StageThread] = []
         self._made = 0
@@ -175,7 +177,7 @@ class Alerting:
 
     def _courier(self) -> StageThread:
         self._made += 1
-        worker = Courier(f"courier-{self._made}", self._board, self._deliveries, self.desk.story)
+        worker = Courier(f"courier-{self._made}", self._board, self._deliveries, self._about)
         return StageThread(worker, self._on_crash, MAX_TURN_S)
 
     def _analyst(self) -> StageThread:

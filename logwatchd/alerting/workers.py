@@ -11,8 +11,10 @@ from logwatchd import clock
 from logwatchd.alerting.analysis import NoAnswerError
 from logwatchd.alerting.board import ANALYSIS_CALL_S, AnalysisJob, Board, DeliveryJob
 from logwatchd.alerting.bounded import BoundedCalls, CancelledError
+from logwatchd.alerting.leaving import safe_alert, safe_digest, safe_story
 from logwatchd.alerting.message import Digest, Message, Story
 from logwatchd.alerting.notices import AlertAnalysed, Observer
+from logwatchd.alerting.opening import Redact
 from logwatchd.alerting.outbox import Pending
 from logwatchd.alerting.reuse import Analyses
 from logwatchd.errors import PermanentError, RetryableError
@@ -31,12 +33,14 @@ StoryOf = Callable[[str], Story | None]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What analysts know of incidents. story_of, vector_of: by the alert's id. observer: is told of words."""
+    """What workers know of incidents. story_of, vector_of: by the alert's id. observer: is told of words. redact: what
+    leaves the machine goes through it."""
 
     story_of: StoryOf
     vector_of: Callable[[str], tuple[str, Vectors] | None]
     analyses: Analyses
     observer: Observer
+    redact: Redact
 
 
 class _Worker(ABC):
@@ -97,6 +101,7 @@ class AnalystWorker(_Worker):
         usd: float | None = None
         try:
             story = self._about.story_of(alert.id)
+            story = story and safe_story(story, self._about.redact)
             answer = self._calls.within(
                 job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s, story, job.pending.why)
             )
@@ -121,11 +126,11 @@ class AnalystWorker(_Worker):
 
 
 class Courier(_Worker):
-    """Delivers. story_of: an alert's incident so far."""
+    """Delivers."""
 
-    def __init__(self, name: str, board: Board, calls: BoundedCalls, story_of: StoryOf) -> None:
+    def __init__(self, name: str, board: Board, calls: BoundedCalls, about: About) -> None:
         super().__init__(name, board, calls)
-        self._story_of = story_of
+        self._about = about
 
     def _work(self, now: float) -> float:
         job = self._board.next_delivery(now)
@@ -153,7 +158,10 @@ class Courier(_Worker):
     def _message(self, pending: Pending) -> Message | Digest:
         alert = pending.alert
         if alert is None:
-            assert pending.digest is not None  # one of the two
-            return pending.digest
-        story = self._story_of(alert.id) or Story(1, 1, alert.read_at, alert.read_at, (alert.path,))
-        return Message(pending.kind, alert, pending.analysis, story, pending.why, pending.receipt)
+            digest = pending.digest
+            assert digest is not None  # one of the two
+            return safe_digest(digest, self._about.redact)
+        redact = self._about.redact
+        story = self._about.story_of(alert.id) or Story(1, 1, alert.read_at, alert.read_at, (alert.path,))
+        told = safe_alert(alert, redact), pending.analysis, safe_story(story, redact)
+        return Message(pending.kind, *told, pending.why, pending.receipt)

@@ -101,6 +101,11 @@ RULES: tuple[Rule, ...] = (
         ),
         ("-----begin",),
     ),
+    # A key's inner lines, where each is a line of the log by itself: whole lines in base 64.
+    Rule(
+        "private-key",
+        re.compile(r"^(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z])(?=[A-Za-z]*[0-9+/])[A-Za-z0-9+/]{40,100}={0,2}$", re.M),
+    ),
     Rule(
         "password",
         re.compile(r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"']{0,256}:(?P<value>[^\s/@\"']{1,256})@", re.I),

@@ -14,6 +14,7 @@ from logwatchd import clock
 from logwatchd.alerting.notices import Notice
 from logwatchd.alerting.outbox import FILE_NAME
 from logwatchd.journal import Event
+from logwatchd.records import FileId
 from tests.alerting.builders import anomaly, config, direction
 from tests.alerting.test_wiring import Entries, events, running
 from tests.fakes import FakeClaude, FakeSlack
@@ -34,6 +35,7 @@ def test_an_analysis_serves_for_what_is_near_and_no_more_are_made_than_the_budge
             slack_url=slack.webhook_url,
             incidents={"group_by": "pattern"},
             max_per_hour=1,
+            alert_within_s=30,
         )
         with running(settings) as alerting:
             alerting.observe([anomaly("one", 0, vector=near)], clock.monotonic())
@@ -44,8 +46,9 @@ def test_an_analysis_serves_for_what_is_near_and_no_more_are_made_than_the_budge
             wait_until(lambda: any("three" in str(body) for body in slack.history))
             assert len(claude.history) == 1
             assert Event.ANALYSIS_OVER_BUDGET in events(entries)
-            alerting.reconfigure(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, max_per_hour=9))
-            wait_until(lambda: len(slack.history) == 4, timeout_s=20)
+            urls = {"claude_url": claude.url, "slack_url": slack.webhook_url}
+            alerting.reconfigure(config(tmp_path, **urls, max_per_hour=9))
+            wait_until(lambda: len(slack.history) == 4)
         assert len(claude.history) == 2
     assert WORDS["likely_cause"] in str(slack.history[3])
     said = [entry for entry in entries if entry["event"] is Event.ANALYSIS]
@@ -53,6 +56,33 @@ def test_an_analysis_serves_for_what_is_near_and_no_more_are_made_than_the_budge
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as outbox:
         bill = outbox.execute("SELECT count(*), sum(usd) > 0 FROM spending").fetchone()
     assert bill == (2, 1)
+
+
+@pytest.mark.parametrize("cap", [0, 1], ids=["alert", "digest"])
+def test_names_of_files_and_services_are_redacted_on_their_way_out_and_routed_by_as_they_are(
+    tmp_path: Path, entries: Entries, cap: int
+) -> None:
+    log = tmp_path / "home" / "slartibart" / "app.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one has failed\nand mail to jo.doe@example.org\n")
+    status = log.stat()
+    about = {"path": str(log), "service": "user=slartibart", "file": FileId(status.st_dev, status.st_ino, 0)}
+    found = [anomaly("one has failed", 0, **about), anomaly("two is broken", 15, **about)]
+    with FakeClaude() as claude, FakeSlack() as slack:
+        urls = {"claude_url": claude.url, "slack_url": slack.webhook_url}
+        settings = config(tmp_path, **urls, alert_within_s=30, incidents={"group_by": "none"})
+        slack_of = settings.settings.slack.model_copy(update={"sources": [str(log)], "services": ["user=*"]})
+        settings = replace(settings, settings=settings.settings.model_copy(update={"slack": slack_of}))
+        with running(settings) as alerting:
+            alerting.desk.use(replace(alerting.desk.policy, max_alerts_per_hour=cap), alerting.desk.redact)
+            alerting.observe(found, clock.monotonic())
+            wait_until(lambda: len(slack.history) == 2)
+        sent = [request.raw.decode() for request in (*claude.requests, *slack.requests)]
+    assert [body for body in sent if "slartibart" in body or "jo.doe" in body] == []
+    assert claude.history
+    assert any("and mail to <email-" in body for body in sent)  # the file was found by its own name
+    assert sum("/home/<user-" in body.replace("&lt;", "<") for body in sent) >= 2
+    assert ("held back" in str(slack.history[1])) == bool(cap)
 
 
 def test_no_planted_secret_leaves_the_machine_or_stands_in_a_log(

@@ -35,6 +35,17 @@ def test_there_are_a_hundred_of_them() -> None:
     assert len({secret for _, secret in PLANTED}) >= 100
 
 
+def test_the_inner_lines_of_a_private_key_are_known_by_themselves() -> None:
+    """Each may be a line of the log, and the lines before and after an anomaly are redacted one by one."""
+    lines = ["MIIEpAIBAAKCAQEA" + "x7Q/k2" * 8, "Zm9v" * 16, "before\n" + "aB3+" * 16 + "\nafter"]
+    assert [re.sub("-[0-9a-f]{8}", "", REDACT(line)) for line in lines] == [
+        "<private-key>",
+        "<private-key>",
+        "before\n<private-key>\nafter",
+    ]
+    assert REDACT.masked(normalise(lines[0])) in ("<private-key>", "<ID>")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -47,6 +58,8 @@ def test_there_are_a_hundred_of_them() -> None:
         "10.251.73.220:50010 Starting thread to transfer block to 10.250.14.38:50010",
         "kernel: [12345.678901] CPU3: Core temperature above threshold, cpu clock throttled (total events = 1)",
         "sqlite3.OperationalError: database is locked",
+        "org/apache/hadoop/hdfs/server/datanode/fsdataset/impl",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "authentication failure; logname= euid=0 tty=ssh ruser= rhost=10.0.0.7",
         "user not found in table users; for user input see the manual",
         "took 1234567 ns, 4096 4096 8192 16384 bytes",
