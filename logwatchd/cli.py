@@ -115,7 +115,7 @@ def _run(args: argparse.Namespace) -> int:
         case "redact":
             from logwatchd.commands import redact
 
-            return redact.run(args.file, args.config, args.find)
+            return redact.run(args.file, args.config, args.find, embedded=args.embedded)
         case "tune":
             from logwatchd.commands import tune
 
@@ -238,6 +238,7 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(verbs.add_parser("notify-test", help="a sample alert through each sink", epilog=_EPILOG))
     redact = verbs.add_parser("redact", help="what of these lines would leave the machine", epilog=_EPILOG)
     redact.add_argument("--config", type=Path, metavar="FILE", help=f"with its [[redact]] rules; default: {_CONFIG}")
+    redact.add_argument("--embedded", action="store_true", help="what an embedding service would get, each text once")
     redact.add_argument("--find", metavar="PSEUDONYM", help="print what in FILE it stands for, such as user-3f2a91c0")
     redact.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
     _tune_options(

@@ -240,8 +240,7 @@ def _policy(config: Config, services: Services) -> Policy:
 
 
 def _redactor(config: Config, key: bytes) -> redaction.Redactor:
-    known = [secret.get_secret_value() for secret in config.secrets.all() if secret is not None]
-    return redaction.Redactor(key, [(rule.name, rule.pattern) for rule in config.settings.redact], known)
+    return redaction.redactor_of(config.settings.redact, config.secrets, key)
 
 
 def _services(config: Config, redact: redaction.Redactor) -> Services:

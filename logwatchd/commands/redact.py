@@ -8,16 +8,18 @@ from pathlib import Path
 
 from logwatchd import config
 from logwatchd.errors import Exit, StateError, UsageError
-from logwatchd.parsing.redaction import Redactor, read_key
+from logwatchd.parsing.masks import Masks
+from logwatchd.parsing.redaction import Redactor, read_key, redactor_of
 
 _MAX_KEY_LINES = 200
 
 
-def run(path: str, config_path: Path | None, find: str | None) -> Exit:
+def run(path: str, config_path: Path | None, find: str | None, *, embedded: bool) -> Exit:
     """Print every line as alerts and requests would show it.
 
     Args:
         find: a pseudonym; then the values in the lines that it stands for are printed instead.
+        embedded: print what an embedding service would get of the lines instead, each distinct text once.
 
     Returns:
         OK, or ANOMALY when `find` found nothing.
@@ -25,7 +27,13 @@ def run(path: str, config_path: Path | None, find: str | None) -> Exit:
     Raises:
         UsageError: the file cannot be read, or the pseudonyms' key cannot, which `find` needs.
     """
-    redactor = _redactor(config_path, needs_key=find is not None)
+    if find is not None and embedded:
+        raise UsageError("--find and --embedded exclude each other: what is embedded has no pseudonyms")
+    redactor, masks = _redactor(config_path, needs_key=find is not None, says_key=not embedded)
+    if embedded:
+        for text in dict.fromkeys(map(redactor.masked, _patterns(path, masks))):
+            print(text)
+        return Exit.OK
     if find is None:
         for line in _lines(path):
             print(redactor(line))
@@ -35,6 +43,21 @@ def run(path: str, config_path: Path | None, find: str | None) -> Exit:
         print(value)
         found = Exit.OK
     return found
+
+
+def _patterns(path: str, masks: Masks) -> Iterator[str]:
+    """What events of the file are normalised to, as the daemon joins them; those at DEBUG it never embeds."""
+    from logwatchd.ingest.offline import read_events
+    from logwatchd.records import Level, SourceSpec, flat
+    from logwatchd.scoring.lexicon import Lexicon
+
+    lexicon = Lexicon(masks)
+    for data, inner in read_events(None if path == "-" else Path(path), SourceSpec((path,))):
+        if lexicon.full():
+            lexicon = Lexicon(masks)
+        for pattern_id in dict.fromkeys(lexicon.ids_of(flat(data, inner)).tolist()):
+            if lexicon.patterns[pattern_id] and lexicon.levels[pattern_id] is not Level.DEBUG:
+                yield lexicon.patterns[pattern_id]
 
 
 def _lines(path: str) -> Iterator[str]:
@@ -64,18 +87,19 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
         yield "\n".join(key)
 
 
-def _redactor(config_path: Path | None, *, needs_key: bool) -> Redactor:
+def _redactor(config_path: Path | None, *, needs_key: bool, says_key: bool) -> tuple[Redactor, Masks]:
+    """And the configuration's own masks. says_key: whether it matters that pseudonyms are of this run only."""
     if config_path is None and not config.DEFAULT_PATH.exists() and not needs_key:
-        print("no configuration: by the built-in rules, with pseudonyms of this run only", file=sys.stderr)
-        return Redactor(b"")
+        only = ", with pseudonyms of this run only" if says_key else ""
+        print(f"no configuration: by the built-in rules{only}", file=sys.stderr)
+        return Redactor(b""), ()
     found = config.load(config_path or config.DEFAULT_PATH)
-    rules = [(rule.name, rule.pattern) for rule in found.settings.redact]
-    known = [secret.get_secret_value() for secret in found.secrets.all() if secret is not None]
-    try:
-        key = read_key(found.settings.state_dir)
-    except StateError as error:
-        if needs_key:
-            raise UsageError(f"{error}; run it as the daemon's user or as root") from None
-        print(f"pseudonyms of this run only: {error}", file=sys.stderr)
-        key = b""
-    return Redactor(key, rules, known)
+    key = b""
+    if says_key:
+        try:
+            key = read_key(found.settings.state_dir)
+        except StateError as error:
+            if needs_key:
+                raise UsageError(f"{error}; run it as the daemon's user or as root") from None
+            print(f"pseudonyms of this run only: {error}", file=sys.stderr)
+    return redactor_of(found.settings.redact, found.secrets, key), found.masks

@@ -61,3 +61,25 @@ def test_what_would_leave_is_shown_and_read_back(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out == "anna\n"
     assert main(["redact", "--config", str(file), "--find", "user-00000000", str(log)]) == Exit.ANOMALY
     assert main(["redact", "--config", str(file), str(tmp_path / "none")]) == Exit.USAGE
+
+
+def test_what_an_embedding_service_would_get_is_shown_once_a_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = (
+        '[[redact]]\nname = "customer"\npattern = \'CUST-[a-z]+\'\n[[mask]]\nname = "shard"\npattern = "shard-[a-z]"\n'
+    )
+    file = config_in(tmp_path, rules)
+    log = tmp_path / "x.log"
+    log.write_text(
+        "".join(f"ERROR user {name} of CUST-{name} from 10.0.0.7\n" for name in ("anna", "bob")) + "DEBUG x\nshard-a\n"
+    )
+    assert main(["redact", "--config", str(file), "--embedded", str(log)]) == Exit.OK
+    assert (
+        capsys.readouterr().out
+        == "ERROR user anna of <customer> from <IP>\nERROR user bob of <customer> from <IP>\n<MASKED>\n"
+    )
+    log.write_text("".join(f"ERROR invalid user {name} from 10.0.0.7\n" for name in ("anna", "bob")))
+    assert main(["redact", "--config", str(file), "--embedded", str(log)]) == Exit.OK
+    assert capsys.readouterr().out == "ERROR invalid user <user> from <IP>\n"
+    assert main(["redact", "--embedded", "--find", "user-00000000", str(log)]) == Exit.USAGE
