@@ -46,7 +46,7 @@ class SourceSpec:
 
     paths: file names and globs; "-" is standard input. journal: systemd's, or what units, identifiers and priority, as
     journalctl knows them, leave of it. service: None means read from the line, else the file's name.
-    start_at: where a file that exists at the very first start is begun. skip_levels: never embedded.
+    start_at: where a file that exists at the very first start is begun. skip_levels: never judged.
     multiline: "auto" joins stack traces to the line that they stand under; multiline_start, multiline_continue: regular
     expressions that say it in its place. encoding: of the files; blocks are UTF-8 whatever it is.
     """
@@ -54,7 +54,7 @@ class SourceSpec:
     paths: tuple[str, ...]
     service: str | None = None
     start_at: StartAt = "end"
-    skip_levels: frozenset[Level] = frozenset({Level.DEBUG, Level.TRACE})
+    skip_levels: frozenset[Level] = frozenset({Level.DEBUG})
     multiline: Literal["auto", "off"] = "auto"
     multiline_start: str | None = None
     multiline_continue: str | None = None

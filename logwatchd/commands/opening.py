@@ -12,7 +12,7 @@ from logwatchd import config
 from logwatchd.assembly import check_masks, detector_of
 from logwatchd.commands.scan import embedder_for
 from logwatchd.config import Config
-from logwatchd.records import Level, flat
+from logwatchd.records import Level, SourceSpec, flat
 from logwatchd.scoring.baseline import check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
@@ -20,7 +20,6 @@ from logwatchd.scoring.embedders import embed_all, embedder_of
 from logwatchd.scoring.kept import with_cache
 from logwatchd.vectors import Vectors
 
-_SKIP = frozenset({Level.DEBUG})
 _BATCH = 200
 
 
@@ -61,7 +60,7 @@ def open_baseline(path: Path, config_path: Path | None) -> Opened:
         embedder = with_cache(embedder, found.settings.embedder, found.settings.state_dir)
         skip_levels = reduce(frozenset.intersection, (source.skip_levels for source in found.sources))
     else:
-        embedder, skip_levels = embedder_for(baseline), _SKIP
+        embedder, skip_levels = embedder_for(baseline), SourceSpec(()).skip_levels
     check_fits(baseline, embedder.name, embedder.dimensions, path)
     if found:
         check_masks(baseline, found, path)

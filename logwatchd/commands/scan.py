@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from logwatchd.config import Config
 
-_SKIP = frozenset({Level.DEBUG})
+_STDIN = "-"
 _BATCH = 200  # texts
 _HELD_RUNS = 8  # of about 1 MiB
 
@@ -71,30 +71,47 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     """Print the anomalies of a file ('-': standard input), or with `every` a verdict on each line.
 
     Args:
-        config_path: whose embedding service is asked, where the baseline needs one.
+        config_path: whose embedding service is asked, where the baseline needs one, whose threshold applies, and whose
+            source says how the file is read and which levels are never judged.
 
     Raises:
         BaselineError, UsageError, ConfigError: the baseline, the file or the configuration cannot be used.
     """
     baseline = load(baseline_path)
-    found = None
+    path = None if file == _STDIN else Path(file)
+    label = "stdin" if path is None else str(path)
+    log = None if path is None else str(path.absolute())
+    found, detector, source = None, Detector(baseline), SourceSpec((label,))
     if config_path:
         from logwatchd import config
 
         found = config.load(config_path)
+        detector, source = _configured(baseline, baseline_path, found, file)
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
-    path = None if file == "-" else Path(file)
-    label = "stdin" if path is None else str(path)
-    log = None if path is None else str(path.absolute())
-    report = _Jsonl(sys.stdout, label) if jsonl else _Text(sys.stdout, label)
-    scanning = _Scanning(Judge(Detector(baseline)), embedder, report, log, every)
-    for data, inner in read_events(path, SourceSpec((label,))):
+    report = _Jsonl(sys.stdout, source.service, label) if jsonl else _Text(sys.stdout, label)
+    scanning = _Scanning(Judge(detector), embedder, report, log, source.skip_levels, every=every)
+    for data, inner in read_events(path, source):
         scanning.take(data, inner)
     scanning.settle()
     report.end(scanning.lines, scanning.found)
     tell_cost(embedder, found.settings.embedder if found else None)
     return Exit.ANOMALY if scanning.found else Exit.OK
+
+
+def _configured(baseline: Baseline, path: Path, found: Config, file: str) -> tuple[Detector, SourceSpec]:
+    """What the daemon would judge this file by, and the source that it is of.
+
+    Raises:
+        BaselineError: the baseline does not fit the configuration.
+    """
+    from logwatchd.assembly import check_masks, detector_of
+    from logwatchd.commands.baseline import source_of
+
+    check_masks(baseline, found, path)
+    piped = (source for source in found.sources if _STDIN in source.paths)
+    source = next(piped, SourceSpec((_STDIN,))) if file == _STDIN else source_of(Path(file), found.sources)
+    return detector_of(baseline, found, path), source
 
 
 class _Run(NamedTuple):
@@ -109,11 +126,21 @@ class _Run(NamedTuple):
 class _Scanning:
     """Judges runs of events in order. Runs are held until their new texts are worth embedding and judging together."""
 
-    def __init__(self, judge: Judge, embedder: Embedder, report: _Jsonl | _Text, log: str | None, every: bool) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        embedder: Embedder,
+        report: _Jsonl | _Text,
+        log: str | None,
+        skip_levels: frozenset[Level],
+        *,
+        every: bool,
+    ) -> None:
         self._judge = judge
         self._embedder = embedder
         self._report = report
         self._log = log
+        self._skip_levels = skip_levels
         self._every = every
         self._held: list[_Run] = []
         self._undecided: dict[PatternId, None] = {}
@@ -129,7 +156,7 @@ class _Scanning:
         ids = self._judge.ids_of(places.flat)
         distinct = np.flatnonzero(np.bincount(ids)).tolist()
         self._held.append(_Run(places, len(ids) + len(inner), ids, distinct))
-        self._undecided.update(dict.fromkeys(self._judge.undecided(distinct, _SKIP)))
+        self._undecided.update(dict.fromkeys(self._judge.undecided(distinct, self._skip_levels)))
         if not self._undecided or len(self._undecided) >= _BATCH or len(self._held) >= _HELD_RUNS:
             self.settle()
 
@@ -147,7 +174,7 @@ class _Scanning:
 
     def _tell(self, run: _Run) -> None:
         places, ids = run.places, run.ids
-        anomalous = self._judge.anomalous(run.distinct, _SKIP, self._log)
+        anomalous = self._judge.anomalous(run.distinct, self._skip_levels, self._log)
         if not (anomalous or self._every):
             return
         told = range(len(ids)) if self._every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
@@ -161,8 +188,10 @@ class _Scanning:
 class _Jsonl:
     """One object an event, for machines."""
 
-    def __init__(self, out: IO[str], label: str) -> None:
+    def __init__(self, out: IO[str], service: str | None, label: str) -> None:
+        """service: of the file's source, if the configuration names one."""
         self._out = out
+        self._service = service
         self._label = label
 
     def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
@@ -174,7 +203,7 @@ class _Jsonl:
             "threshold": round(verdict.threshold, 6),
             "anomaly": verdict.anomaly,
             "level": verdict.level.name,
-            "service": service_of(text, None, self._label),
+            "service": service_of(text, self._service, self._label),
             "pattern": verdict.pattern,
             "nearest": {
                 "distance": round(nearest.distance, 6) if nearest else 0.0,

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,3 +172,38 @@ def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, goo
     without = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--config", config)
     assert without.returncode == 78
     assert b"OPENAI_API_KEY" in without.stderr
+
+
+def test_the_same_levels_are_learned_and_judged(tmp_path: Path) -> None:
+    """With no configuration and with the defaults of one."""
+    log, config = tmp_path / "app.log", tmp_path / "c.toml"
+    log.write_text(
+        "".join(f"INFO job {i} done\n{level} entering run\n" for i in range(60) for level in ("TRACE", "DEBUG"))
+    )
+    config.write_text(f"state_dir = '{tmp_path}'\n[[source]]\npaths = ['{log}']\n")
+    for options in ([], ["--config", config]):
+        assert logwatchd("baseline", "build", "--output", tmp_path / "b", *options, log).returncode == 0
+        assert logwatchd("scan", "--baseline", tmp_path / "b", log).returncode == 0
+        new = logwatchd("explain", "--baseline", tmp_path / "b", "TRACE never seen before")
+        assert b"Never judged" not in new.stdout
+
+
+def test_a_configuration_says_threshold_levels_encoding_and_service(tmp_path: Path) -> None:
+    good, bad, config = tmp_path / "good.log", tmp_path / "bad.log", tmp_path / "c.toml"
+    good.write_bytes(block_of(NORMAL * 100))
+    bad.write_bytes("ERROR disk full\nNOTICE what nobody ever said\n".encode("utf-16"))
+    assert logwatchd("baseline", "build", "--output", tmp_path / "b", good).returncode == 0
+
+    def scanned(more: str, source: str = "") -> list[dict[str, Any]]:
+        config.write_text(
+            f"state_dir = '{tmp_path}'\n[[source]]\npaths = ['{tmp_path}/*.log']\nencoding = 'utf-16'\n{source}\n{more}"
+        )
+        done = logwatchd("scan", "--baseline", tmp_path / "b", "--config", config, "--format", "jsonl", bad)
+        assert done.returncode == bool(done.stdout), done.stderr
+        return [json.loads(row) for row in done.stdout.splitlines()]
+
+    assert [row["pattern"] for row in scanned("")] == ["ERROR disk full", "NOTICE what nobody ever said"]
+    assert [row["line"] for row in scanned("", "skip_levels = ['NOTICE']\nservice = 'shop'")] == [1]
+    assert {row["service"] for row in scanned("", "service = 'shop'")} == {"shop"}
+    assert {row["threshold"] for row in scanned("[baseline]\nthreshold = 0.01")} == {0.01}
+    assert scanned("[baseline]\nthreshold = 0.9999") == []
