@@ -163,7 +163,8 @@ class Verdict:
 class Anomaly:
     """One line that the baseline does not know, with what is needed to explain it.
 
-    line: decoded text without its newline (broken bytes as \\xNN). offset: its place in `file`, in bytes.
+    line: decoded text without its newline (broken bytes as \\xNN), cut where it is very long. offset: its place in
+    `file`, in bytes. end: that of the next line.
     context: up to 50 lines of the same file before it, oldest first. read_at: wall clock, UTC.
     timestamp: the line's own, if it has one. vector: (D,) embedding of the pattern, for grouping. late: it waited for
     the embedding service. by_twin: judged by the baseline's local twin, while that service was away.
@@ -174,6 +175,7 @@ class Anomaly:
     path: str
     file: FileId
     offset: int
+    end: int
     line: str
     verdict: Verdict
     context: tuple[str, ...]
@@ -213,6 +215,7 @@ class Alert:
     known-good examples do not have, the most telling first. context: the lines before, oldest first. severity: the
     local estimate. radius: of the nearest centroid. novelty: the score before level and words weighed on it. late: it
     waited on the disk for an embedding service that was away. by_twin: the baseline's local twin judged in its place.
+    end: where in its file the next line begins, in bytes; None in what an earlier version stored.
     """
 
     id: str
@@ -233,6 +236,7 @@ class Alert:
     read_at: datetime
     file: FileId
     offset: int
+    end: int | None = None
     radius: float = 0.0
     novelty: float = 0.0
     late: bool = False

@@ -58,6 +58,7 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str])
         read_at=anomaly.read_at,
         file=anomaly.file,
         offset=anomaly.offset,
+        end=anomaly.end,
         radius=nearest.radius if nearest else 0.0,
         novelty=verdict.novelty,
         late=anomaly.late,

@@ -14,7 +14,7 @@ def lines_after(alert: Alert, most: int) -> tuple[str, ...]:
 
     They are as they stand in the file: nothing is redacted.
     """
-    if most <= 0:
+    if most <= 0 or alert.end is None:
         return ()
     try:
         handle = os.open(alert.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -24,7 +24,7 @@ def lines_after(alert: Alert, most: int) -> tuple[str, ...]:
         status = os.fstat(handle)
         if (status.st_dev, status.st_ino) != (alert.file.device, alert.file.inode):
             return ()
-        data = os.pread(handle, _READ_BYTES, alert.offset)
+        data = os.pread(handle, _READ_BYTES, alert.end)
     except OSError:
         return ()
     finally:
@@ -32,4 +32,4 @@ def lines_after(alert: Alert, most: int) -> tuple[str, ...]:
     whole = data[: data.rfind(b"\n") + 1].decode("utf-8", "backslashreplace")
     if "\0" in whole:
         return ()
-    return tuple(whole.split("\n")[alert.line.count("\n") + 1 : -1][:most])
+    return tuple(whole.split("\n")[:-1][:most])

@@ -27,7 +27,7 @@ def as_object(message: Message | Digest) -> dict[str, Any]:
         return {"version": VERSION, "kind": Kind.DIGEST, "key": message.id, "digest": asdict(message)}
     alert, analysis = message.alert, message.analysis
     shown = asdict(alert) | {"level": alert.level.name}
-    for name in ("file", "centroid", "radius"):
+    for name in ("file", "end", "centroid", "radius"):
         shown.pop(name, None)
     return {
         "version": VERSION,

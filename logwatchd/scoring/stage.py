@@ -294,7 +294,7 @@ class ScoreStage:
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)
                     context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
-                anomalies.append(self._anomaly(item, pattern_id, block.data[at:end], block.place(at), context))
+                anomalies.append(self._anomaly(item, pattern_id, at, end, context))
             at = end + 1
         return anomalies
 
@@ -305,18 +305,18 @@ class ScoreStage:
         item.own += own
         return own
 
-    def _anomaly(
-        self, item: _Waiting, pattern_id: int, raw: bytes, offset: int, context: list[bytes] | None
-    ) -> Anomaly:
-        """context: None for a line that is not the first of its pattern, or one of very many."""
+    def _anomaly(self, item: _Waiting, pattern_id: int, at: int, end: int, context: list[bytes] | None) -> Anomaly:
+        """at, end: where in the block the event begins and its last newline stands. context: None for a line that is
+        not the first of its pattern, or one of very many."""
         block = item.block
-        line = decode(raw)[:_MAX_LINE_CHARS]
+        line = decode(block.data[at:end])[:_MAX_LINE_CHARS]
         return Anomaly(
             source=block.source,
             service=service_of(line, block.source.service, block.path),
             path=block.path,
             file=block.file,
-            offset=offset,
+            offset=block.place(at),
+            end=block.place(end + 1),
             line=line,
             verdict=item.judge.explained(pattern_id, block.path, weighed=context is not None),
             context=tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context or ()),

@@ -66,6 +66,7 @@ def anomaly(
         path=path,
         file=file,
         offset=offset,
+        end=offset + len(line.encode("utf-8", "surrogatepass")) + 1,
         line=line,
         verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, differs=differs, novelty=0.8),
         context=context,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from logwatchd.alerting.analysis import MAX_WORDS_CHARS, Analyst, NoAnswerError
-from logwatchd.alerting.explain import shown_severity
+from logwatchd.alerting.explain import alert_of, shown_severity
 from logwatchd.alerting.following import lines_after
 from logwatchd.alerting.message import Story
 from logwatchd.alerting.payload import subject_of, text_of
@@ -25,7 +25,7 @@ from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.records import Analysis, FileId, Level, Severity
-from tests.alerting.builders import ANTHROPIC_KEY, NOON, alert, steers_nothing
+from tests.alerting.builders import ANTHROPIC_KEY, NOON, alert, anomaly, steers_nothing
 from tests.alerting.builders import message as told
 from tests.alerting.injections import INJECTIONS
 from tests.fakes import FakeClaude, Garbage, Hang, Reply, Reset, Status, Torn, refusal, words
@@ -245,6 +245,18 @@ def test_lines_after_are_read_and_redacted(claude: FakeClaude, tmp_path: Path) -
     assert "hunter2" not in str(claude.history)
     assert lines_after(replace(first, file=FileId(0, 0, 0)), 5) == ()
     assert lines_after(replace(first, path=str(tmp_path / "gone")), 5) == ()
+
+
+def test_lines_after_are_behind_the_whole_event_however_little_of_it_is_shown(tmp_path: Path) -> None:
+    """A key of twenty lines becomes one word, and of a long trace the end is cut off: neither comes after itself."""
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *["QUJDREVGR0hJSktM" * 4] * 20, "-----END PRIVATE KEY-----"])
+    trace = "\n".join(f"  at some.very.long.name.Of.method{number}(File.java:{number})" for number in range(1000))
+    log = tmp_path / "shop.log"
+    for event in (f"ERROR no such key\n{key}", f"ERROR it broke\n{trace}"):
+        log.write_text(f"{event}\nnext\n")
+        status = log.stat()
+        found = anomaly(event, path=str(log), file=FileId(status.st_dev, status.st_ino, 0))
+        assert lines_after(alert_of(found, 0, Redactor(b"k" * 32)), 5) == ("next",)
 
 
 def test_what_an_answer_cost_is_known(claude: FakeClaude) -> None:

@@ -62,7 +62,7 @@ def test_known_lines_go_on_and_new_ones_are_scored_late_in_order(bench: Bench) -
     assert all(anomaly.late for anomaly in bench.anomalies)
     assert bench.stage.lines == 2 * len(NORMAL) + 2
     assert bench.stage.late_lines == 2
-    assert bench.anomalies[1].offset == 5000
+    assert (bench.anomalies[1].offset, bench.anomalies[1].end) == (5000, 5000 + len(OTHER) + 1)
     assert bench.done == blocks  # committed once
 
 
