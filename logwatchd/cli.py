@@ -231,7 +231,9 @@ def _parser() -> argparse.ArgumentParser:
     _baseline_option(scan)
     scan.add_argument("--format", choices=("text", "jsonl"), default="text", help="jsonl: one JSON object an event")
     scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
-    scan.add_argument("--config", type=Path, metavar="FILE", help="ask its embedding service, by its [[redact]] rules")
+    scan.add_argument(
+        "--config", type=Path, metavar="FILE", help="take embedder, threshold and the file's source from it"
+    )
     scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
 
     _explain_options(verbs.add_parser("explain", help="why a line is normal or not, word by word", epilog=_EPILOG))
