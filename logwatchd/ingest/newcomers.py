@@ -75,23 +75,22 @@ class Newcomers:
                 if position.live:
                     self._last[position.path] = position.key
 
-    def is_aside(self, key: FileKey, path: str, live: bool) -> bool:
-        """Whether this file was judged before as one that is not read."""
+    def is_aside(self, key: FileKey, path: str, live: bool, rewritten: bool = False) -> bool:
+        """Whether this file was judged before as one that is not read. rewritten: it may hold something else by now."""
         position = self._aside.get(key)
         if position is None or (live and position.role is Role.SIBLING):
             return False
-        if position.path == path:
+        if position.path == path and not rewritten:
             return True
         try:
             with _opened(path) as handle:
                 same = holds(handle, position)
         except OSError:
             return True  # it cannot be told now, nor could it be read: the next look asks again
-        if same:
+        if same and position.path != path:
             self._aside[key] = moved = replace(position, path=path)
             self._checkpoints.record(moved)
-            return True
-        return False  # its inode is another file's by now
+        return same  # else its inode is another file's by now
 
     def receive(self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], now: float) -> None:
         """Take in what a survey found, the oldest of a lineage first.

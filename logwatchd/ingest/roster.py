@@ -148,16 +148,22 @@ class Roster:
             file.reader.close()
 
     def _look_at_siblings(self, strangers: dict[FileKey, Stranger]) -> None:
-        known = self._register.by_key
-        for path, _, key, target in self._targets.siblings(self._listings):
-            if key in known or self._newcomers.is_aside(key, path, live=False):
+        known, is_aside = self._register.by_key, self._newcomers.is_aside
+        for path, base, key, target in self._targets.siblings(self._listings):
+            if key in known:
+                continue
+            live = self._register.live.get(base)
+            rewritten = live is not None and live.lapsed  # who rotates by hand writes each copy over the one before
+            if is_aside(key, path, live=False, rewritten=rewritten):
                 continue
             try:
                 status = os.stat(path, follow_symlinks=False)
             except OSError:
                 continue
             real = key_of(status)
-            if stat.S_ISREG(status.st_mode) and real not in known and not self._newcomers.is_aside(real, path, False):
+            if not stat.S_ISREG(status.st_mode) or real in known:
+                continue
+            if real == key or not is_aside(real, path, live=False, rewritten=rewritten):
                 strangers[real] = Stranger(path, real, stamp_of(status), target, live=False)
 
     def _look_at_live(self, strangers: dict[FileKey, Stranger], now: float) -> dict[str, FileKey]:
@@ -265,10 +271,11 @@ class Roster:
             return
         if same:
             file.behind = size > reader.offset + len(reader.partial)
-        elif was_open:
+        elif was_open and (file.place is Place.NOWHERE or not self.is_over(file)):
             self._restart(file)
         else:
-            # While it was closed its inode may have become another file's: that is judged like any unknown one.
+            # While it was closed its inode may have become another file's, and over a rotated one somebody may have
+            # written the next copy: that is judged like any unknown one.
             target = self._targets.of(reader.path) or self._targets.of(file.lineage)
             lapse = reader.restart()
             self._register.drop(file)
@@ -313,7 +320,7 @@ class Roster:
     def _settle(self, file: Followed) -> None:
         """Say goodbye to what a file was before it was truncated."""
         file.lapsed = False
-        file.behind = file.size > file.reader.offset
+        file.behind = file.role is Role.FOLLOWED and file.size > file.reader.offset
         lapse = file.lapse
         if not file.bereaved or lapse is None:
             return

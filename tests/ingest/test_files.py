@@ -395,6 +395,29 @@ def test_repeated_copytruncate_where_inodes_of_old_copies_come_again(tail, logs:
     assert tailer.lines == expected
 
 
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("there_before", [False, True])
+def test_rotated_by_hand_each_copy_over_the_one_before(tail, logs: Path, pattern: str, there_before: bool) -> None:
+    log, copy = logs / "app.log", logs / "app.log.1"
+    if there_before:
+        append(copy, "ancient")
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    assert tailer.turn()[-1:] == [b"one"]
+    for number in range(3):
+        append(log, f"unread {number}")
+        shutil.copyfile(log, copy)
+        os.truncate(log, 0)
+        append(log, f"after {number}")
+        assert [*tailer.turn(), *tailer.turn()] == [b"unread %d" % number, b"after %d" % number]
+        shutil.copyfile(log, copy)  # once more, with all of it read and looks in between
+        assert tailer.turn() == []
+        os.truncate(log, 0)
+        assert [*tailer.turn(), *tailer.turn()] == []
+        append(log, f"quiet {number}")
+        assert tailer.turn() == [b"quiet %d" % number]
+
+
 def test_bytes_that_were_truncated_away_are_counted(tail, logs: Path) -> None:  # [8]
     log = logs / "app.log"
     tailer = tail(log, max_blocks=1)
