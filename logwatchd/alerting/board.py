@@ -126,7 +126,8 @@ class Board:
                 delays += [ready_at - now] if lane.refused is None else []
             if not waiting:
                 self._quiet = True
-                self._due_at.clear()
+                # Not those to come: their alerts are just being stored.
+                self._due_at = {alert_id: at for alert_id, at in self._due_at.items() if at > now}
                 return _IDLE_S
             return max(_SHORTEST_DELAY_S, min(delays))
 

@@ -90,6 +90,18 @@ def test_slack_gets_one_a_second_while_the_journal_does_not_wait(tmp_path: Path)
     assert [line(first), line(second)] == ["line 0", "line 1"]
 
 
+def test_an_alert_gathers_its_lines_though_a_courier_looks_while_it_is_stored(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path)
+    board = Board(outbox, services())
+    first = alert("line 0")
+    board.hold(first.id, 10.0)
+    waits(board, 5.0)
+    outbox.store([new("0", first)], [])
+    board.alerts_arrived()
+    waits(board, 5.1)
+    assert line(delivery(board, 10.0)) == "line 0"
+
+
 def test_an_alert_goes_out_when_it_has_gathered_its_lines(tmp_path: Path) -> None:
     outbox = filled(tmp_path, 0)
     board = Board(outbox, services())
