@@ -25,6 +25,7 @@ from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, 
 ROTATING_S = 10.0  # after a live name went to another file
 UNPACK_AGAIN_S = 1.0  # after it could not be done: there was no room for it, or the file was still being written
 _LONGEST_PAUSE_S = 600.0
+FORGET_S = 3600.0  # so often what is gone for good is looked for
 
 _log = journal.logger("tail")
 
@@ -52,7 +53,10 @@ class Refusal:
 
 
 class Newcomers:
-    """Owner: the tail thread."""
+    """Owner: the tail thread.
+
+    met: files that are not read, as far as the present survey has come across them.
+    """
 
     def __init__(self, register: Register, checkpoints: Checkpoints, handles: Handles) -> None:
         self._register = register
@@ -63,6 +67,8 @@ class Newcomers:
         self._rotated_at: dict[str, float] = {}
         self._aside: dict[FileKey, Position] = {}
         self._refused: dict[FileKey, Refusal] = {}
+        self.met: set[FileKey] = set()
+        self._forget_at = 0.0
         self._earlier: dict[int, list[Position]] = {}
         self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
         self._is_first = True
@@ -80,6 +86,7 @@ class Newcomers:
         position = self._aside.get(key)
         if position is None or (live and position.role is Role.SIBLING):
             return False
+        self.met.add(key)
         if position.path == path and not rewritten:
             return True
         try:
@@ -113,6 +120,16 @@ class Newcomers:
                 if last is not None:
                     self._rotated_at[path] = now
         self._is_first = False
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_S
+            self._forget(at_live_name, now)
+
+    def _forget(self, at_live_name: Mapping[str, FileKey], now: float) -> None:
+        """Let go of what the checkpoints know no more: names and folders come and go, for as long as we run."""
+        known = self._checkpoints.get
+        self._aside = {key: position for key, position in self._aside.items() if known(key)}
+        self._last = {path: key for path, key in self._last.items() if path in at_live_name or known(key)}
+        self._rotated_at = {path: at for path, at in self._rotated_at.items() if now - at < ROTATING_S}
 
     def put_aside(self, reader: Reader, role: Role, size: int) -> None:
         """Remember that a file is not to be read.

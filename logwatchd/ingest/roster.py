@@ -76,8 +76,8 @@ class Roster:
 
     @property
     def keys(self) -> Collection[FileKey]:
-        """Files that are known to exist."""
-        return self._register.by_key.keys()
+        """Files that are known to exist, read or not."""
+        return self._register.by_key.keys() | self._newcomers.met
 
     def folders(self) -> dict[str, FileKey]:
         """The folders in which something of interest can happen, as of the last survey."""
@@ -105,6 +105,7 @@ class Roster:
         """Find out what there is now."""
         self._turn += 1
         self._listings.begin(now)
+        self._newcomers.met.clear()
         strangers: dict[FileKey, Stranger] = {}
         self._look_at_siblings(strangers)
         at_live_name = self._look_at_live(strangers, now)

@@ -72,14 +72,16 @@ class Targets:
     def siblings(self, listings: Listings) -> Iterator[Sibling]:
         """Rotated names of configured ones that are not configured themselves."""
         folders = dict.fromkeys(folder for target in self.all for folder in target.folders())
+        known, self._siblings = self._siblings, {}  # folders come and go
         for folder in folders:
             listing = listings.get(folder)
             if listing is None:
                 continue
-            known = self._siblings.get(folder)
-            if known is None or known[0] is not listing:
-                known = self._siblings[folder] = (listing, tuple(self._siblings_in(listing)))
-            yield from known[1]
+            found = known.get(folder)
+            if found is None or found[0] is not listing:
+                found = (listing, tuple(self._siblings_in(listing)))
+            self._siblings[folder] = found
+            yield from found[1]
 
     def of(self, path: str) -> Target | None:
         """The first that names this path."""

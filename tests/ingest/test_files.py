@@ -8,12 +8,13 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from logwatchd.ingest import checkpoints
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.records import Level, SourceSpec
 from tests.ingest.tailer import Tailer, append
@@ -177,6 +178,47 @@ def test_rotated_siblings_that_were_there_before_us_are_not_read(tail, logs: Pat
     log.rename(f"{log}.1")
     append(log, "tomorrow")
     assert tailer.turn() == [b"tomorrow"]
+
+
+@pytest.mark.parametrize("rotate", [lambda log: log.rename(f"{log}-20260102"), Path.unlink], ids=["renamed", "deleted"])
+def test_siblings_stay_unread_however_long_they_lie_there(
+    tail, logs: Path, monkeypatch: pytest.MonkeyPatch, rotate: Callable[[Path], object]
+) -> None:
+    log = logs / "app.log"
+    append(logs / "app.log-20260101", "written before logwatchd was there")
+    append(log, "one")
+    tailer = tail(log)
+    assert tailer.turn() == [b"one"]
+    monkeypatch.setattr(checkpoints, "EXPIRE_S", -1)  # everything is aged
+    for _ in range(3):
+        assert tailer.turn(seconds=checkpoints.SETTLE_S + 1) == []
+    monkeypatch.undo()
+    rotate(log)
+    log.touch()
+    assert tailer.turn() == []
+    tailer.restart()
+    assert [*tailer.turn(), *tailer.turn()] == []
+
+
+def test_folders_and_names_that_come_and_go_leave_nothing_behind(
+    tail, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tailer = tail(logs / "*" / "*.log")
+    for number in range(20):
+        pod = logs / f"pod-{number}"
+        pod.mkdir()
+        append(pod / f"{number}.log", "one")
+        append(pod / f"{number}.log.1.gz", "not read")
+        assert tailer.turn() == [b"one"]
+        shutil.rmtree(pod)
+    monkeypatch.setattr(checkpoints, "EXPIRE_S", -1)
+    for _ in range(4):
+        assert tailer.turn(seconds=checkpoints.SETTLE_S + 1) == []
+    roster = tailer.source._roster
+    assert not roster.files
+    assert not tailer.checkpoints.positions()
+    assert not roster._targets._siblings.keys() - {str(logs)}
+    assert (roster._newcomers._last, roster._newcomers._aside) == ({}, {})
 
 
 def test_a_backup_somebody_makes_is_not_read(tail, logs: Path) -> None:
