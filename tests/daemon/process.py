@@ -89,7 +89,7 @@ class Daemon:
         """The lines that were alerted, in order."""
         return [entry["line"] for entry in self.events("ANOMALY")]
 
-    def wait(self, predicate: Any, what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, predicate: Any, what: str, timeout_s: float = 60.0) -> None:
         """Wait for a condition, but not for a dead process."""
 
         def done() -> object:

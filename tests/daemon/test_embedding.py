@@ -315,6 +315,7 @@ def test_a_local_twin_judges_at_once_and_everybody_is_told(
         daemon.start()
         daemon.append(FAULT)
         daemon.wait(lambda: daemon.alerted() == [FAULT], "the twin's alert")
+        assert [entry["by_twin"] for entry in daemon.events("ANOMALY")] == [True]
         daemon.append(*NORMAL)
         daemon.wait(lambda: counters(daemon)["lines"] == 1 + len(NORMAL), "the known lines", 30)
         (said,) = daemon.events("EMBEDDING_AWAY_LOCAL")
