@@ -24,8 +24,13 @@ _NAMELESS = re.compile(r"\d{1,10}|access|error|stdout|stderr|current")
 def service_of(line: str, configured: str | None, path: str) -> str:
     """The configured service, else the one that the line names, else the file's name without its suffix.
 
-    Where that tells nothing, as of nginx/error.log or checkout/0.log, it is the folder's.
+    Where that tells nothing, as of nginx/error.log or checkout/0.log, it is the folder's. What is no character, as half
+    of one in JSON or a byte of a file's name can be, is written out: a service's name is stored and sent.
     """
+    return _named(line, configured, path).encode("utf-8", "backslashreplace").decode()
+
+
+def _named(line: str, configured: str | None, path: str) -> str:
     if configured:
         return configured
     if "service" in line.lower() or "{" in line or "app=" in line:

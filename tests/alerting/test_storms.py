@@ -23,6 +23,7 @@ from logwatchd.alerting.message import Kind
 from logwatchd.alerting.notify import Cap, Timers, Why, digest_due, due
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.journal import Event
+from logwatchd.parsing.service import service_of
 from logwatchd.records import FileId
 from tests.alerting.builders import NOON, anomaly, config, direction, faults, incident
 from tests.alerting.test_wiring import running
@@ -172,3 +173,16 @@ def test_held_back_incidents_are_bounded_and_all_accounted_for(tmp_path: Path, e
     assert outbox.held_back() == 0
     outbox.prune()
     assert sum(file.stat().st_size for file in tmp_path.glob(f"{FILE_NAME}*")) < 64 << 20
+
+
+def test_a_service_that_names_itself_with_half_a_character_does_not_stop_the_digest(
+    tmp_path: Path, entries: Entries
+) -> None:
+    line = '{"level":"error","service":"pay\\ud83d","msg":"card refused"}'
+    service = service_of(line, None, "/var/log/pay.log")
+    outbox = Outbox(tmp_path)
+    desk = AlertDesk(outbox, Policy(Rules(group_by="none"), Timers(group_wait_s=0), max_alerts_per_hour=1))
+    desk.observe([replace(one, line=f"{line} {one.line}", service=service) for one in faults(MAX_HELD + 3)], 100.0)
+    digest = outbox.make_digest()
+    assert digest is not None
+    assert digest.groups == ((service, "P2-High", MAX_HELD + 2),)

@@ -119,3 +119,9 @@ def test_service(line: str, path: str, service: str) -> None:
 
 def test_the_configured_service_wins() -> None:
     assert service_of('{"service":"billing"}', "shop", "/x.log") == "shop"
+
+
+def test_a_service_can_be_stored_whatever_a_line_or_a_file_calls_it() -> None:
+    """Half of a character is valid JSON, and what a writer makes of an emoji that it cuts."""
+    assert service_of('{"service":"pay\\ud83d","msg":"x"}', None, "/x.log") == "pay\\ud83d"
+    assert service_of("x", None, "/var/log/caf\udce9.log") == "caf\\udce9"
