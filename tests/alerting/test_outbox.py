@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from logwatchd import clock
 from logwatchd.alerting.codec import (
     alert_from_json,
     alert_to_json,
@@ -116,6 +117,28 @@ def test_old_and_surplus_rows_go_and_the_file_stays_small(tmp_path: Path, entrie
     given_up = [entry for entry in entries if entry["event"] is Event.ALERTS_GIVEN_UP]
     assert given_up
     assert "more than 3 waited" in given_up[0]["reason"]
+
+
+def test_a_week_without_network_loses_nothing_and_keeps_the_order(
+    tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started anew each day; the alerts of all of it leave in their order once there is a network again."""
+    began = clock.utc_now()
+    for day in range(8):
+        monkeypatch.setattr(clock, "utc_now", lambda day=day: began + timedelta(days=day))
+        outbox = Outbox(tmp_path)
+        outbox.prune()
+        outbox.store([new(f"{day} {i}", alert(f"line {day} {i}")) for i in range(100)], [])
+        outbox.failed(1, "no network")
+        outbox.close()
+    again = Outbox(tmp_path)
+    taken = []
+    while (pending := again.pending("slack")) is not None:
+        assert pending.alert is not None
+        taken.append(pending.alert.line)
+        again.delivered(pending.seq, "slack", ["slack"])
+    assert taken == [f"line {day} {i}" for day in range(8) for i in range(100)]
+    assert entries == []
 
 
 def test_alerts_that_waited_too_long_are_given_up_loudly(tmp_path: Path, entries: Entries) -> None:
