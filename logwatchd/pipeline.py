@@ -97,7 +97,8 @@ class Pipeline:
             self.source.flush()
         while self.queue.in_flight and clock.monotonic() < deadline:
             self._score_thread.wake()
-            self._score_thread.join(_DRAIN_SLICE_S)
+            if self._score_thread.join(_DRAIN_SLICE_S) or self._embed_thread.join(0):
+                break  # it died, so nothing will deal with what was read
         for thread in (self._score_thread, self._embed_thread):
             thread.stop()
         for thread in (self._score_thread, self._embed_thread):
