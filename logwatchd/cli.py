@@ -75,11 +75,12 @@ def _no_plugins_for_pydantic() -> None:
 
 def _complain(text: str) -> None:
     # Under systemd a line on stderr is 'info' unless it begins with a priority (sd-daemon(3)): this one is an error.
+    from logwatchd.alerting.text import visible
     from logwatchd.journald import is_journal
 
     priority = "<3>" if is_journal(2, os.environ) else ""
     with suppress(OSError):  # nobody reads it: the exit code tells
-        print(f"{priority}logwatchd: {text}", file=sys.stderr)
+        print(f"{priority}logwatchd: {visible(text)}", file=sys.stderr)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
-from logwatchd.commands.terminal import say
+from logwatchd.commands.terminal import counted, say
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct
@@ -74,8 +74,9 @@ def _check_alike(first_path: Path, first: Baseline, path: Path, other: Baseline)
 def _tell(output: Path, merged_one: Baseline, parts: dict[Path, Baseline]) -> None:
     manifest = merged_one.manifest
     say(
-        f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
-        f"threshold {own_thresholds(merged_one)} ({manifest.threshold_mode})",
+        f"{output}: {counted(manifest.lines, 'line')}, {counted(manifest.patterns, 'pattern')}, "
+        f"{counted(manifest.centroids, 'centroid')}, threshold {own_thresholds(merged_one)} "
+        f"({manifest.threshold_mode})",
         style="green",
     )
     for path, part in parts.items():

@@ -10,7 +10,7 @@ from logwatchd import clock, config
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
-from logwatchd.commands.terminal import say
+from logwatchd.commands.terminal import counted, say
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
 from logwatchd.database import Database
@@ -77,8 +77,9 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     tell_cost(embedder, settings)
     manifest = rebuilt.manifest
     say(
-        f"{output}: {manifest.patterns:,} patterns, {manifest.centroids:,} centroids of {manifest.dimensions:,} "
-        f"dimensions by {manifest.embedder}, threshold {own_thresholds(rebuilt)} ({manifest.threshold_mode})",
+        f"{output}: {counted(manifest.patterns, 'pattern')}, {counted(manifest.centroids, 'centroid')} of "
+        f"{manifest.dimensions:,} dimensions by {manifest.embedder}, threshold {own_thresholds(rebuilt)} "
+        f"({manifest.threshold_mode})",
         style="green",
     )
     if baseline.manifest.threshold_mode != "auto" and manifest.threshold_mode == "auto":

@@ -9,6 +9,7 @@ from typing import Any
 
 from logwatchd.alerting.text import clip, gist, visible
 from logwatchd.commands.learning import FEW_LINES, Taught
+from logwatchd.commands.terminal import counted
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.coverage import END, Growth
@@ -64,8 +65,8 @@ def summary(output: Path, baseline: Baseline, taught: Taught) -> list[str]:
         )
     manifest = baseline.manifest
     lines.append(
-        f"{output}: {manifest.lines:,} lines, {manifest.patterns:,} patterns, {manifest.centroids:,} centroids, "
-        f"threshold {own_thresholds(baseline)} ({manifest.threshold_mode})"
+        f"{output}: {counted(manifest.lines, 'line')}, {counted(manifest.patterns, 'pattern')}, "
+        f"{counted(manifest.centroids, 'centroid')}, threshold {own_thresholds(baseline)} ({manifest.threshold_mode})"
     )
     return lines
 
@@ -85,7 +86,7 @@ def size_text(size: int) -> str:
 
 
 def _size_warnings(lines: int, growth: Sequence[Growth], unseen: float) -> list[str]:
-    few = [f"only {lines:,} lines: a day of normal traffic teaches more"] if lines < FEW_LINES else []
+    few = [f"only {counted(lines, 'line')}: a day of normal traffic teaches more"] if lines < FEW_LINES else []
     growing = [
         f"{one.log}: {one.late:,} of its {one.patterns:,} patterns came in the last {END:.0%} of its lines: more of it "
         "teaches more"

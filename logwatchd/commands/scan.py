@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from logwatchd.alerting.text import visible
 from logwatchd.commands.asking import machine_rules, tell_cost
 from logwatchd.commands.terminal import console, counted, say
 from logwatchd.errors import ConfigError, Exit
@@ -231,10 +232,7 @@ class _Text:
     def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         from rich.text import Text
 
-        shown = "".join(
-            c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}"
-            for c in text.replace("\t", "  ").replace("\r", "").replace("\n", "\n" + " " * 17)
-        )
+        shown = visible(text.replace("\t", "  ").replace("\r", ""), keep="\n").replace("\n", "\n" + " " * 17)
         head = Text(f"{number:>8}  ", style="dim")
         head.append(f"{verdict.score:.3f}  ", style="bold red" if verdict.anomaly else "green")
         self._console.print(head.append(shown))
@@ -242,10 +240,8 @@ class _Text:
             return
         self._seen.add(verdict.pattern)
         if verdict.nearest and verdict.nearest.examples:
-            nearest = verdict.nearest
-            self._console.print(
-                Text(f"{'':10}nearest known ({nearest.distance:.3f} away): {nearest.examples[0]}", style="dim")
-            )
+            example, distance = visible(verdict.nearest.examples[0]), verdict.nearest.distance
+            self._console.print(Text(f"{'':10}nearest known ({distance:.3f} away): {example}", style="dim"))
 
     def end(self, lines: int, found: int) -> None:
         patterns = counted(len(self._seen), "new pattern")

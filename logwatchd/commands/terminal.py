@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from logwatchd.alerting.text import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -46,7 +48,8 @@ def console(out: IO[str] | None = None) -> Console:
 
 
 def say(text: str, style: str = "") -> None:
-    """A line of what was done, or of what to know of it, to standard error."""
+    """A line of what was done, or of what to know of it, to standard error; a file's name in it steers no terminal."""
+    text = visible(text)
     if sys.stderr.isatty():
         console(sys.stderr).print(text, style=style)
     else:

@@ -19,6 +19,7 @@ from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
 from logwatchd.commands import terminal
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
+from logwatchd.commands.terminal import counted
 from logwatchd.config import Config, Settings
 from logwatchd.config_errors import problems_of
 from logwatchd.config_secrets import Secrets
@@ -138,11 +139,13 @@ class _Watch:
         self._learning = False
         manifest = baseline.manifest
         self._say(
-            f"learned {manifest.patterns:,} patterns from {manifest.lines:,} lines in {self._teachers()}; "
-            f"printing what is new (threshold {own_thresholds(baseline)}); Ctrl-C ends it"
+            f"learned {counted(manifest.patterns, 'pattern')} from {counted(manifest.lines, 'line')} in "
+            f"{self._teachers()}; printing what is new (threshold {own_thresholds(baseline)}); Ctrl-C ends it"
         )
         if manifest.lines < FEW_LINES:
-            self._say(f"only {manifest.lines:,} lines to learn from: expect more to look new than is", "yellow")
+            self._say(
+                f"only {counted(manifest.lines, 'line')} to learn from: expect more to look new than is", "yellow"
+            )
         return Scoring(Detector(baseline), LocalEmbedder(), Limits())
 
     def _beginning(self, spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
@@ -170,7 +173,7 @@ class _Watch:
 
     def _teachers(self) -> str:
         count = len(self._files)
-        return f"{count:,} {'file' if count == 1 else 'files'}" if count else "the stream's beginning"
+        return counted(count, "file") if count else "the stream's beginning"
 
     def _next(self) -> Notice | BaseException | None:
         """What happens next; None to end, also when all streams have ended and nothing more comes of it."""
@@ -199,8 +202,8 @@ class _Watch:
                     self._console.print(rich_text(message))
         minutes = (clock.monotonic() - began) / 60
         self._say(
-            f"\n{pipeline.score.lines:,} lines in {minutes:,.1f} min, {pipeline.score.anomalies:,} of them new, "
-            f"in {self._incidents:,} {'incident' if self._incidents == 1 else 'incidents'}"
+            f"\n{counted(pipeline.score.lines, 'line')} in {minutes:,.1f} min, {pipeline.score.anomalies:,} of them "
+            f"new, in {counted(self._incidents, 'incident')}"
         )
         return Exit.ANOMALY if self._incidents else Exit.OK
 

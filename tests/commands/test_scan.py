@@ -207,3 +207,18 @@ def test_a_configuration_says_threshold_levels_encoding_and_service(tmp_path: Pa
     assert {row["service"] for row in scanned("", "service = 'shop'")} == {"shop"}
     assert {row["threshold"] for row in scanned("[baseline]\nthreshold = 0.01")} == {0.01}
     assert scanned("[baseline]\nthreshold = 0.9999") == []
+
+
+def test_nothing_that_is_printed_steers_a_terminal(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.log", tmp_path / "b\x1b[2Jad.log"
+    good.write_text("".join(f"INFO \x1b[31mred\x1b[0m thing happened\x07 {i}\n" for i in range(50)))
+    bad.write_text("ERROR \x1b[31mred\x1b[0m thing exploded \x1b]0;title\x07\n")
+    assert logwatchd("baseline", "build", "--output", tmp_path / "b", good).returncode == 0
+    done = logwatchd("scan", "--baseline", tmp_path / "b", bad)
+    assert b"nearest known" in done.stdout
+    missing = logwatchd("scan", "--baseline", tmp_path / "b", tmp_path / "no\x1b[2J\nlog")
+    assert missing.stderr.count(b"\n") == 1
+    for printed in (done.stdout, done.stderr, missing.stderr):
+        assert b"\x1b" not in printed
+        assert b"\x07" not in printed
+        assert b"\\x1b[" in printed
