@@ -67,6 +67,7 @@ def test_no_planted_secret_is_in_any_request_and_each_text_is_sent_once(service:
     assert sum("<customer>" in text for text in sent) >= 3
     long = [secret for _, secret in PLANTED if len(secret) >= 6]
     assert [secret for secret in long if secret in "\n".join(sent)] == []
+    assert [secret for secret in (*long, "CUST-") if secret in str(daemon.entries)] == []
     safe = {
         part
         for _, secret in PLANTED
