@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,54 @@ def _bash_completes(*words: str) -> set[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return set(done.stdout.split())
+
+
+def _fish_completes(line: str, offers: Sequence[str], folder: Path) -> None:
+    (folder / "logwatchd.fish").write_text(completion.script_for("fish", cli._parser()))
+    command = ["fish", "--no-config", "-c", f"source {folder}/logwatchd.fish; complete -C '{line}'"]
+    done = subprocess.run(command, env=_shells_environment(folder), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(offers) <= {offer.split("\t")[0] for offer in done.stdout.splitlines()}
+
+
+# A terminal of its own, in which TAB is pressed behind the line that is the second argument; ends when it has shown all
+# that the further ones say, in their order.
+_ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+until_seen() { local word; for word; do zpty -r shell seen "*$word*"; done }
+zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; bindkey '^I' list-choices
+zle-line-init() { print REA''DY }; zle -N zle-line-init"
+until_seen READY
+zpty -w -n shell "$2"$'\t'
+until_seen "${@:3}"
+zpty -d shell
+"""
+
+
+def _zsh_completes(line: str, offers: Sequence[str], folder: Path) -> None:
+    (folder / "_logwatchd").write_text(completion.script_for("zsh", cli._parser()))
+    seen = sorted(Path(offer).name for offer in offers)
+    command = ["zsh", "-f", "-c", _ZSH, "zsh", str(folder), line, *seen]
+    subprocess.run(command, env=_shells_environment(folder), timeout=60, check=True)
+
+
+def _shells_environment(folder: Path) -> dict[str, str]:
+    return {"HOME": str(folder), "PATH": os.defpath, "TERM": "xterm", "LANG": "C.UTF-8"}
+
+
+@pytest.mark.parametrize(("shell", "completes"), [("fish", _fish_completes), ("zsh", _zsh_completes)])
+def test_other_shells_complete_as_well(
+    shell: str, completes: Callable[[str, Sequence[str], Path], None], tmp_path: Path
+) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed (scripts/test does it as root)")
+    completes("logwatchd ba", ["baseline"], tmp_path)
+    completes("logwatchd baseline ", ["build", "diff", "show"], tmp_path)
+    completes("logwatchd scan --", ["--format", "--baseline"], tmp_path)
+    completes("logwatchd scan --format ", ["text", "jsonl"], tmp_path)
+    (tmp_path / "some.log").touch()
+    completes(f"logwatchd watch {tmp_path}/so", [f"{tmp_path}/some.log"], tmp_path)
 
 
 def test_bash_completes_commands_options_choices_and_files(tmp_path: Path) -> None:
