@@ -15,6 +15,8 @@ _PATIENCE_S = 0.5
 _EXTEND_S = 30.0  # granted at a time, and asked for three times as often
 _EXTEND_AT_MOST_S = 900.0  # what takes longer hangs
 _MAX_STATUS_CHARS = 400
+# Programs that we start are not to speak for us: a newer journalctl would say that it is ready.
+_OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Supervisor:
@@ -27,6 +29,8 @@ class Supervisor:
             self._notifier.socket.settimeout(_PATIENCE_S)  # a stuck manager must not stop the pipeline
         self.watchdog_interval_s = _watchdog_interval_s(environ)
         """How often `alive` is due, in seconds: half of what systemd allows; None when it does not watch us."""
+        for name in _OURS_ALONE:
+            os.environ.pop(name, None)
 
     def ready(self) -> None:
         """Everything runs: after the start, and after a reload however it ended."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -91,3 +93,13 @@ def test_what_takes_long_is_granted_more_time_and_signs_of_life(manager: socket.
         assert manager.recv(4096) == b"EXTEND_TIMEOUT_USEC=30000000"
         assert alive.wait(10)
         assert manager.recv(4096) == b"EXTEND_TIMEOUT_USEC=30000000"
+
+
+def test_what_we_start_is_not_heard_in_our_place(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    supervisor = Supervisor()
+    child = "import os; print([name for name in os.environ if name.startswith(('NOTIFY', 'WATCHDOG'))])"
+    assert subprocess.check_output([sys.executable, "-c", child]) == b"[]\n"
+    supervisor.ready()
+    assert manager.recv(4096) == b"READY=1"
+    assert supervisor.watchdog_interval_s == 1.5
