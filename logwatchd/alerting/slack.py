@@ -46,6 +46,7 @@ _BOT_REASONS = {
 }
 _WITHOUT_BLOCKS = 400
 _BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_too_long", "invalid_arguments"}
+_NO_REPLIES = {"cannot_reply_to_message", "restricted_action_thread_locked", "thread_not_found", "message_not_found"}
 _BUSY = {"ratelimited", "rate_limited", "service_unavailable", "internal_error", "fatal_error", "request_timeout"}
 
 
@@ -95,9 +96,15 @@ class SlackBotSink:
         return True
 
     def deliver(self, message: Message | Digest) -> str | None:
-        """See `Sink.deliver`. The receipt is the message's time stamp, by which Slack knows it."""
+        """See `Sink.deliver`. The receipt is the message's time stamp, by which Slack knows it.
+
+        Where its thread was closed or deleted, a reply goes into the channel.
+        """
         thread = message.receipt if isinstance(message, Message) and message.kind is not Kind.ALERT else None
         answer = self._post(message, thread, blocks=True)
+        if thread is not None and answer.get("error") in _NO_REPLIES:
+            thread = None
+            answer = self._post(message, thread, blocks=True)
         if answer.get("error") in _BAD_BLOCKS:
             answer = self._post(message, thread, blocks=False)
         error = answer.get("error")

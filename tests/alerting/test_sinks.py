@@ -201,6 +201,14 @@ def test_a_bots_troubles_are_told_apart_without_the_token(answer: Any, error: ty
     assert "xoxb-loopback-token" not in str(caught.value)
 
 
+def test_a_reply_to_a_closed_thread_goes_into_the_channel() -> None:
+    with FakeSlackApi() as slack:
+        receipt = bot(slack).deliver(message())
+        slack.enqueue(slack.refusing("cannot_reply_to_message"))
+        assert bot(slack).deliver(message(kind=Kind.UPDATE, receipt=receipt, why="it has grown tenfold")) is not None
+        assert [body.get("thread_ts") for body in slack.history] == [None, receipt, None]
+
+
 def test_blocks_that_a_bot_may_not_send_become_plain_text() -> None:
     with FakeSlackApi() as slack:
         slack.enqueue(slack.refusing("invalid_blocks"))
