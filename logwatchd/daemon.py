@@ -144,6 +144,7 @@ class Daemon:
         self._watch_stages(now)
         if self._warming and self._state == "ready":
             self._warming.tick(now)
+        self._pipeline.rest()
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_S
             self._tell(self._state)

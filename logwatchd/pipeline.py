@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from logwatchd import clock
-from logwatchd.flow import BlockQueue
+from logwatchd.flow import MAX_BYTES, BlockQueue
+from logwatchd.ingest.memory import give_back
 from logwatchd.ingest.source import Source
 from logwatchd.records import Block
 from logwatchd.scoring.backlog import Backlog
@@ -57,6 +58,7 @@ class Pipeline:
         self.learn: Callable[[Block], None] | None = None
         """Called from the score thread with each block that is dealt with, before its position is committed."""
         self._kept = kept
+        self._dealt_bytes = 0  # since memory was given back: the score thread adds to it
         self.embed = EmbedQueue(self._give, kept.cache if kept else None, kept.ledger if kept else None)
         outage = self._outage(kept.backlog, scoring.twin) if kept else None
         self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done, outage)
@@ -84,6 +86,12 @@ class Pipeline:
         """Judge by this from the next turn on; lines that wait are judged by it as well."""
         self._use(scoring)
         self.score.swap(scoring.detector, scoring.twin)
+
+    def rest(self) -> None:
+        """Give memory back once a backlog is dealt with: what read and scored it took up to five times MAX_BYTES."""
+        if self._dealt_bytes >= MAX_BYTES and not self.queue.in_flight:
+            self._dealt_bytes = 0
+            give_back()
 
     def stop(self, timeout_s: float) -> bool:
         """Stop reading, finish what was read, stop the threads, write the checkpoints.
@@ -129,4 +137,5 @@ class Pipeline:
         if self.learn is not None:
             self.learn(block)
         self.source.commit(block)
+        self._dealt_bytes += len(block.data)
         self.queue.done(block)

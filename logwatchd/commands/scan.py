@@ -23,7 +23,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder, model_of
 from logwatchd.scoring.embedders import embed_all, embedder_of, make_embedder
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import Ids, PatternId
+from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Ids, PatternId
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
 
@@ -91,7 +91,7 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     report = _Jsonl(sys.stdout, source.service, label) if jsonl else _Text(sys.stdout, label)
-    scanning = _Scanning(Judge(detector), embedder, report, log, source.skip_levels, every=every)
+    scanning = _Scanning(Judge(detector, OFFLINE_CACHE_BYTES), embedder, report, log, source.skip_levels, every=every)
     for data, inner in read_events(path, source):
         scanning.take(data, inner)
     scanning.settle()
@@ -152,7 +152,7 @@ class _Scanning:
         """Judge a run, and tell of it and of those before it if nothing is missing or enough is."""
         if self._judge.full():
             self.settle()
-            self._judge = Judge(self._judge.detector)
+            self._judge = Judge(self._judge.detector, OFFLINE_CACHE_BYTES)
         places = Places(data, inner)
         ids = self._judge.ids_of(places.flat)
         distinct = np.flatnonzero(np.bincount(ids)).tolist()

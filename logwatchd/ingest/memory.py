@@ -1,10 +1,10 @@
-"""Keeps the memory of blocks that are done with for the next ones."""
+"""Keeps the memory of blocks that are done with for the next ones, and gives it back when there are none."""
 
 from __future__ import annotations
 
 import ctypes
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 16 << 20
 _LARGE_BYTES = 4 << 20
 
@@ -14,8 +14,17 @@ def keep_freed() -> None:
 
     By default it returns a block of 1 MiB as soon as that is freed, and gets the next one page by page, zeroed: that
     is half of what reading a file that is in the page cache costs, and a third of what finding the shapes of its lines.
+    All threads share one store: what one of them freed serves the others, and Python lets only one run at a time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """Return what is free to the kernel. It takes some milliseconds."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -15,6 +15,7 @@ exact by construction. `key_of` is the definition; it uses none of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from functools import reduce
 from http import HTTPStatus
 from itertools import product
@@ -75,12 +76,12 @@ _NAMES = frozenset(
 )
 _HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
 # Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
-_SAYS: dict[str, frozenset[int]] = {
+_SAYS: dict[str, Container[int]] = {
     "http": _HTTP,
     "status": _HTTP | frozenset(range(100)),
-    "exit": frozenset(range(256)),
-    "signal": frozenset(range(65)),
-    "code": frozenset(range(10_000)),
+    "exit": range(256),
+    "signal": range(65),
+    "code": range(10_000),
 }
 MAX_KEPT = 4  # digits; in all of these
 

@@ -21,7 +21,7 @@ from logwatchd.scoring.construction import Embed, construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.knowledge import MOST_PATTERNS, Knowledge
-from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Lexicon
 from logwatchd.scoring.places import Places
 
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
@@ -85,7 +85,7 @@ class BaselineBuilder:
 
     def __init__(self, masks: Masks = ()) -> None:
         self._masks = masks
-        self._lexicon = Lexicon(masks)
+        self._lexicon = Lexicon(masks, OFFLINE_CACHE_BYTES)
         self._logs: dict[str, _Log] = {}
         self._counts: dict[str, int] = {}
         self._levels: dict[str, Level] = {}  # of patterns at several levels the most serious
@@ -142,7 +142,7 @@ class BaselineBuilder:
         """
         source = self._logs.setdefault(log, _Log())
         if self._lexicon.full():
-            self._lexicon = Lexicon(self._masks)
+            self._lexicon = Lexicon(self._masks, OFFLINE_CACHE_BYTES)
         places = Places(data, inner)
         data = places.flat
         ids = self._lexicon.ids_of(data)

@@ -82,7 +82,7 @@ class HeldOut:
     @property
     def texts(self) -> int:
         """How many different texts were new."""
-        return len(np.unique(self.patterns))
+        return len(set(self.patterns.tolist()))
 
     @property
     def per_day(self) -> NDArray[np.float64]:

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from logwatchd.parsing.fold import MAX_KEPT, MAX_LINE_BYTES, Slots, kept, key, places
 
-MAX_ENTRIES = 65_536  # a cache that is emptied when it is full; what it held is cheap to find
-
 # A code is -1 - (number of the skeleton, where its digits begin, how many they are).
 _LENGTH_BITS, _START_BITS = MAX_KEPT.bit_length(), (MAX_LINE_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
+_ENTRY_BYTES = 120  # what a number takes in a dictionary
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(1 << _LENGTH_BITS)], dtype=np.int64)
 
 PatternId = int
@@ -57,11 +56,12 @@ class Meaning(dict[bytes, PatternId]):
 class Digits:
     """Codes -> patterns. Owned by one thread."""
 
-    def __init__(self, id_of_key: IdOfKey) -> None:
+    def __init__(self, id_of_key: IdOfKey, max_bytes: int) -> None:
+        """max_bytes: of a cache that is emptied when it is full; what it held is cheap to find."""
         self._id_of_key = id_of_key
         self._meanings: list[Meaning] = []
         self._several: list[tuple[Slots, Meaning]] = []
-        self._known = _Known(self._meanings)
+        self._known = _Known(self._meanings, max_bytes // _ENTRY_BYTES)
 
     def meaning(self, bare: bytes, slots: Slots) -> Meaning:
         """What a new skeleton with these slots is known by from now on."""
@@ -101,13 +101,14 @@ class Digits:
 class _Known(dict[int, PatternId]):
     """A skeleton's number and up to MAX_KEPT digits -> id."""
 
-    def __init__(self, meanings: list[Meaning]) -> None:
+    def __init__(self, meanings: list[Meaning], max_entries: int) -> None:
         super().__init__()
         self._meanings = meanings
+        self._max_entries = max_entries
 
     def __missing__(self, asked: int) -> PatternId:
         digits = (asked & (1 << _DIGIT_BITS) - 1).to_bytes(MAX_KEPT, "little").rstrip(b"\0")
-        if len(self) >= MAX_ENTRIES:
+        if len(self) >= self._max_entries:
             self.clear()
         found = self[asked] = self._meanings[asked >> _DIGIT_BITS].of(digits)
         return found

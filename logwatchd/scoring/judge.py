@@ -21,9 +21,10 @@ MAX_VECTOR_BYTES = 64 << 20
 class Judge:
     """One detector's verdicts on every pattern met. Owned by one thread."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, cache_bytes: int | None = None) -> None:
+        """cache_bytes: see `Lexicon`."""
         self.detector = detector
-        self._lexicon = Lexicon(detector.baseline.manifest.masks)
+        self._lexicon = Lexicon(detector.baseline.manifest.masks, cache_bytes)
         self._verdicts: dict[PatternId, Verdict] = {}
         self._vectors: dict[PatternId, NDArray[np.float16]] = {}  # of anomalies in one log at least
         self._vector_bytes = 0

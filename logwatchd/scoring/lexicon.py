@@ -7,6 +7,7 @@ looked up as well, see `digits`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import repeat
 from operator import ne
 
@@ -21,8 +22,11 @@ from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits, Meaning
 
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
-MAX_SHAPE_BYTES = 8 << 20  # of shapes: when they are full, those that were not met lately are forgotten
-MAX_WORD_BYTES = 2 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
+MAX_CACHE_BYTES = 2 << 20  # of shapes: when they are full, those that were not met lately are forgotten
+OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
+MAX_WORD_BYTES = 1 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
+_DIGITS_SHARE = 5  # the cache of digits may take a fifth of what that of shapes may
+_PIECE_BYTES = 256 << 10  # what is made of so much fits into the processor's cache, and leaves no holes in memory
 _LONG_WORD = 128  # bytes; longer ones hardly come again
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
@@ -33,10 +37,14 @@ PatternId = int
 Ids = NDArray[np.int64]
 
 
+_NONE: Ids = np.empty(0, dtype=np.int64)
+
+
 class Lexicon:
     """Numbers patterns in the order of their first appearance. Owned by one thread."""
 
-    def __init__(self, masks: Masks = ()) -> None:
+    def __init__(self, masks: Masks = (), cache_bytes: int | None = None) -> None:
+        """masks: the user's. cache_bytes: what the cache of shapes may take, if not MAX_CACHE_BYTES."""
         self._masks = masks
         self.patterns: list[str] = []
         self.levels: list[Level] = []
@@ -44,9 +52,10 @@ class Lexicon:
         self._bytes = 0
         self._templates = Templates()
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
-        self._digits = Digits(self.id_of_key)
+        cache_bytes = cache_bytes or MAX_CACHE_BYTES
+        self._digits = Digits(self.id_of_key, cache_bytes // _DIGITS_SHARE)
         self._words = _Words()
-        self._by_shape = _Shapes(self)
+        self._by_shape = _Shapes(self, cache_bytes, {})
         self._full_of_ids = 0  # how many blocks to come are taken to be
 
     def full(self) -> bool:
@@ -64,6 +73,9 @@ class Lexicon:
         """
         if self._masks:
             data = masked(data, self._masks)
+        return np.concatenate([_NONE, *map(self._of_piece, _pieces(data))])
+
+    def _of_piece(self, data: bytes) -> Ids:
         self._by_shape = self._by_shape.not_full()
         ids = self._of_shapes(data)
         asking = np.flatnonzero(ids < 0)
@@ -117,16 +129,26 @@ class Lexicon:
         return new
 
 
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Whole lines of up to _PIECE_BYTES, or one that is longer."""
+    begin = 0
+    while begin < len(data):
+        end = data.rfind(b"\n", begin, begin + _PIECE_BYTES) + 1 or data.index(b"\n", begin) + 1
+        yield data[begin:end]
+        begin = end
+
+
 class _Shapes(dict[bytes, int]):
     """shape -> id or code; `__missing__` keeps the look-up of known shapes in C.
 
-    size: about what the younger half takes, in bytes. The older half holds what was met before it.
+    size: about what the younger half takes, in bytes. older: the other half, which holds what was met before it.
     """
 
-    def __init__(self, lexicon: Lexicon, older: dict[bytes, int] | None = None) -> None:
+    def __init__(self, lexicon: Lexicon, max_bytes: int, older: dict[bytes, int]) -> None:
         super().__init__()
         self._lexicon = lexicon
-        self._older = older or {}
+        self._max_bytes = max_bytes
+        self._older = older
         self.size = 0
 
     def __missing__(self, shape: bytes) -> int:
@@ -139,9 +161,9 @@ class _Shapes(dict[bytes, int]):
 
     def not_full(self) -> _Shapes:
         """Itself; or one in which these are the older half, and those that were are forgotten."""
-        if self.size <= MAX_SHAPE_BYTES // 2:
+        if self.size <= self._max_bytes // 2:
             return self
-        return _Shapes(self._lexicon, dict(self))
+        return _Shapes(self._lexicon, self._max_bytes, dict(self))
 
 
 class _Words(dict[bytes, bytes]):

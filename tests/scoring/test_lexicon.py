@@ -12,7 +12,7 @@ from logwatchd.parsing.fold import key_of, show_kept
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import decode, pattern_of_key
 from logwatchd.records import Level
-from logwatchd.scoring import digits, lexicon
+from logwatchd.scoring import lexicon
 from logwatchd.scoring.lexicon import Lexicon
 from tests.conftest import ROOT
 
@@ -80,9 +80,9 @@ def test_the_caches_give_the_answer_of_the_definition(lines: list[bytes]) -> Non
 @given(st.lists(LINES, max_size=30))
 def test_so_do_full_caches(lines: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lexicon, "MAX_SHAPE_BYTES", 500)
+        patch.setattr(lexicon, "MAX_CACHE_BYTES", 500)
         patch.setattr(lexicon, "MAX_WORD_BYTES", 500)
-        patch.setattr(digits, "MAX_ENTRIES", 3)
+        patch.setattr(lexicon, "_PIECE_BYTES", 100)
         known = Lexicon()
         for _ in range(2):
             for line in lines:
@@ -132,7 +132,7 @@ def test_shapes_met_lately_outlive_those_that_are_not_met_again(monkeypatch: pyt
         return id_of_shape(self, shape)
 
     monkeypatch.setattr(Lexicon, "id_of_shape", noted)
-    monkeypatch.setattr(lexicon, "MAX_SHAPE_BYTES", 10_000)
+    monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 10_000)
     known = Lexicon()
     for length in range(1, 1000):
         known.ids_of(b"usual\n" + b"new " * length + b"\n")
@@ -159,7 +159,7 @@ def test_every_line_of_real_logs_has_the_answer_of_the_definition(path: Path) ->
 
 
 def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lexicon, "MAX_SHAPE_BYTES", 10_000)
+    monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 10_000)
     monkeypatch.setattr(lexicon, "MAX_WORD_BYTES", 10_000)
     known = Lexicon()
     for number in range(2000):
