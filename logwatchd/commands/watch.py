@@ -156,7 +156,7 @@ class _Watch:
         arrived = threading.Event()
         self._source.on_wake = arrived.set
         lines, last = 0, clock.monotonic()
-        while not self._source.ended() and lines < _MOST_LINES:
+        while lines < _MOST_LINES:
             arrived.clear()
             now = clock.monotonic()
             delay_s = self._source.run_once(now)
@@ -167,7 +167,7 @@ class _Watch:
                 self._source.commit(block)
                 self._blocks.done(block)
             if not blocks:
-                if lines >= FEW_LINES and now - last >= _PAUSE_S:
+                if self._source.ended() or (lines >= FEW_LINES and now - last >= _PAUSE_S):
                     return
                 arrived.wait(min(delay_s, _LOOK_S))
 

@@ -53,6 +53,17 @@ def test_a_long_stream_without_a_pause_teaches_with_its_first_ten_thousand_lines
     assert f"> {FAULT}" in out.read_text()
 
 
+@pytest.mark.parametrize("times", [1, 300])
+def test_a_short_stream_that_ends_at_once_has_taught(times: int, tmp_path: Path) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    whole.write_bytes(block_of(NORMAL * times))
+    with whole.open("rb") as stdin:  # its end is there with its first line
+        command = [sys.executable, "-m", "logwatchd", "watch", "-"]
+        done = subprocess.run(command, stdin=stdin, stdout=out.open("wb"), stderr=subprocess.STDOUT, timeout=60)
+    assert done.returncode == 0
+    assert f"from {times * len(NORMAL):,} lines in the stream's beginning" in out.read_text()
+
+
 def test_a_stream_that_says_nothing_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
