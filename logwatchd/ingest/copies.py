@@ -88,13 +88,10 @@ def originals(register: Register, base: str) -> list[Followed]:
     which renamecopy copies. The latter's copy may be in another folder, even on another device.
     """
     live = register.live.get(base)
-    name = name_of(base)
     displaced = [
         file
-        for file in register
-        if name_of(file.lineage) == name
-        and file.role is Role.FOLLOWED
-        and (file.place is Place.NOWHERE or _is_displaced(file.reader.path, base))
+        for file in register.named(name_of(base))
+        if file.role is Role.FOLLOWED and (file.place is Place.NOWHERE or _is_displaced(file.reader.path, base))
     ]
     return displaced if live is None else [live, *displaced]
 

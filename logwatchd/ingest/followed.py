@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from logwatchd.ingest.identity import FileKey, Role, Stamp
 from logwatchd.ingest.reader import Lapse, Reader
+from logwatchd.parsing.names import name_of
 from logwatchd.records import SourceSpec
 
 
@@ -96,16 +97,18 @@ class Followed:
 
 @dataclass(slots=True)
 class Register:
-    """Every known file by its key, and the one at each live path."""
+    """Every known file by its key, the one at each live path, and those of a lineage by its name without the folder."""
 
     by_key: dict[FileKey, Followed] = field(default_factory=dict)
     live: dict[str, Followed] = field(default_factory=dict)
+    _by_name: dict[str, dict[FileKey, Followed]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Followed]:
         return iter(list(self.by_key.values()))
 
     def add(self, file: Followed) -> None:
         self.by_key[file.key] = file
+        self._by_name.setdefault(name_of(file.lineage), {})[file.key] = file
         if file.place is Place.LIVE:
             self.live[file.reader.path] = file
 
@@ -121,6 +124,16 @@ class Register:
         self._leave(file)
         if self.by_key.get(file.key) is file:
             del self.by_key[file.key]
+        name = name_of(file.lineage)
+        namesakes = self._by_name.get(name, {})
+        if namesakes.get(file.key) is file:
+            del namesakes[file.key]
+        if not namesakes:
+            self._by_name.pop(name, None)
+
+    def named(self, name: str) -> list[Followed]:
+        """Files that were written under this name, in whichever folder."""
+        return list(self._by_name.get(name, {}).values())
 
     def copies_of(self, original: Followed) -> list[Followed]:
         return [file for file in self.by_key.values() if file.role is Role.COPY and file.original is original]

@@ -8,16 +8,19 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from logwatchd import clock
 from logwatchd.ingest import checkpoints
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.records import Level, SourceSpec
-from tests.ingest.tailer import Tailer, append
+from tests.ingest.tailer import LONG_S, Tailer, append
 
 
 @pytest.fixture
@@ -198,6 +201,35 @@ def test_siblings_stay_unread_however_long_they_lie_there(
     assert tailer.turn() == []
     tailer.restart()
     assert [*tailer.turn(), *tailer.turn()] == []
+
+
+def _calls_to_judge_siblings(tailer: Tailer, logs: Path, count: int) -> int:
+    """How many functions are called in the first survey that meets the rotated names of so many files."""
+    for number in range(count):
+        append(logs / f"{number}.log", "one")
+        append(logs / f"{number}.log.1", "old")
+        append(logs / f"{number}.log.2", "older")
+    calls = 0
+
+    def counting(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    now = clock.monotonic()
+    tailer.source.run_once(now + LONG_S)
+    sys.setprofile(counting)
+    tailer.source.run_once(now + 100 * LONG_S)
+    sys.setprofile(None)
+    return calls
+
+
+def test_twice_as_many_rotated_files_are_twice_the_work(tail, tmp_path: Path) -> None:
+    calls = []
+    for count in (150, 300):
+        logs = tmp_path / str(count)
+        logs.mkdir()
+        calls.append(_calls_to_judge_siblings(tail(logs / "*.log", start_at="end"), logs, count))
+    assert 1.5 < calls[1] / calls[0] < 2.5
 
 
 def test_folders_and_names_that_come_and_go_leave_nothing_behind(
