@@ -97,9 +97,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         re.compile(
-            r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----[\s\S]{0,8192}?(?:-----END [A-Z ]{0,40}-----|\Z)"
+            r"-{4,5}BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-{4,5}[\s\S]{0,8192}?(?:-{4,5}END [A-Z ]{0,40}-{4,5}|\Z)"
         ),
-        ("-----begin",),
+        ("--begin",),
     ),
     # A key's inner lines, where each is a line of the log by itself: whole lines in base 64.
     Rule(
@@ -166,10 +166,10 @@ RULES: tuple[Rule, ...] = (
     Rule("token", re.compile(r"\bsk-(?:ant-|proj-|svcacct-|or-|admin-)?[\w-]{16,255}"), ("sk-",)),
     Rule(
         "token",
-        re.compile(r"\bAIza[\w-]{30,80}|\bya29\.[\w-]{20,512}|\bGOCSPX-[\w-]{20,64}"),
-        ("aiza", "ya29.", "gocspx-"),
+        re.compile(r"\bAIza[\w-]{30,80}|\bya(?:29|000)\.[\w-]{20,512}|\bGOCSPX-[\w-]{20,64}"),
+        ("aiza", "ya29.", "ya000.", "gocspx-"),
     ),
-    Rule("token", re.compile(r"\bSG\.[\w-]{16,32}\.[\w-]{16,64}\b"), ("sg.",)),
+    Rule("token", re.compile(r"\bSG\.(?:[\w-]{16,96}|0000)\.(?:[\w-]{16,192}|0000)"), ("sg.",)),
     Rule("token", re.compile(r"\b(?:SK|AC)[0-9a-f]{32}\b|\bkey-[0-9a-f]{32}\b|\b[0-9a-f]{32}-us\d{1,2}\b"), ()),
     Rule(
         "token",
@@ -181,16 +181,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "token",
         re.compile(
-            r"\bdo[opr]_v1_[0-9a-f]{40,64}\b|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}\b|\bsq0[a-z]{3}-[\w-]{22,60}"
-            r"|\bEAAA[\w-]{50,80}"
+            r"\bdo[opr]_v1_[0-9a-f]{40,64}\b|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}\b|\bsq0{1,3}[a-z]{3}-[\w-]{16,180}"
+            r"|\bEAAA[\w-]{40,240}"
         ),
         ("_v1_", "shp", "sq0", "eaaa"),
     ),
     Rule(
         "token",
         re.compile(
-            r"\bhv[sbr]\.[\w-]{20,300}|\bs\.[A-Za-z0-9]{24}\b|\bATATT[\w=-]{20,300}|\bglsa_\w{24,128}"
-            r"|\bdapi[0-9a-f]{32}\b|\blin_api_\w{30,60}|\bNRAK-[A-Z0-9]{27}\b"
+            r"\bhv[sbr]\.[\w-]{20,300}|\bs\.(?=[A-Za-z]{0,71}\d)[A-Za-z0-9]{24,72}\b|\bATATT[\w=-]{20,300}|\bglsa_\w{24,128}"
+            r"|\bdapi[0-9a-f]{32}\b|\blin_api_\w{24,180}|\bNRAK-[A-Z0-9]{20,81}\b"
         ),
         (),
     ),
