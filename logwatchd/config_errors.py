@@ -171,6 +171,8 @@ def _secret_of(loc: Sequence[int | str]) -> str | None:
 
 def _shown(value: object) -> str:
     """A value as the file's author knows it, cut short."""
+    if isinstance(value, bool):
+        return str(value).lower()
     shown = repr(value) if isinstance(value, _SHOWN_TYPES) else "a table" if isinstance(value, dict) else "this value"
     return shown if len(shown) <= _MAX_VALUE_CHARS else shown[:_MAX_VALUE_CHARS] + "..."
 

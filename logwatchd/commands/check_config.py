@@ -138,7 +138,7 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
             for path in match.unreadable
         ]
         if match.source.journal and shutil.which(PROGRAM) is None:
-            lines.append(f"source[{number}].journal = True: there is no {PROGRAM} here; it comes with systemd")
+            lines.append(f"source[{number}].journal = true: there is no {PROGRAM} here; it comes with systemd")
         for path in match.files:
             first = owner.setdefault(path, number)
             if first != number:

@@ -107,7 +107,7 @@ def test_streams_and_the_journal_are_counted(
     assert "app.fifo" not in err
     monkeypatch.setenv("PATH", str(file.parent))
     assert check_config.run(file) is Exit.OK
-    assert "source[2].journal = True: there is no journalctl here; it comes with systemd" in capsys.readouterr().err
+    assert "source[2].journal = true: there is no journalctl here; it comes with systemd" in capsys.readouterr().err
 
 
 def test_a_file_of_two_sources_and_an_unknown_override_are_warned_of(
