@@ -12,7 +12,7 @@ from logwatchd.ingest.journalctl import PROGRAM, environment, latest
 from logwatchd.records import SourceSpec
 
 MAX_ENTRIES = 1_000_000  # the latest ones; more of a journal teach hardly more
-_RUN_ENTRIES = 5_000
+_RUN_BYTES = 1 << 20  # of text
 
 
 def read_history(spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
@@ -22,6 +22,7 @@ def read_history(spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
         UsageError: the journal cannot be read.
     """
     entries: list[Entry] = []
+    size = 0
     for line in _lines(spec):
         try:
             entry = parse(line, Oneself())
@@ -29,9 +30,10 @@ def read_history(spec: SourceSpec) -> Iterator[tuple[bytes, tuple[int, ...]]]:
             continue
         if not entry.own:
             entries.append(entry)
-        if len(entries) >= _RUN_ENTRIES:
+            size += len(entry.event)
+        if size >= _RUN_BYTES:
             yield joined(entries)
-            entries = []
+            entries, size = [], 0
     if entries:
         yield joined(entries)
 

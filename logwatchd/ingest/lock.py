@@ -19,7 +19,7 @@ class StateLock:
         """Create the folder if it is missing, and lock it.
 
         Raises:
-            StateError: another process holds it, or it cannot be written.
+            StateError: another process holds it, or it cannot be written or locked.
         """
         try:
             state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -32,12 +32,17 @@ class StateLock:
             ) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
             os.close(handle)
             raise StateError(
                 f"state_dir = {state_dir}: in use by another logwatchd (process {holder or 'unknown'}); "
                 "stop it, or give this one a state_dir of its own"
+            ) from None
+        except OSError as error:  # such as on NFS without its lock service
+            os.close(handle)
+            raise StateError(
+                f"state_dir = {state_dir}: cannot be locked: {error.strerror}; make it a folder of a local disk"
             ) from None
         self._handle: int | None = handle
         self._note_holder(handle)

@@ -12,6 +12,7 @@ import pytest
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.cursors import FILE_NAME
+from logwatchd.ingest.journal_history import read_history
 from logwatchd.ingest.journal_source import JournalSource, part_of
 from logwatchd.ingest.sources import Sources
 from logwatchd.records import Block, SourceSpec, StartAt
@@ -270,6 +271,15 @@ def test_a_cursor_that_journald_refuses_is_told_and_the_journal_begun_anew(
     bench.write("three")
     bench.until(b"three")
     assert "begun anew" in capsys.readouterr().out
+
+
+def test_what_is_learned_from_comes_in_runs_of_bounded_size(bench: Bench) -> None:
+    bench.quirks(f"cat {bench.folder}/entries; exit 0")
+    bench.write(*("x" * 300_000 for _ in range(20)), *("small" for _ in range(20)))
+    runs = [data for data, _ in read_history(SourceSpec((), journal=True))]
+    assert b"".join(runs).count(b"\n") == 40
+    assert len(runs) > 1
+    assert max(map(len, runs)) < 2 << 20
 
 
 def test_no_journal_costs_no_thread_and_no_process(tmp_path: Path) -> None:

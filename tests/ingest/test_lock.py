@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -48,3 +50,14 @@ def test_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match=r"state_dir = .*/file/state: cannot be used"):
         StateLock(tmp_path / "file" / "state")
+
+
+def test_folder_that_cannot_be_locked_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS without its lock service; here the kernel's word is supplied."""
+
+    def locking(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", locking)
+    with pytest.raises(StateError, match="cannot be locked: No locks available"):
+        StateLock(tmp_path)
