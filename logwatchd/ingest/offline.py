@@ -36,11 +36,17 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             continue
         matches = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
         if not matches:
-            what = "is a folder; name files or a glob in it" if Path(pattern).is_dir() else "no such file"
-            raise UsageError(f"{pattern}: {what}")
+            raise UsageError(f"{pattern}: {_why_not(Path(pattern))}")
         for path in sorted(matches, key=lambda path: (path.stat().st_mtime, path.name)):
             found[path] = None
     return list(found)
+
+
+def _why_not(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder; name files or a glob in it"
+    # Such as bash's <(zcat ...): it could be read once only, and would be asked for its size first.
+    return "is no regular file; pipe what it says into '-'" if path.exists() else "no such file"
 
 
 def read_events(

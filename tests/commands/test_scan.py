@@ -106,6 +106,11 @@ def test_rotated_and_compressed_copies_are_learned(good_log: Path, tmp_path: Pat
     ("args", "code", "words"),
     [
         (["baseline", "build", "--output", "{tmp}/b", "{tmp}/none.log"], 2, "no such file"),
+        (
+            ["baseline", "build", "--output", "{tmp}/b", "/dev/null"],
+            2,
+            "is no regular file; pipe what it says into '-'",
+        ),
         (["baseline", "build", "--output", "{tmp}/b", "{tmp}"], 2, "is a folder"),
         (["baseline", "build", "--output", "{tmp}/no/b", "{log}"], 2, "there is no folder"),
         (["baseline", "build", "--output", "{tmp}/b", "{tmp}/empty.log"], 78, "nothing|none of them"),
