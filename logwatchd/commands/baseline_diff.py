@@ -11,6 +11,7 @@ from typing import Any
 from logwatchd import config
 from logwatchd.alerting.text import clip, gist, visible
 from logwatchd.assembly import detector_of
+from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.baseline import source_of
 from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.scan import embedder_for
@@ -60,11 +61,14 @@ def run(
         report["lost"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)]
     if logs:
         pairs = ((old, old_path), (new, new_path))
+        embedders = [embedder_for(baseline, found) for baseline, _ in pairs]
         judges = [
-            (_detector(baseline, found, path), embed_for(baseline, path, embedder_for(baseline, found)))
-            for baseline, path in pairs
+            (_detector(baseline, found, path), embed_for(baseline, path, embedder))
+            for (baseline, path), embedder in zip(pairs, embedders, strict=True)
         ]
         report["verdicts"] = _verdicts(judges, expand(logs), found)
+        for embedder in embedders:
+            tell_cost(embedder, found.settings.embedder if found else None)
     if as_json:
         json.dump(report, sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
