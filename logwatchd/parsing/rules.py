@@ -201,13 +201,15 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "hex",
-        r"\b0x[0a-fA-F]+\b|(?<![0A-Za-z<])(?=0{0,64}[a-fA-F])"
+        r"\b0x[0a-fA-F]+\b|(?<![0A-Za-z.])(?=[a-f]{0,8}0)[0a-f]{8}\.(?=[a-f]{0,8}0)[0a-f]{1,8}(?![0A-Za-z.])"
+        r"|(?<![0A-Za-z<])(?=0{0,64}[a-fA-F])"
         r"(?:(?=[a-fA-F]{0,64}0)(?:[0a-f]{7,128}|[0A-F]{7,128})|[a-f]{8,128})(?![0A-Za-z>])"
         r"|(?<==)(?=[a-f]{0,8}0)(?=0{0,8}[a-f])[0a-f]{2,8}(?=[\s,;)\]}\"']|$)",
         "<N>",
-        "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter)",
-        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0 in c0719c36_e330b73e",
-        "at <N> tenant <N> a<N>=<N> in <N>_<N>",
+        "addresses, digests and ids: a number, whatever its base (some of them happen to have no letter); PostgreSQL's"
+        " sessions are two of them",
+        "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0 in c0719c36_e330b73e of 6560a1b2.10fd",
+        "at <N> tenant <N> a<N>=<N> in <N>_<N> of <N>",
         hint=_like_hex,
     ),
     _rule(
