@@ -113,11 +113,6 @@ class ScoreStage:
         self.twin_lines = 0
         self.wake: Callable[[], None] = lambda: None
 
-    @property
-    def blocks_waiting(self) -> int:
-        """Blocks that wait for verdicts."""
-        return len(self._waiting) + len(self._inbox)
-
     def give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
         """Vectors that were asked for, float32 (len(texts), D), and the embedder's name. Any thread may call it."""
         with self._lock:
