@@ -11,6 +11,7 @@ from types import FrameType
 from logwatchd import __version__, clock, config, journal, status_file
 from logwatchd.alerting import wiring
 from logwatchd.assembly import scoring_of
+from logwatchd.condition import Condition
 from logwatchd.config import Config
 from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.flow import BlockQueue
@@ -56,7 +57,6 @@ class Daemon:
         self._exit = Exit.OK
         self._hanging: set[str] = set()
         self._status_due = 0.0
-        self._lines_before = (clock.monotonic(), 0)
         self._last_good_config: datetime = self._started_at
         self._warming: Warming | None = None
         with self._supervisor.patience():
@@ -84,6 +84,7 @@ class Daemon:
             )
             if self._warming:
                 self._pipeline.learn = self._warming.add
+            self._condition = Condition(self._source, self._pipeline, self._alerting)
         except BaseException:
             self._lock.release()
             raise
@@ -255,82 +256,21 @@ class Daemon:
         self._lock.release()
 
     def _counters(self) -> dict[str, int | float]:
-        ingest, alerts = self._source.status(), self._alerting.status()
         return {
             "config_last_reload_successful": int(self._reloads.last_ok is not False),
             "config_last_reload_success_timestamp_seconds": round(self._last_good_config.timestamp(), 3),
             "warming_up": int(self._warming is not None),
-            "files": ingest.files,
-            "streams": ingest.streams,
-            "lines": self._pipeline.score.lines,
-            "anomalies": self._pipeline.score.anomalies,
-            "own_lines": ingest.own_lines + self._pipeline.score.own_lines,
-            **self._embedding(),
-            "unread_bytes": ingest.unread_bytes,
-            "open_handles": ingest.open_handles,
-            "rotations": ingest.rotations,
-            "truncations": ingest.truncations,
-            "truncated_unread_bytes": ingest.truncated_unread_bytes,
-            "resets": ingest.resets,
-            "inotify_overflows": ingest.inotify_overflows,
-            "dead_emitters": ingest.dead_emitters,
-            "polling_only": int(ingest.polling_only),
-            "incidents_open": alerts.incidents_open,
-            "alerts_pending": alerts.alerts_pending,
+            **self._condition.counters(),
         }
-
-    def _embedding(self) -> dict[str, int | float]:
-        """Since the start, except where a name says otherwise."""
-        embed, score = self._pipeline.embed, self._pipeline.score
-        return {
-            "embedding_calls": embed.calls,
-            "embedding_texts": embed.texts,
-            "embedding_cache_hits": embed.hits,
-            "embedding_tokens": embed.tokens,
-            "embedding_usd": round(embed.usd, 6),
-            "embedding_usd_today": round(embed.usd_today, 6),
-            "embedding_away": int(embed.away),
-            "texts_cut": embed.cut,
-            "texts_waiting": embed.waiting(),
-            "lines_kept": self._pipeline.lines_kept,
-            "lines_late": score.late_lines,
-            "lines_by_twin": score.twin_lines,
-        }
-
-    def _embedding_state(self) -> str | None:
-        """What an operator has to know of the embedder's service."""
-        embed, kept = self._pipeline.embed, self._pipeline.lines_kept
-        if not embed.trouble:
-            return f"{kept:,} late lines are being scored" if kept else None
-        if not embed.away:
-            return f"embedding fails, {embed.waiting():,} texts wait"
-        if self._scoring.twin:
-            return f"embedding is away, a local twin judges new texts: {embed.trouble}"
-        return f"embedding is away, {kept:,} lines wait on the disk: {embed.trouble}"
-
-    def _followed(self) -> str:
-        ingest = self._source.status()
-        streams = f", {ingest.streams} {'stream' if ingest.streams == 1 else 'streams'}" if ingest.streams else ""
-        return f"{ingest.files} {'file' if ingest.files == 1 else 'files'}{streams}"
 
     def _tell(self, state: State) -> None:
         """Status for systemd and for other commands; a full disk must not end the watch."""
         self._state = state
-        now, counters = clock.monotonic(), self._counters()
-        before, lines = self._lines_before
-        rate = (counters["lines"] - lines) / max(now - before, 1e-3)
-        self._lines_before = (now, int(counters["lines"]))
-        open_now = counters["incidents_open"]
-        parts = [
-            f"{'learning' if self._warming and state == 'ready' else state}: {self._followed()}, {rate:,.0f} lines/s",
-            f"{open_now} {'incident' if open_now == 1 else 'incidents'} open",
-        ]
+        counters = self._counters()
+        parts = [self._condition.head("learning" if self._warming and state == "ready" else state, counters)]
         if self._warming:
             parts.append(self._warming.status())
-        if embedding := self._embedding_state():
-            parts.append(embedding)
-        if counters["polling_only"]:
-            parts.append("without inotify, polling only")
+        parts += self._condition.troubles(has_twin=self._scoring.twin is not None)
         if self._reloads.last_ok is False:
             parts.append(f"last reload refused: {self._reloads.last_error}")
         self._supervisor.status("; ".join(parts))

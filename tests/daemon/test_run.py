@@ -391,3 +391,20 @@ def test_an_answer_that_is_slow_to_come_is_no_hang(tmp_path: Path) -> None:
             assert not daemon.events("STAGE_HANGS")
             slow.until.set()
             assert daemon.stop() == 0
+
+
+def test_the_status_tells_what_refuses_alerts_and_how_many_wait(tmp_path: Path) -> None:
+    with FakeSlack() as slack, FakeClaude() as claude:
+        env = {"SLACK_WEBHOOK_URL": slack.webhook_url, "ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": claude.url}
+        with Daemon(tmp_path, "", env) as daemon:
+            daemon.learn()
+            daemon.log.touch()
+            daemon.start()
+            slack.enqueue(Status(404, "no_service"))
+            claude.enqueue(Status(401))
+            daemon.append(FAULT)
+            daemon.wait(
+                lambda: any("slack refuses, analysis refuses, 1 alert to deliver" in line for line in daemon.notified),
+                "the status",
+            )
+            assert daemon.stop() == 0
