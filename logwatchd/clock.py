@@ -12,7 +12,7 @@ def monotonic() -> float:
 
 
 def utc_now() -> datetime:
-    """Wall-clock time for people to read; no decision rests on it."""
+    """Wall-clock time for people and services to read, for days and for ages that outlast the process; it may jump."""
     return datetime.now(UTC)
 
 
