@@ -12,6 +12,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.helpers import LONG
+
 if TYPE_CHECKING:
     from tests.daemon.bed import Machine
     from tests.fakes.openai import FakeOpenAI
@@ -64,9 +66,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return Machine(tmp_path_factory.mktemp("machine"))
 
 
-@pytest.fixture(params=["host", "bpo"], ids=["systemd", "newer-systemd"])
+@pytest.fixture(params=["host", pytest.param("bpo", marks=LONG)])
 def machine(installation: Machine, request: pytest.FixtureRequest) -> Machine:
-    """The same, under the installed systemd and then under the backported one, where it can be had."""
+    """The same, under the installed systemd (host), and in long runs under the backported one (bpo) as well, where that
+    can be had. Tests of what systemd itself does are under both always: `bed.BOTH`."""
     from tests.daemon.bed import why_not
 
     if reason := why_not(request.param):

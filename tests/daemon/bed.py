@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import ROOT, SHARED
 
 BED = SHARED / "systemd" / "systemd-bed"
@@ -52,6 +54,9 @@ chmod 0750 /var/log/shop
 chmod 0640 /var/log/shop/shop.log
 /opt/logwatchd/bin/logwatchd baseline build --output /var/lib/logwatchd/baseline /var/log/shop/shop.log
 """
+
+BOTH = pytest.mark.parametrize("machine", ["host", "bpo"], indirect=True)
+"""For tests that every run makes under both systemds, the installed one and the one from Debian's backports."""
 
 CONFIG = """
 [[source]]

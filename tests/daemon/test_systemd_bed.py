@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.daemon.bed import Machine
+from tests.daemon.bed import BOTH, Machine
 
 pytestmark = pytest.mark.slow
 
@@ -15,6 +15,7 @@ START = (
 )
 
 
+@BOTH
 def test_it_starts_alerts_and_stops(machine: Machine) -> None:
     ended = machine.run(
         START
@@ -70,6 +71,7 @@ def test_it_is_ready_only_when_the_files_are_followed(machine: Machine) -> None:
     assert events.index("READY") < events.index("ANOMALY")
 
 
+@BOTH
 def test_a_reload_waits_for_its_outcome(machine: Machine) -> None:
     ended = machine.run(
         START
@@ -108,6 +110,7 @@ def test_a_reload_waits_for_its_outcome(machine: Machine) -> None:
     assert any("not valid TOML" in entry["MESSAGE"] for entry in ended.of_unit() if "LOGWATCHD_EVENT" not in entry)
 
 
+@BOTH
 def test_it_stops_within_its_time_under_load_and_goes_on_where_it_was(machine: Machine) -> None:
     ended = machine.run(
         START
@@ -201,6 +204,7 @@ def test_a_fresh_install_without_a_baseline_learns_and_then_watches(machine: Mac
     assert "restarts=0" in ended.out
 
 
+@BOTH
 def test_a_daemon_that_is_killed_comes_back(machine: Machine) -> None:
     ended = machine.run(
         START
@@ -234,6 +238,7 @@ def test_secrets_come_as_credentials(machine: Machine) -> None:
     assert not any("not-a-real-one" in str(entry.get("MESSAGE")) for entry in ended.of_unit())
 
 
+@BOTH
 def test_secrets_may_be_encrypted(machine: Machine) -> None:
     ended = machine.run(
         r"""
@@ -281,6 +286,7 @@ def test_with_systemd_253_and_newer_it_reloads_without_a_command(machine: Machin
     assert "last reload refused: /etc/logwatchd.toml: not valid TOML" in ended.out
 
 
+@BOTH
 def test_journald_keeps_tracebacks_and_large_entries_whole(machine: Machine) -> None:
     code = r"""
 from logwatchd import journal

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.daemon.bed import Machine
+from tests.daemon.bed import BOTH, Machine
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +22,7 @@ drop_in() { # what stands in [Service]
 """
 
 
+@BOTH
 def test_the_sandbox_is_tight_and_the_unit_without_a_fault(machine: Machine) -> None:
     ended = machine.run(
         r"""
@@ -94,6 +95,7 @@ END
     assert int(words["threads"]) < int(words["tasks"]) / 2, ended.out
 
 
+@BOTH
 def test_journalds_rate_limit_never_eats_an_alert(machine: Machine) -> None:
     ended = machine.run(
         r"""
@@ -126,6 +128,7 @@ END
     assert int(ended.out.split("chatter=")[1]) < 500, "the limit is in force for others"
 
 
+@BOTH
 def test_without_inotify_it_polls_and_says_so(machine: Machine) -> None:
     ended = machine.run(
         DROP_IN

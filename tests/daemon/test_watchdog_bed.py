@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.scoring import baseline
-from tests.daemon.bed import Machine, normal_lines
+from tests.daemon.bed import BOTH, Machine, normal_lines
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +132,7 @@ def test_a_large_baseline_has_the_start_and_a_reload_waited_for(machine: Machine
     assert int(words["reload"]) > 3000, "longer than TimeoutStartSec="
 
 
+@BOTH
 def test_an_outbox_that_drains_has_the_stop_waited_for(machine: Machine) -> None:
     ended = machine.run(
         r"""
