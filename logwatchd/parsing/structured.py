@@ -22,7 +22,7 @@ def fields_of(line: str) -> dict[str, str]:
             parsed = None
         if isinstance(parsed, dict):
             return _flat(parsed)
-    pairs = _PAIR.findall(line)
+    pairs = _PAIR.findall(line) if line.count("=") >= _MIN_LOGFMT_PAIRS else ()
     if len(pairs) < _MIN_LOGFMT_PAIRS:
         return {}
     return {name.lower(): value[1:-1] if value[:1] == '"' else value for name, value in pairs}
