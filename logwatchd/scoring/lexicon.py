@@ -1,13 +1,13 @@
 """Every pattern met so far, and the caches that make a known line cost one dictionary look-up.
 
-shape -> pattern is asked for each line, in C. Only a new shape is looked at in Python: word by word for its skeleton,
-then skeleton -> pattern, and only a new skeleton is normalised. Where a shape has digits that carry meaning, they are
-looked up as well, see `digits`.
+shape -> pattern is asked for each line, in C. Only a new shape is looked at in Python: by halves and words for its
+skeleton, then skeleton -> pattern, and only a new skeleton is normalised. Where a shape has digits that carry meaning,
+they are looked up as well, see `digits`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from operator import ne
 
@@ -25,9 +25,10 @@ MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner
 MAX_CACHE_BYTES = 2 << 20  # of shapes: when they are full, those that were not met lately are forgotten
 OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 MAX_WORD_BYTES = 1 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
-_DIGITS_SHARE = 5  # the cache of digits may take a fifth of what that of shapes may
-_PIECE_BYTES = 256 << 10  # what is made of so much fits into the processor's cache, and leaves no holes in memory
-_LONG_WORD = 128  # bytes; longer ones hardly come again
+# What else takes a part of that: digits, halves of shapes, and the lines that are looked at at once (what is made of
+# them leaves holes in memory).
+_DIGITS_SHARE, _HALVES_SHARE, _PIECE_SHARE = 5, 4, 8
+_LONG = 256  # bytes; longer words and halves hardly come again
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
 _UNKNOWN = np.iinfo(np.int64).min
@@ -54,8 +55,9 @@ class Lexicon:
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
         self._digits = Digits(self.id_of_key, cache_bytes // _DIGITS_SHARE)
-        self._words = _Words()
+        self._halves = _Skeletons(_Skeletons(word, MAX_WORD_BYTES).of_words, cache_bytes // _HALVES_SHARE)
         self._by_shape = _Shapes(self, cache_bytes, {})
+        self._piece_bytes = cache_bytes // _PIECE_SHARE
         self._full_of_ids = 0  # how many blocks to come are taken to be
 
     def full(self) -> bool:
@@ -73,7 +75,7 @@ class Lexicon:
         """
         if self._masks:
             data = masked(data, self._masks)
-        return np.concatenate([_NONE, *map(self._of_piece, _pieces(data))])
+        return np.concatenate([_NONE, *map(self._of_piece, _pieces(data, self._piece_bytes))])
 
     def _of_piece(self, data: bytes) -> Ids:
         self._by_shape = self._by_shape.not_full()
@@ -104,7 +106,10 @@ class Lexicon:
     def id_of_shape(self, shape: bytes) -> int:
         """A pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
         shape = shape[:MAX_LINE_BYTES]
-        bare = b" ".join(map(self._words.__getitem__, shape.split(b" ")))
+        # Both halves are mostly known; it is how they go together that is new.
+        half = shape.find(b" ", len(shape) // 2)
+        halves = (shape,) if half < 0 else (shape[:half], shape[half + 1 :])
+        bare = b" ".join(map(self._halves.__getitem__, halves))
         known = self._by_skeleton.get(bare)
         if known is None:
             slots = meaningful(bare)
@@ -129,11 +134,11 @@ class Lexicon:
         return new
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
-    """Whole lines of up to _PIECE_BYTES, or one that is longer."""
+def _pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """Whole lines of up to `size` bytes, or one that is longer."""
     begin = 0
     while begin < len(data):
-        end = data.rfind(b"\n", begin, begin + _PIECE_BYTES) + 1 or data.index(b"\n", begin) + 1
+        end = data.rfind(b"\n", begin, begin + size) + 1 or data.index(b"\n", begin) + 1
         yield data[begin:end]
         begin = end
 
@@ -166,17 +171,23 @@ class _Shapes(dict[bytes, int]):
         return _Shapes(self._lexicon, self._max_bytes, dict(self))
 
 
-class _Words(dict[bytes, bytes]):
-    """word -> its skeleton."""
+class _Skeletons(dict[bytes, bytes]):
+    """A word, or several with blanks between -> its skeleton; emptied when it is full."""
 
-    def __init__(self) -> None:
+    def __init__(self, find: Callable[[bytes], bytes], max_bytes: int) -> None:
         super().__init__()
+        self._find = find
+        self._max_bytes = max_bytes
         self._size = 0
 
+    def of_words(self, shape: bytes) -> bytes:
+        """The skeleton of several words, each known by itself."""
+        return b" ".join(map(self.__getitem__, shape.split(b" ")))
+
     def __missing__(self, shape: bytes) -> bytes:
-        found = word(shape) if b"0" in shape else shape
-        if len(shape) <= _LONG_WORD:
-            if self._size > MAX_WORD_BYTES:
+        found = self._find(shape)
+        if len(shape) <= _LONG:
+            if self._size > self._max_bytes:
                 self.clear()
                 self._size = 0
             self[shape] = found

@@ -82,7 +82,6 @@ def test_so_do_full_caches(lines: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lexicon, "MAX_CACHE_BYTES", 500)
         patch.setattr(lexicon, "MAX_WORD_BYTES", 500)
-        patch.setattr(lexicon, "_PIECE_BYTES", 100)
         known = Lexicon()
         for _ in range(2):
             for line in lines:
@@ -165,7 +164,7 @@ def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyP
     for number in range(2000):
         known.ids_of(b"x" * (number % 97) + b" y" * (number % 101) + b"\n")
     assert sum(map(len, [*known._by_shape, *known._by_shape._older])) <= 10_000
-    assert sum(map(len, known._words)) <= 10_000
+    assert sum(map(len, known._halves)) <= 10_000
 
 
 def test_a_stream_of_new_texts_ends_a_lexicon(monkeypatch: pytest.MonkeyPatch) -> None:
