@@ -19,8 +19,10 @@ _WORD = re.compile(
     re.IGNORECASE,
 )
 _EXCEPTION = re.compile(r"[a-z](?:Error|Exception|Failure)\b")
+_5XX = r"\" 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{1,3}[\"']?5\d\d\b"
+_ANSWER = re.compile(_5XX)
 _STATUS = re.compile(
-    r"\" 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{1,3}[\"']?5\d\d\b"
+    rf"{_5XX}"
     r"|\b[Ee]xit(?:ed|s)?(?: with)?[ _-]?(?:code|status|value)?[\"']?[=: ]{1,3}[1-9]"
 )
 
@@ -47,6 +49,11 @@ def is_alarming(text: str) -> bool:
     The words are those by which services and shells say that something went wrong, in English only.
     """
     return _has_word(text) or _has_exception(text) or _has_status(text)
+
+
+def is_failed_answer(text: str) -> bool:
+    """Whether a pattern or a line names a 5xx status, with which a server says that it failed."""
+    return ('" 5' in text or "tatus" in text) and bool(_ANSWER.search(text))
 
 
 def _has_word(text: str) -> bool:

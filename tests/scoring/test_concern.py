@@ -15,15 +15,15 @@ from tests.scoring.making import learn
 
 SHARES = st.floats(0, 1)
 LEVELS = st.floats(-1.5, 1.5)
-CONCERNS = st.builds(Concern, LEVELS, st.booleans())
+CONCERNS = st.builds(Concern, LEVELS, st.booleans(), st.booleans())
 
 
-@given(SHARES, SHARES, CONCERNS, st.floats(0, 2), st.booleans(), CONCERNS)
+@given(SHARES, SHARES, CONCERNS, st.floats(0, 2), st.booleans(), st.booleans(), CONCERNS)
 def test_the_score_grows_with_novelty_and_with_concern(
-    novelty: float, other: float, calm: Concern, worse: float, alarming: bool, known: Concern
+    novelty: float, other: float, calm: Concern, worse: float, alarming: bool, failed: bool, known: Concern
 ) -> None:
     low, high = sorted((novelty, other))
-    alarmed = Concern(calm.level + worse, calm.alarming or alarming)
+    alarmed = Concern(calm.level + worse, calm.alarming or alarming, calm.failed or failed)
     assert score_of(low, evidence_of(calm, known)) <= score_of(high, evidence_of(calm, known)) + 1e-12
     assert score_of(low, evidence_of(calm, known)) <= score_of(low, evidence_of(alarmed, known)) + 1e-12
 
@@ -71,6 +71,21 @@ def test_an_error_counts_more_where_only_info_was_written() -> None:
     assert score(calm, Level.ERROR) > score(noisy, Level.ERROR) > score(noisy, Level.UNKNOWN) > score(noisy, Level.INFO)
     plain = {score(lines, level, levels=False) for lines in (calm,) for level in Level}
     assert len(plain) == 1
+
+
+def test_a_5xx_counts_where_none_was_known_however_long_the_line_is() -> None:
+    """An access log's line is mostly agent and referrer; the status is all that an outage changes."""
+    agent = '"GET <PATH>" {} <N> "http://shop.example.org/cart" "Mozilla/<N> (X<N>; Linux x<N>) AppleWebKit/<N>"'
+    embedder = LocalEmbedder()
+
+    def score(known: int, status: int) -> float:
+        texts = [agent.format(status)]
+        return Detector(learn([agent.format(known)] * 9)).judge(texts, [Level.UNKNOWN], embedder.embed(texts))[0].score
+
+    assert score(200, 502) > 0.8 > 0.5 > score(200, 404)
+    assert score(500, 502) < 0.5
+    known_error = Concern(1.0, False)
+    assert evidence_of(concern_of(Level.ERROR, "status: 502"), known_error) == 1.0
 
 
 def test_without_levels_the_score_is_the_novelty() -> None:
