@@ -22,12 +22,11 @@ from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits, Meaning
 
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
-MAX_CACHE_BYTES = 2 << 20  # of shapes: when they are full, those that were not met lately are forgotten
+MAX_CACHE_BYTES = 3 << 19  # of shapes: when they are full, those that were not met lately are forgotten
 OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
-MAX_WORD_BYTES = 1 << 20  # of words: a cache that is emptied when it is full; what it held is cheap to find
-# What else takes a part of that: digits, halves of shapes, and the lines that are looked at at once (what is made of
-# them leaves holes in memory).
-_DIGITS_SHARE, _HALVES_SHARE, _PIECE_SHARE = 5, 4, 8
+# What else takes a part of that: words, digits, halves of shapes (caches that are emptied when they are full; what they
+# held is cheap to find), and the lines that are looked at at once (what is made of them leaves holes in memory).
+_WORDS_SHARE, _DIGITS_SHARE, _HALVES_SHARE, _PIECE_SHARE = 3, 5, 8, 8
 _LONG = 256  # bytes; longer words and halves hardly come again
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
@@ -55,7 +54,8 @@ class Lexicon:
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
         self._digits = Digits(self.id_of_key, cache_bytes // _DIGITS_SHARE)
-        self._halves = _Skeletons(_Skeletons(word, MAX_WORD_BYTES).of_words, cache_bytes // _HALVES_SHARE)
+        words = _Skeletons(word, cache_bytes // _WORDS_SHARE)
+        self._halves = _Skeletons(words.of_words, cache_bytes // _HALVES_SHARE)
         self._by_shape = _Shapes(self, cache_bytes, {})
         self._piece_bytes = cache_bytes // _PIECE_SHARE
         self._full_of_ids = 0  # how many blocks to come are taken to be

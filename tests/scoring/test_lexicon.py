@@ -81,7 +81,6 @@ def test_the_caches_give_the_answer_of_the_definition(lines: list[bytes]) -> Non
 def test_so_do_full_caches(lines: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lexicon, "MAX_CACHE_BYTES", 500)
-        patch.setattr(lexicon, "MAX_WORD_BYTES", 500)
         known = Lexicon()
         for _ in range(2):
             for line in lines:
@@ -159,7 +158,6 @@ def test_every_line_of_real_logs_has_the_answer_of_the_definition(path: Path) ->
 
 def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 10_000)
-    monkeypatch.setattr(lexicon, "MAX_WORD_BYTES", 10_000)
     known = Lexicon()
     for number in range(2000):
         known.ids_of(b"x" * (number % 97) + b" y" * (number % 101) + b"\n")
