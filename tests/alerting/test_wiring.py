@@ -246,7 +246,8 @@ def test_closing_delivers_what_can_be_delivered(tmp_path: Path, entries: Entries
         observe(alerting, 2)
         wait_until(lambda: claude.history)
         alerting.close(12.0)  # half of it for Claude
-        assert sorted(lines_sent(slack)) == ["fault number 0000", "fault number 0001"]
+        alerts = [line for line in lines_sent(slack) if line.startswith("fault")]  # words may follow the second one
+        assert sorted(alerts) == ["fault number 0000", "fault number 0001"]
     assert Event.ALERTS_KEPT not in events(entries)
 
 
