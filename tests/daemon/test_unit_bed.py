@@ -103,7 +103,7 @@ def test_journalds_rate_limit_never_eats_an_alert(machine: Machine) -> None:
         printf '[Journal]\nRateLimitIntervalSec=1h\nRateLimitBurst=10\n' >/etc/systemd/journald.conf.d/strict.conf
         systemctl restart systemd-journald
         printf '[incidents]\ngroup_by = "none"\ngroup_wait_s = 0\nmax_alerts_per_hour = 0\n' >>/etc/logwatchd.toml
-        systemd-run --quiet --wait --unit=chatty bash -c 'for n in {1..500}; do echo "chatter $n"; done'
+        systemd-run --quiet --wait --unit=chatty bash -c 'for n in {1..5000}; do echo "chatter $n"; done'
         """
         + START
         + r"""
@@ -114,18 +114,19 @@ for n in range(500):
     print(f"2026-01-02T05:00:00Z ERROR the {word} has fallen off its {word[::-1]}")
 END
         all_there() { (($(grep -o '"lines": [0-9]*' /var/lib/logwatchd/status.json | grep -o '[0-9]*') >= 500)); }
-        until_true 60 all_there
+        until_true 120 all_there
         systemctl stop logwatchd; journalctl --sync
-        journalctl -u logwatchd -o json LOGWATCHD_EVENT=STOPPED --output-fields=LOGWATCHD_ANOMALIES |
+        journalctl -t logwatchd -o json LOGWATCHD_EVENT=STOPPED --output-fields=LOGWATCHD_ANOMALIES |
           sed 's/.*"LOGWATCHD_ANOMALIES":"\([0-9]*\)".*/anomalies=\1/'
         echo "chatter=$(journalctl -u chatty -o cat | grep -c '^chatter')"
         """
     )
     assert ended.code == 0, ended.err
-    alerts = ended.of_unit(LOGWATCHD_EVENT="ANOMALY")
+    # Not by their unit: what journald reads after the daemon's end has none.
+    alerts = [entry for entry in ended.journal if entry.get("LOGWATCHD_EVENT") == "ANOMALY"]
     assert len(alerts) == len({entry["LOGWATCHD_ALERT_ID"] for entry in alerts}) >= 400
     assert f"anomalies={len(alerts)}\n" in ended.out, "each is an entry of its own"
-    assert int(ended.out.split("chatter=")[1]) < 500, "the limit is in force for others"
+    assert int(ended.out.split("chatter=")[1]) < 5000, "the limit is in force for others"
 
 
 @BOTH
