@@ -153,7 +153,7 @@ class Machine:
             str(BED),
             "-q",
             "--boot-timeout",
-            "60",
+            "240",
             "--systemd",
             self._systemd,
             "--timeout",
@@ -174,7 +174,7 @@ class Machine:
         for folder, inside in (bind or {}).items():
             command += ["--ro", f"{folder}:{inside}"]
         command += ["--chdir", "/", "--", "bash", "-c", _PRELUDE + script]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 300, check=False)
         entries = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
         journal.unlink(missing_ok=True)
         return Outcome(done.returncode, done.stdout, done.stderr, entries)
