@@ -24,7 +24,7 @@ from logwatchd.scoring.kept import kept_in
 from logwatchd.stage import StageThread
 from logwatchd.status_file import DaemonStatus, Reloads, State
 from logwatchd.supervisor import Supervisor
-from logwatchd.warming import Warming, lacks_baseline
+from logwatchd.warming import Warming, check_folder, lacks_baseline
 
 SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
 _TICK_S = 1.0
@@ -189,13 +189,16 @@ class Daemon:
                 )
             warming = self._warming if lacks_baseline(found) else None
             if warming:
-                warming.reconfigure(found)
+                check_folder(found)
             scoring = warming.scoring if warming else scoring_of(found)
             self._alerting.reconfigure(found)
         except (LogwatchdError, OSError, MemoryError) as error:
             self._reloads = Reloads(count, last_ok=False, last_error=str(error))
             _log.error(Event.RELOAD_REFUSED, reason=str(error))
         else:
+            if warming:
+                warming.reconfigure(found)
+                scoring = warming.scoring
             self._use(scoring, warming)
             self._source.reconfigure(found.sources)
             self._config = found
@@ -224,8 +227,12 @@ class Daemon:
         """Watch by the baseline that was learned; a reload may have found one before."""
         if self._warming is None:
             return
-        with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
-            scoring = scoring_of(self._config)
+        try:
+            with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
+                scoring = scoring_of(self._config)
+        except LogwatchdError as error:
+            self._warming.refused(str(error))
+            return
         self._use(scoring, None)
         manifest = scoring.detector.baseline.manifest
         _log.info(

@@ -44,26 +44,23 @@ class Warming:
         self._on_learned = on_learned
         self._on_crash = on_crash
         self._config = config
-        self._check_folder()
+        check_folder(config)
         now = clock.monotonic()
         self._warm_up = WarmUp(config.settings.state_dir, config.masks, now)
         self._progress = self._warm_up.progress(now)
         self._look_due = self._build_due = 0.0
         self._keep_due = now + _KEEP_EVERY_S
         self._builder: threading.Thread | None = None
+        self._refused = ""
         self.scoring = self._scoring()
 
     def add(self, block: Block) -> None:
         self._warm_up.add(block)
 
     def reconfigure(self, config: Config) -> None:
-        """Go on under another configuration. Other masks make other patterns of lines: then it begins anew.
-
-        Raises:
-            BaselineError: see `__init__`.
-        """
+        """Go on under another configuration, see `check_folder`. Other masks make other patterns of lines: then it
+        begins anew."""
         masks, self._config = self._config.masks, config
-        self._check_folder()
         if config.masks != masks:
             self._warm_up = WarmUp(config.settings.state_dir, config.masks, clock.monotonic())
         self.scoring = self._scoring()
@@ -75,6 +72,8 @@ class Warming:
 
     def status(self) -> str:
         """For people: what was learned so far, and when it ends."""
+        if self._refused:
+            return f"the baseline that was learned cannot be used: {self._refused}"
         told = f"{self._progress.patterns:,} patterns from {self._progress.lines:,} lines"
         if self._builder is not None:
             return f"{told}, making the baseline"
@@ -106,6 +105,14 @@ class Warming:
         except LogwatchdError as error:
             _log.warning(Event.WARMUP_FAILS, reason=str(error))
 
+    def refused(self, reason: str) -> None:
+        """The baseline that was learned is in its place, but does not go with the configuration; a reload tries again.
+
+        Lines of alarm are told until then.
+        """
+        self._refused = reason
+        _log.error(Event.WARMUP_FAILS, reason=reason)
+
     def close(self) -> None:
         """There is a baseline."""
         self._warm_up.forget()
@@ -136,12 +143,17 @@ class Warming:
         judge = AlarmsOnly(self._config.masks, embedder, DIMENSIONS)
         return Scoring(judge, embedder, limits_of(self._config.settings.embedder))
 
-    def _check_folder(self) -> None:
-        """Not first in 24 hours."""
-        path = self._config.settings.baseline.path
-        # state_dir itself is made by the daemon.
-        if path.parent != self._config.settings.state_dir and not os.access(path.parent, os.W_OK, effective_ids=True):
-            raise BaselineError(
-                f"{path}: no baseline there, and none can be written there by this user: learn one with "
-                f"'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...', or leave baseline.path out"
-            )
+
+def check_folder(config: Config) -> None:
+    """Not first in 24 hours.
+
+    Raises:
+        BaselineError: the baseline could not be written where it is wanted.
+    """
+    path = config.settings.baseline.path
+    # state_dir itself is made by the daemon.
+    if path.parent != config.settings.state_dir and not os.access(path.parent, os.W_OK, effective_ids=True):
+        raise BaselineError(
+            f"{path}: no baseline there, and none can be written there by this user: learn one with "
+            f"'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...', or leave baseline.path out"
+        )

@@ -137,6 +137,8 @@ def load(path: Path, *, any_normaliser: bool = False) -> Baseline:
     Raises:
         BaselineError: it is missing, unreadable, damaged, or of another format. No code in it is ever run.
     """
+    if path.exists() and not path.is_file():
+        raise BaselineError(f"{path}: no regular file; name one that 'logwatchd baseline build' wrote")
     try:
         with np.load(path, allow_pickle=False) as archive:
             parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}

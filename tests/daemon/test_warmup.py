@@ -86,6 +86,24 @@ def test_a_reload_that_finds_a_baseline_ends_the_learning(daemon: Daemon) -> Non
     assert daemon.stop() == 0
 
 
+def test_a_baseline_that_does_not_go_with_the_configuration_is_told_and_waits_for_a_reload(daemon: Daemon) -> None:
+    """After a day of learning the daemon must not be gone for a target that lines without timestamps cannot give."""
+    daemon.write_config('warmup = "1s"\nalerts_per_day = 5\n')
+    daemon.log.touch()
+    daemon.start()
+    daemon.append(*NORMAL * 30, "INFO the night's jobs are done")  # new, in the last part
+    daemon.wait(lambda: daemon.events("WARMUP_FAILS"), "the refusal")
+    assert "no timestamps" in daemon.events("WARMUP_FAILS")[0]["reason"]
+    daemon.append(FAULT, ALARM)
+    daemon.wait(lambda: daemon.alerted(), "the alarm")
+    daemon.wait(lambda: "cannot be used" in _status(daemon), "the status")
+    daemon.write_config('warmup = "1s"\n')
+    assert daemon.command("reload", "--config", daemon.config).returncode == 0
+    daemon.append("ERROR the vault door is open", file=daemon.logs / "bank.log")
+    daemon.wait(lambda: len(daemon.alerted()) == 2, "the new line")
+    assert daemon.stop() == 0
+
+
 def test_a_baseline_that_could_not_be_written_is_said_at_once(daemon: Daemon) -> None:
     daemon.config.write_text(daemon.config.read_text().replace(str(daemon.baseline), "/nowhere/at/all/baseline"))
     done = daemon.command("run", "--config", daemon.config)

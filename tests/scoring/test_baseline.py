@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import zipfile
 from datetime import UTC, datetime
@@ -189,3 +190,11 @@ def test_a_folder_that_cannot_be_written_keeps_the_old_file(tmp_path: Path) -> N
 def test_a_baseline_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         learn().manifest = None  # type: ignore[misc,assignment]
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    """A FIFO without a writer would hold up a reload for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(BaselineError, match=r"no regular file.*baseline build"):
+            load(path)
