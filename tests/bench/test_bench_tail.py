@@ -24,7 +24,7 @@ def bench(*args: object) -> subprocess.CompletedProcess[str]:
 def test_figures_of_all_programs_that_are_there(tmp_path: Path) -> None:
     corpus, out = tmp_path / "app.log", tmp_path / "figures.json"
     corpus.write_bytes(b"".join(b"line %d, with bytes \xff that are no text\n" % number for number in range(20_000)))
-    done = bench("tail", "--corpus", corpus, "--rounds", 2, "--delays", 3, "--json", out, "--folder", tmp_path)
+    done = bench("tail", "--corpus", corpus, "--rounds", 1, "--delays", 2, "--json", out, "--folder", tmp_path)
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text())
     names = [one["name"] for one in figures["drain"]]
@@ -33,7 +33,7 @@ def test_figures_of_all_programs_that_are_there(tmp_path: Path) -> None:
     assert ("rsyslog imfile is left out" in done.stderr) == ("rsyslog imfile" not in names)
     assert figures["corpus"]["lines"] == 20_000
     for one in figures["drain"]:
-        assert len(one["rounds_s"]) == 2
+        assert len(one["rounds_s"]) == 1
         assert min(one["rounds_s"]) <= one["median_s"] <= max(one["rounds_s"])
         assert one["lines_per_s"] == pytest.approx(20_000 / one["median_s"])
         assert 0 < one["first_s"] <= max(one["rounds_s"])

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.daemon.bed import BOTH, Machine
+from tests.helpers import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,7 @@ def test_the_sandbox_is_tight_and_the_unit_without_a_fault(machine: Machine) -> 
     assert float(exposure[1]) <= 1.2
 
 
+@LONG
 def test_full_load_leaves_half_of_the_memory_and_tasks_free(machine: Machine) -> None:
     ended = machine.run(
         DROP_IN
