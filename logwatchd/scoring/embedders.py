@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logwatchd.errors import ConfigError
+from logwatchd.errors import ConfigError, UsageError
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.local import LocalEmbedder
@@ -108,7 +108,7 @@ def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
         name: "local", "openai", "openai:MODEL", "onnx:FOLDER" or "static:FOLDER".
 
     Raises:
-        ConfigError: there is none of that name.
+        UsageError: there is none of that name.
     """
     if name is None:
         return settings
@@ -116,7 +116,7 @@ def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
     folders = provider in ("onnx", "static")
     if provider not in ("local", "openai", "onnx", "static") or (detail and provider == "local"):
         known = "local, openai, openai:MODEL, onnx:FOLDER or static:FOLDER"
-        raise ConfigError([f"--embedder {name}: there is none of that name; write {known}"])
+        raise UsageError(f"--embedder {name}: there is none of that name; write {known}")
     changed: dict[str, object] = {"provider": provider}
     if detail:
         changed["folder" if folders else "model"] = Path(detail) if folders else detail

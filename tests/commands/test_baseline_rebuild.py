@@ -95,6 +95,6 @@ def test_an_interrupted_one_goes_on_where_it_was(
 )
 def test_mistakes_are_one_line(local: Path, tmp_path: Path, args: list[str], words: bytes) -> None:
     done = logwatchd("baseline", "rebuild", local, "--output", tmp_path / "b", *args)
-    assert done.returncode in (Exit.USAGE, Exit.CONFIG)
+    assert done.returncode == Exit.USAGE
     assert words in done.stderr
     assert done.stderr.count(b"\n") == 1
