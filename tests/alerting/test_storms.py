@@ -28,7 +28,7 @@ from logwatchd.records import FileId
 from tests.alerting.builders import NOON, anomaly, config, direction, faults, incident
 from tests.alerting.test_wiring import running
 from tests.fakes import FakeSlack
-from tests.helpers import wait_until
+from tests.helpers import LONG, wait_until
 
 Entries = list[MutableMapping[str, Any]]
 TIMERS = Timers(group_wait_s=5, group_interval_s=300, repeat_interval_s=14_400, resolve_after_s=900)
@@ -104,21 +104,21 @@ def test_one_fault_ten_thousand_times_is_one_message_and_one_update(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_three_hundred_faults_with_a_cap_of_twenty_are_twenty_messages_and_a_digest(
-    tmp_path: Path, entries: Entries
-) -> None:
+@pytest.mark.parametrize("cap", [4, pytest.param(20, marks=LONG)])  # Slack takes one message a second
+def test_faults_beyond_the_cap_are_so_many_messages_and_a_digest(tmp_path: Path, entries: Entries, cap: int) -> None:
+    count = 15 * cap
     with FakeSlack() as slack:
-        incidents = {"group_wait_s": 0.2, "max_alerts_per_hour": 20}
+        incidents = {"group_wait_s": 0.2, "max_alerts_per_hour": cap}
         with running(config(tmp_path, slack_url=slack.webhook_url, incidents=incidents)) as alerting:
-            for start in range(0, 300, 10):
+            for start in range(0, count, 10):
                 alerting.observe(faults(10, start), clock.monotonic())
-            wait_until(lambda: alerting.status().alerts_pending == 0 and len(slack.history) >= 21, timeout_s=90)
+            wait_until(lambda: alerting.status().alerts_pending == 0 and len(slack.history) > cap, timeout_s=90)
             assert alerting.status().alerts_held == 0
-        assert len(slack.history) == 21
+        assert len(slack.history) == cap + 1
     digest = slack.history[-1]
-    assert "280 more incidents held back" in str(digest["blocks"][0])
-    assert [entry["incidents"] for entry in entries if entry["event"] is Event.DIGEST] == [280]
-    assert len({body["blocks"][1]["text"]["text"] for body in slack.history[:20]}) == 20
+    assert f"{count - cap} more incidents held back" in str(digest["blocks"][0])
+    assert [entry["incidents"] for entry in entries if entry["event"] is Event.DIGEST] == [count - cap]
+    assert len({body["blocks"][1]["text"]["text"] for body in slack.history[:cap]}) == cap
 
 
 def test_what_came_back_says_so(tmp_path: Path, entries: Entries) -> None:

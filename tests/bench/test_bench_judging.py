@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.test_bench_tail import bench
+from tests.helpers import LONG
 
 FOLDER, JSON = "FOLDER", "JSON"
 
@@ -22,9 +23,10 @@ FOLDER, JSON = "FOLDER", "JSON"
         (["new-texts", "--texts", 200, "--rounds", 1], {"texts_per_s"}),
         (["daemon", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"daemon_s", "scan_s"}),
         (["latency", "--count", 2, "--folder", FOLDER], {"delay"}),
-        (
+        pytest.param(
             ["footprint", "--lines", 2000, "--seconds", 1, "--folder", FOLDER],
             {"rss_mib", "clients_rss_mib", "idle_percent", "help_ms"},
+            marks=LONG,
         ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

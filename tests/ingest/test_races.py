@@ -23,7 +23,7 @@ from logwatchd.records import SourceSpec
 from logwatchd.stage import StageThread
 from tests.helpers import wait_until
 
-ROUNDS = 6
+ROUNDS = 12 if os.environ.get("LOGWATCHD_TEST_LONG") else 3
 ROTATIONS = 6
 PAUSES_S = (0.0, 0.0, 0.0005, 0.001, 0.003, 0.01, 0.02, 0.3)
 
