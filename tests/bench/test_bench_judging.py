@@ -19,8 +19,8 @@ FOLDER, JSON = "FOLDER", "JSON"
     [
         (["scan", "--lines", 2000, "--rounds", 1, "--systems", "Linux", "--folder", FOLDER], {"scan"}),
         (["build", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"build"}),
-        (["growth", "--lines", 2000, 4000, "--rounds", 1, "--folder", FOLDER], {"growth"}),
-        (["new-texts", "--texts", 200, "--rounds", 1], {"texts_per_s"}),
+        pytest.param(["growth", "--lines", 2000, 4000, "--rounds", 1, "--folder", FOLDER], {"growth"}, marks=LONG),
+        pytest.param(["new-texts", "--texts", 200, "--rounds", 1], {"texts_per_s"}, marks=LONG),
         (["daemon", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"daemon_s", "scan_s"}),
         (["latency", "--count", 2, "--folder", FOLDER], {"delay"}),
         pytest.param(

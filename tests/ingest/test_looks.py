@@ -18,6 +18,7 @@ from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.files import FileSource
 from logwatchd.records import SourceSpec
+from tests.helpers import LONG
 
 Step = Callable[[], object]
 
@@ -92,7 +93,7 @@ class Looks:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("pattern", ["app.log", pytest.param("app.log*", marks=LONG)])
 @pytest.mark.parametrize("rotate", [Log.create, Log.copytruncate, Log.renamecopy])
 def test_every_line_once_whenever_it_looks(
     tmp_path: Path, rotate: Callable[[Log, int], list[Step]], pattern: str
