@@ -39,7 +39,7 @@ def test_figures_of_all_programs_that_are_there(tmp_path: Path) -> None:
         assert 0 < one["first_s"] <= max(one["rounds_s"])
         assert one["rss_mib"] > 0
     for each in figures["delay"]:
-        assert each["lines"] == 3
+        assert each["lines"] == 2
         assert 0 < each["median_ms"] <= each["p99_ms"] <= each["max_ms"]
     assert all(name in done.stdout for name in names)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("logwatchd-bench")] == []
