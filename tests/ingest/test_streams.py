@@ -207,7 +207,7 @@ def test_an_event_that_there_is_no_room_for_costs_no_turns(fifo: Path) -> None:
     event = b"panic: no\n\ngoroutine 1 [running]:\nmain.main()\n"
     with fifo.open("wb", buffering=0) as writer:
         writer.write(event)
-        wait_until(lambda: source.run_once(now) <= streams.EVENT_S, what="the event")
+        wait_until(lambda: source.run_once(now) < streams.LOOK_S, what="the event")
         other = Block(SourceSpec(()), "other", FileId(0, 0, 0), 0, b"fills\n", 6)
         queue.put(other)
         assert source.run_once(now + 2 * streams.EVENT_S) > 0
