@@ -56,7 +56,7 @@ class FileSource:
         self._queue = queue
         self._checkpoints = checkpoints
         self._grace_s = grace_s
-        self._ledger = Ledger()
+        self._ledger = Ledger(checkpoints.record)
         self._roster = Roster(specs, checkpoints, self._ledger)
         self._stirred = threading.Event()
         self._wakeup = Wakeup(self._stir)
@@ -90,9 +90,7 @@ class FileSource:
         return max(0.0, self._survey_at - clock.monotonic())
 
     def commit(self, block: Block) -> None:
-        position = self._ledger.commit(block)
-        if position is not None:
-            self._checkpoints.record(position)
+        self._ledger.commit(block)
 
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
         with self._lock:

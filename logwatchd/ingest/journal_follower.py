@@ -93,6 +93,12 @@ class Follower:
     def drained(self) -> bool:
         return self._drained
 
+    @property
+    def in_flight(self) -> bool:
+        """Whether entries of it are on their way."""
+        with self._lock:
+            return bool(self._in_flight)
+
     def run_once(self, now: float) -> float:
         if self._child is None:
             if now < self._retry_at:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from logwatchd import clock
@@ -45,6 +45,7 @@ class JournalSource:
         self._oneself = Oneself.found(os.environ, int(clock.utc_now().timestamp() * 1e6))
         self._lock = threading.Lock()
         self._next_specs: Sequence[SourceSpec] | None = tuple(specs)
+        self._wanted: dict[str, SourceSpec] | None = None  # by part; until it is in force
         self._followers: dict[str, Follower] = {}
         self._settled = self._drained = False
 
@@ -56,13 +57,18 @@ class JournalSource:
         with self._lock:
             specs, self._next_specs = self._next_specs, None
         if specs is not None:
-            self._configure([spec for spec in specs if spec.journal])
-        delays = [follower.run_once(now) for follower in self._followers.values()]
+            self._wanted = {part_of(spec): spec for spec in reversed(specs) if spec.journal}
+        leaving = self._leaving(self._wanted) if self._wanted is not None else []
+        if self._wanted is not None and not leaving:
+            self._configure(self._wanted)
+            self._wanted = None
+        staying = [follower for follower in self._followers.values() if follower not in leaving]
+        delays = [follower.run_once(now) for follower in staying]
         if delays:
             self._cursors.tend(now)
         self._drained = all(follower.drained for follower in self._followers.values())
         with self._lock:
-            self._settled = self._next_specs is None and all(f.settled for f in self._followers.values())
+            self._settled = self._next_specs is None and not leaving and all(follower.settled for follower in staying)
         return min(delays, default=NEVER_S)
 
     def commit(self, block: Block) -> None:
@@ -99,8 +105,19 @@ class JournalSource:
         self._cursors.close()
         self._readiness.close()
 
-    def _configure(self, specs: Sequence[SourceSpec]) -> None:
-        wanted = {part_of(spec): spec for spec in reversed(specs)}
+    def _leaving(self, wanted: Mapping[str, SourceSpec]) -> list[Follower]:
+        """Those that nothing names any more while entries of theirs are on their way: read on no further.
+
+        Until these have been dealt with nothing else changes. Whatever comes in their place begins where they ended.
+        """
+        leaving = []
+        for part, follower in self._followers.items():
+            if part not in wanted and follower.in_flight:
+                follower.stop()
+                leaving.append(follower)
+        return leaving
+
+    def _configure(self, wanted: Mapping[str, SourceSpec]) -> None:
         followers = dict(self._followers)
         for part in [part for part in followers if part not in wanted]:
             followers.pop(part).stop()

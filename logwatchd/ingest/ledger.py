@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from logwatchd.ingest.identity import FileKey, Position
@@ -13,7 +14,9 @@ from logwatchd.records import Block
 class Ledger:
     """Positions of blocks in flight, in order within one file."""
 
-    def __init__(self) -> None:
+    def __init__(self, record: Callable[[Position], None]) -> None:
+        """record: writes a position once its block has been dealt with."""
+        self._record = record
         self._lock = threading.Lock()
         self._waiting: dict[FileKey, deque[Position]] = {}
 
@@ -22,19 +25,25 @@ class Ledger:
         with self._lock:
             self._waiting.setdefault(position.key, deque()).append(position)
 
-    def commit(self, block: Block) -> Position | None:
-        """The position to write; None if the block is not in flight (any more). Those before it are dealt with too."""
+    def commit(self, block: Block) -> None:
+        """Write the block's position, unless it is not in flight (any more). Those before it are dealt with too."""
         key = FileKey(block.file.device, block.file.inode)
         with self._lock:
             waiting = self._waiting.get(key, deque())
             found = next((at for at in waiting if (at.file, at.offset) == (block.file, block.end)), None)
             if found is None:  # such as a block of standard input's, which can be a file that is followed as well
-                return None
+                return
             while waiting.popleft() is not found:
                 pass
             if not waiting:
                 del self._waiting[key]
-            return found
+            self._record(found)  # still locked: at no moment is a position neither here nor there
+
+    def last(self, key: FileKey) -> Position | None:
+        """How far a file has been read; None if everything that was read of it has been dealt with."""
+        with self._lock:
+            waiting = self._waiting.get(key)
+            return waiting[-1] if waiting else None
 
     def is_idle(self, key: FileKey) -> bool:
         """Whether everything that was read from a file has been dealt with."""

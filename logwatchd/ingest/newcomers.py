@@ -15,6 +15,7 @@ from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
+from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
@@ -58,9 +59,10 @@ class Newcomers:
     met: files that are not read, as far as the present survey has come across them.
     """
 
-    def __init__(self, register: Register, checkpoints: Checkpoints, handles: Handles) -> None:
+    def __init__(self, register: Register, checkpoints: Checkpoints, ledger: Ledger, handles: Handles) -> None:
         self._register = register
         self._checkpoints = checkpoints
+        self._ledger = ledger
         self._handles = handles
         self._sequence = 0
         self._last: dict[str, FileKey] = {}
@@ -144,10 +146,13 @@ class Newcomers:
         self._checkpoints.record(position)
 
     def _recall(self, stranger: Stranger, sequence: int, now: float) -> Stranger | None:
-        """Go on where an earlier run stopped; returns what is left to be judged, if it is no file of one."""
+        """Go on where an earlier run stopped, or this one before a reload; returns what is left to be judged, if it is
+        no such file."""
         if stranger.generation:
             return stranger
-        position = self._checkpoints.get(stranger.key) or self._renumbered(stranger)
+        # What is on its way was read; a reload may have dropped the file meanwhile.
+        position = self._ledger.last(stranger.key) or self._checkpoints.get(stranger.key)
+        position = position or self._renumbered(stranger)
         if position is None:
             return stranger
         generation = position.file.generation + 1
@@ -165,6 +170,7 @@ class Newcomers:
             self._handles.trouble(file, error)
         self._register.add(file)
         self._checkpoints.relabel(file.key, stranger.path, stranger.live)
+        self._ledger.label(file.key, stranger.path, stranger.live)
         return None
 
     def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:

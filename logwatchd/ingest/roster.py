@@ -59,7 +59,7 @@ class Roster:
         self._listings = Listings()
         self._register = Register()
         self.handles = Handles(self._register, raise_limit())
-        self._newcomers = Newcomers(self._register, checkpoints, self.handles)
+        self._newcomers = Newcomers(self._register, checkpoints, ledger, self.handles)
         self._copies = Copies(self._register, checkpoints, self.handles, self._newcomers.put_aside)
         self._turn = 0
         self._said: set[tuple[str, str]] = set()
