@@ -232,6 +232,7 @@ class Daemon:
                 scoring = scoring_of(self._config)
         except LogwatchdError as error:
             self._warming.refused(str(error))
+            self._tell(self._state)
             return
         self._use(scoring, None)
         manifest = scoring.detector.baseline.manifest

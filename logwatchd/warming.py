@@ -64,6 +64,7 @@ class Warming:
         if config.masks != masks:
             self._warm_up = WarmUp(config.settings.state_dir, config.masks, clock.monotonic())
         self.scoring = self._scoring()
+        self._look_due = 0.0  # its time may be over
 
     @property
     def left_s(self) -> float:
