@@ -15,6 +15,7 @@ from logwatchd.records import Block
 from logwatchd.scoring.baseline import save
 from logwatchd.scoring.construction import construct
 from logwatchd.scoring.embedders import embed_all, embedder_of, limits_of
+from logwatchd.scoring.kept import with_cache
 from logwatchd.scoring.local import DIMENSIONS, LocalEmbedder
 from logwatchd.scoring.warmup import AlarmsOnly, WarmUp, settled
 from logwatchd.stage import OnCrash
@@ -121,7 +122,8 @@ class Warming:
     def _build(self) -> None:
         settings = self._config.settings
         try:
-            embedder = embedder_of(self._config, offline=True)
+            # What it asks for counts, and is kept: a disk that is full has the baseline made again a minute later.
+            embedder = with_cache(embedder_of(self._config, offline=True), settings.embedder, settings.state_dir)
             baseline = construct(
                 self._warm_up.knowledge(),
                 lambda texts: embed_all(embedder, texts, settings.embedder.batch_size),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock, config
-from logwatchd.commands.asking import tell_cost
+from logwatchd.commands.asking import machine_rules, tell_cost
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.terminal import counted, say
@@ -25,7 +26,7 @@ from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.ledger import Ledger, estimated_tokens
 from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
-from logwatchd.scoring.vector_cache import SCHEMA, VectorCache
+from logwatchd.scoring.vector_cache import SCHEMA, VectorCache, open_database
 from logwatchd.vectors import Vectors
 
 _NO_BOUND = 1 << 62
@@ -41,10 +42,20 @@ class Estimate:
     usd: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where vectors are kept. passing: only until the baseline is written."""
+
+    database: Database
+    max_bytes: int
+    passing: bool
+
+
 def run(path: Path, output: Path, name: str | None, config_path: Path | None, *, dry_run: bool) -> Exit:
     """Embed the texts of the baseline at `path` anew, cluster, calibrate and write `output`.
 
-    What was embedded is kept beside the output until it is written: a second call goes on where the first one ended.
+    What was embedded is kept in the configuration's state folder, where the daemon keeps its own, or without one beside
+    the output until that is written: a second call goes on where the first one ended.
 
     Args:
         name: of the embedder, such as "local" or "openai:text-embedding-3-large"; None for the configuration's.
@@ -60,21 +71,25 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     found = config.load(config_path) if config_path else None
     settings = of_name(name, found.settings.embedder if found else EmbedderSettings())
     secrets = found.secrets if found else read_secrets()[0]
-    embedder = make_embedder(settings, secrets, found.settings.redact if found else (), offline=True)
-    partial = Database(output.with_name(f".{output.name}.embeddings"), SCHEMA, part="embed", durable=False)
-    keeping = CachedEmbedder(embedder, VectorCache(partial, _NO_BOUND), Ledger(partial), price_of(settings) or 0.0)
+    rules = found.settings.redact if found else machine_rules() if settings.provider == "openai" else ()
+    embedder = make_embedder(settings, secrets, rules, offline=True)
+    kept = _kept(output, settings, found)
+    keeping = CachedEmbedder(
+        embedder, VectorCache(kept.database, kept.max_bytes), Ledger(kept.database), price_of(settings) or 0.0
+    )
     try:
-        kept = embedder.keep and partial.file.exists()
-        estimate = _estimate(baseline, embedder, keeping if kept else None, price_of(settings))
+        held = embedder.keep and kept.database.file.exists()
+        estimate = _estimate(baseline, embedder, keeping if held else None, price_of(settings))
         say(f"{path}: {_told(estimate, embedder.name)}")
         if dry_run:
             return Exit.OK
         rebuilt = _rebuild(baseline, keeping if embedder.keep else embedder, settings.batch_size, found)
         save_with_twin(rebuilt, output)
+        tell_cost(keeping, settings)
     finally:
-        partial.close()
-    _remove(partial.file)
-    tell_cost(embedder, settings)
+        kept.database.close()
+    if kept.passing:
+        _remove(kept.database.file)
     manifest = rebuilt.manifest
     say(
         f"{output}: {counted(manifest.patterns, 'pattern')}, {counted(manifest.centroids, 'centroid')} of "
@@ -89,6 +104,14 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
             style="yellow",
         )
     return Exit.OK
+
+
+def _kept(output: Path, settings: EmbedderSettings, found: Config | None) -> _Kept:
+    state_dir = found.settings.state_dir if found else None
+    if state_dir is not None and os.access(state_dir, os.W_OK | os.X_OK, effective_ids=True):
+        return _Kept(open_database(state_dir), settings.cache_mb << 20, passing=False)
+    beside = output.with_name(f".{output.name}.embeddings")
+    return _Kept(Database(beside, SCHEMA, part="embed", durable=False), _NO_BOUND, passing=True)
 
 
 def _rebuild(baseline: Baseline, embedder: Embedder, batch_size: int, found: Config | None) -> Baseline:

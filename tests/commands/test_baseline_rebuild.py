@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from logwatchd import config
+from logwatchd.commands import baseline_rebuild
 from logwatchd.errors import Exit
 from tests.commands.process import logwatchd
 from tests.fakes.openai import FakeOpenAI
@@ -84,6 +86,48 @@ def test_an_interrupted_one_goes_on_where_it_was(
     assert max(Counter(service.answered).values()) == 1
     assert len(service.answered) == 405
     assert {path.name for path in tmp_path.iterdir()} == {"b", "b.local"}
+
+
+def test_the_machines_own_rules_hold_where_no_configuration_is_named(
+    service: FakeOpenAI,
+    env: dict[str, str],
+    tmp_path: Path,
+    no_overrides: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "logwatchd.toml").write_text('[[redact]]\nname = "customer"\npattern = "CUST-[a-z]+"\n')
+    monkeypatch.setattr(config, "DEFAULT_PATH", tmp_path / "logwatchd.toml")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "good.log").write_bytes(block_of([f"INFO CUST-prefect {word}" for word in WORDS]))
+    assert logwatchd("baseline", "build", "--output", tmp_path / "b", tmp_path / "good.log").returncode == Exit.OK
+    assert baseline_rebuild.run(tmp_path / "b", tmp_path / "c", "openai", None, dry_run=False) == Exit.OK
+    assert service.answered
+    assert not [text for text in service.answered if "prefect" in text]
+
+
+def test_what_it_costs_counts_as_the_daemons(
+    service: FakeOpenAI, env: dict[str, str], local: Path, tmp_path: Path
+) -> None:
+    """In the configuration's state folder, where one that was interrupted, and the next build, find it again."""
+    state = tmp_path / "state"
+    state.mkdir()
+    file = tmp_path / "logwatchd.toml"
+    file.write_text(
+        f'state_dir = "{state}"\n[[source]]\npaths = ["/dev/null"]\n'
+        '[embedder]\nprovider = "openai"\ndaily_usd = 0.00001\n'
+    )
+    args = ("baseline", "rebuild", local, "--output", tmp_path / "b", "--config", file)
+    service.enqueue(service.well, Status(401))
+    assert logwatchd(*args, env=env).returncode == Exit.CONFIG
+    assert b"200 of them are embedded already" in logwatchd(*args, "--dry-run", env=env).stderr
+    done = logwatchd(*args, env=env)
+    assert done.returncode == Exit.OK, done.stderr
+    assert b"and embedder.daily_usd is 1e-05" in done.stderr
+    assert len(service.answered) == 405
+    cache = json.loads(logwatchd("cache", "--config", file, "--json", env=env).stdout)
+    assert cache["today"]["texts"] == 405
+    assert {path.name for path in tmp_path.iterdir()} == {"b", "b.local", "logwatchd.toml", "state"}
 
 
 @pytest.mark.parametrize(
