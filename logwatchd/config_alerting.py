@@ -13,9 +13,10 @@ Seconds = Annotated[float, Field(ge=0, le=604_800)]
 Name = Annotated[
     str, matching(r"[a-z][a-z0-9-]{0,30}", "write small letters, digits and dashes, a letter first, at most 31 of them")
 ]
+# Not the secret itself, such as PagerDuty's 32 letters and digits: what stands here is shown.
+_SECRET_NAME = r"(?!(?=(?:[a-z]*[0-9]){4})[a-z0-9]{16,}\Z)[a-z][a-z0-9_]{2,60}"
 SecretName = Annotated[
-    str,
-    matching(r"[a-z][a-z0-9_]{2,60}", "name a credential, in small letters, digits and underscores; no secret itself"),
+    str, matching(_SECRET_NAME, "name a credential, in small letters, digits and underscores; no secret itself")
 ]
 MailAddress = Annotated[str, matching(r"[^@\s]+@[^@\s]+", "a mail address is needed, such as oncall@example.org")]
 
@@ -132,4 +133,4 @@ def sink_secrets(given: dict[str, Any]) -> list[str]:
     """What each `[[sink]]` table asks for, "" for nothing that can be a name."""
     sinks = given.get("sink")
     names = [sink.get("secret") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
-    return [name if isinstance(name, str) and name.isidentifier() else "" for name in names]
+    return [name if isinstance(name, str) and re.fullmatch(_SECRET_NAME, name) else "" for name in names]

@@ -32,6 +32,7 @@ _WORDS = {  # in the place of pydantic's own
     "too_short": "is empty; name at least one",
     "string_too_short": "is empty; write what is meant, or take the key out",
 }
+_MAY_BE_SECRET = {"secret", "url"}  # a name was wanted, and a webhook's address is one
 _SHOWN_TYPES = (str, int, float, bool, type(None), list)
 
 
@@ -155,7 +156,7 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         message = _NUMBER
     if kind == "value_error" and isinstance(detail["input"], dict):
         return f": {message}"  # of several keys of a table
-    shown = "(not shown)" if loc[-1] == "secret" else _shown(detail["input"])  # it may stand there itself
+    shown = "(not shown)" if loc[-1] in _MAY_BE_SECRET else _shown(detail["input"])
     literal = _literal_of(model, loc)
     if literal and literal not in message:
         message += f", or {literal}"

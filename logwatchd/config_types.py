@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -34,13 +35,28 @@ def matching(pattern: str, needed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _of_a_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("no host, or no port, of that name can be asked: write it as https://HOST:PORT/...")
+    return url
+
+
 def seconds(text: str) -> float:
     """How long '90s', '30m', '24h' or '7d' is; 0 for 'off'."""
     return 0.0 if text == "off" else float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]]
 
 
 Switch = bool | Literal["auto"]
-HttpUrl = Annotated[str, matching(r"https?://\S+", "an address that begins with http:// or https:// is needed")]
+HttpUrl = Annotated[
+    str,
+    matching(r"https?://\S+", "an address that begins with http:// or https:// is needed"),
+    AfterValidator(_of_a_host),
+]
 Duration = Annotated[
     str, matching(r"off|[1-9][0-9]{0,5}[smhd]", "write a time such as '90s', '30m', '24h' or '7d', or 'off'")
 ]

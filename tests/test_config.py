@@ -176,6 +176,27 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
             "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores",
         ),
         (
+            SOURCE + "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'R0utinghidden'",
+            "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores",
+        ),
+        (
+            SOURCE + "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'e93facc04764012d7bfb002500d5d1a6hidden'",
+            "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores",
+        ),
+        (
+            SOURCE + "[[sink]]\nname = 'ops'\ntype = 'alertmanager'\nurl = 'hooks.example.com/hidden'",
+            "FILE: sink[1].url = (not shown): an address that begins with http:// or https:// is needed",
+        ),
+        (
+            SOURCE + '[analysis]\nbase_url = "http://[::1"',
+            "FILE: analysis.base_url = 'http://[::1': no host, or no port, of that name can be asked",
+        ),
+        (
+            SOURCE + '[slack]\nbase_url = "http://h:99999/"',
+            "FILE: slack.base_url = 'http://h:99999/': no host, or no po",
+        ),
+        (SOURCE + '[slack]\nbase_url = "https:///x"', "FILE: slack.base_url = 'https:///x': no host, or no port"),
+        (
             SOURCE + '[analysis]\nbase_url = "ftp://x"',
             "FILE: analysis.base_url = 'ftp://x': an address that begins with http",
         ),
