@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from logwatchd import clock, config
-from logwatchd.commands.terminal import counted
+from logwatchd.commands.terminal import counted, say
 from logwatchd.config import Config
 from logwatchd.config_alerting import RoutedSettings, SinkSettings
 from logwatchd.errors import BaselineError, ConfigError, Exit
@@ -54,7 +54,7 @@ def run(config_path: Path) -> Exit:
         return _refuse([f"{config_path}: baseline.path = {error}"])
     matches = [look(source) for source in loaded.sources]
     for line in [*warnings(matches), *doubts]:
-        print(f"warning: {line}", file=sys.stderr)
+        say(f"warning: {line}")
     if sys.stdout.isatty():
         _print_table(loaded, matches)
     parts = [
@@ -213,7 +213,7 @@ def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:
 
 def _refuse(problems: Sequence[str]) -> Exit:
     for problem in problems:
-        print(problem, file=sys.stderr)
+        say(problem)
     return Exit.CONFIG
 
 

@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 
 from logwatchd import clock, config, status_file
+from logwatchd.alerting.text import visible
 from logwatchd.commands import reference
 from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.commands.reload import state_dirs
 from logwatchd.commands.survey import Proposal, Survey, survey
+from logwatchd.commands.terminal import counted, say
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
@@ -102,9 +104,9 @@ def _hint(found: Survey) -> str:
 def _show(found: Survey) -> None:
     print("This machine logs:")
     for proposal in found.proposals:
-        print(f"  {proposal.why:28} {', '.join(proposal.paths) or 'all of it'}")
+        print(visible(f"  {proposal.why:28} {', '.join(proposal.paths) or 'all of it'}"))
     for line in found.unreadable:
-        print(f"left out: {line}", file=sys.stderr)
+        say(f"left out: {line}")
 
 
 def _agreed(path: Path) -> bool:
@@ -156,11 +158,12 @@ def _learn(loaded: Config) -> bool:
     save(baseline, path)
     manifest = baseline.manifest
     print(
-        f"wrote {path}: {manifest.patterns:,} patterns from {manifest.lines:,} lines of {len(files):,} files"
-        f"{' and the journal' if more else ''}; threshold {own_thresholds(baseline)}"
+        f"wrote {path}: {counted(manifest.patterns, 'pattern')} from {counted(manifest.lines, 'line')} of "
+        f"{counted(len(files), 'file')}{' and the journal' if more else ''}; threshold {own_thresholds(baseline)}"
     )
     for burst in doubted:
-        print(f"left out, as it looks like an incident: {sum(d.lines for d in burst.doubts):,} lines of {burst.log}")
+        lines = counted(sum(doubt.lines for doubt in burst.doubts), "line")
+        print(f"left out, as it looks like an incident: {lines} of {visible(burst.log)}")
     return True
 
 

@@ -44,6 +44,16 @@ def file(tmp_path: Path, baseline: Path) -> Path:
     return file
 
 
+def test_names_of_files_steer_no_terminal(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file.parent / "logs" / "\x1b]0;owned\x07.log").write_bytes(b"x\n")
+    again = file.read_text().replace("later/*", "logs/*.log")
+    file.write_text(again)
+    assert check_config.run(file) is Exit.OK
+    told = capsys.readouterr().err
+    assert "\\x1b]0;owned\\x07.log: found by source[1] and source[2]" in told
+    assert "\x1b" not in told
+
+
 def test_a_good_configuration_gets_one_line(file: Path, baseline: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check_config.run(file) is Exit.OK
     out, err = capsys.readouterr()
