@@ -6,27 +6,27 @@ The cases are those of EDGE_CASES.md beside that suite. Where each of the 50 is 
 name without a file: here; (model): also in test_model.py, which rotates and truncates at random):
 
  1 rename and create      rename_create; test_rotation_programs.py; (model)
- 2 rotated names in glob  test_02_*; test_files.py
- 3 burst of rotations     rotate_fast3, rotate_fast3_single, burst_rotate; test_rotation_programs.py
+ 2 rotated names in glob  test_02_*; test_rotation.py
+ 3 burst of rotations     rotate_fast3, rotate_fast3_single, burst_rotate; test_rotation.py; test_rotation_programs.py
  4 copytruncate           copytruncate; test_rotation_programs.py
  5 regrown                copytruncate_regrow; (model)
- 6 same size              copytruncate_samesize; test_files.py
- 7 copy in glob           copytruncate_in_glob; test_07_*; test_files.py; test_rotation_programs.py
- 8 lost by copytruncate   test_rotation_programs.py::test_what_copytruncate_loses_is_counted; test_files.py
+ 6 same size              copytruncate_samesize; test_truncation.py
+ 7 copy in glob           copytruncate_in_glob; test_07_*; test_truncation.py; test_rotation_programs.py
+ 8 lost by copytruncate   test_rotation_programs.py::test_what_copytruncate_loses_is_counted; test_truncation.py
  9 NUL hole               nul_hole; test_files.py
-10 gzip                   test_10_*; test_files.py; test_rotation_programs.py
-11 compressed when behind test_11_*; test_files.py; test_rotation_programs.py
-12 dateext, olddir, ...   test_12_*; test_rotation_programs.py
-13 inode reuse            test_13_*; test_files.py
-14 identical headers      test_14_*; test_files.py
+10 gzip                   test_10_*; test_rotation.py; test_rotation_programs.py
+11 compressed when behind test_11_*; test_rotation.py; test_rotation_programs.py
+12 dateext, olddir, ...   test_12_*; test_rotation.py; test_rotation_programs.py
+13 inode reuse            test_13_*; test_identity.py
+14 identical headers      test_14_*; test_identity.py
 15 short files            tiny_files
-16 empty file             test_files.py::test_empty_file_known_only_by_its_inode
-17 hard links             test_17_*; test_files.py
-18 link and target        test_files.py::test_symlink_and_its_target_are_one_file
+16 empty file             test_identity.py::test_empty_file_known_only_by_its_inode
+17 hard links             test_17_*; test_identity.py
+18 link and target        test_identity.py::test_symlink_and_its_target_are_one_file
 19 missing at start       late_create, late_dir; test_files.py
 20 directory re-created   test_20_*; test_files.py; test_wakeup.py
 21 `current` link         symlink_current
-22 kubernetes             test_22_*; test_files.py
+22 kubernetes             test_22_*; test_identity.py
 23 glob gains files       glob_new
 24 deleted but open       deleted_open; test_files.py
 25 FIFO in glob           fifo_in_glob; test_files.py
@@ -34,7 +34,7 @@ name without a file: here; (model): also in test_model.py, which rotates and tru
 27 EACCES                 eacces
 28 ESTALE                 test_28_*
 29 partial line           partial_line; test_files.py
-30 no newline             test_30_*; test_files.py
+30 no newline             test_30_*; test_rotation.py
 31 restart with partial   test_files.py::test_partial_line_comes_out_once_and_whole
 32 odd bytes              encoding; test_files.py
 33 UTF-16                 test_encoding.py
@@ -46,10 +46,10 @@ name without a file: here; (model): also in test_model.py, which rotates and tru
 39 inotify limits         test_wakeup.py::test_without_inotify_it_says_so_once_and_tries_again_later
 40 silent filesystems     silent_fs
 41 watchdog               test_wakeup.py
-42 clock jumps            clock_jump; test_files.py::test_same_size_and_same_stamp_after_a_truncation
+42 clock jumps            clock_jump; test_truncation.py::test_same_size_and_same_stamp_after_a_truncation
 43 kill -9                kill9, kill9_rotation; test_files.py; test_checkpoints.py
 44 graceful restart       restart
-45 rotated while down     down_rotations, down_rotation_single; test_files.py
+45 rotated while down     down_rotations, down_rotation_single; test_rotation.py
 46 state disk full        test_46_*; test_checkpoints.py
 47 corrupt checkpoint     test_checkpoints.py
 48 beyond the end         test_files.py::test_position_beyond_the_end_begins_anew
@@ -75,13 +75,6 @@ from tests.ingest.follower import Follower
 from tests.ingest.tailer import Tailer, append
 
 Follow = Callable[..., Follower]
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

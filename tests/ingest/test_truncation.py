@@ -1,0 +1,171 @@
+"""Following files that are copied and truncated; numbers in brackets are cases of EDGE_CASES.md."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.tailer import append
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_copytruncate_with_unread_bytes_finishes_from_the_copy(tail, logs: Path, pattern: str) -> None:  # [7]
+    log = logs / "app.log"
+    append(log, "one", "two")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, "unread")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "new one, longer than what was there before")
+    assert tailer.turn() == [b"unread", b"new one, longer than what was there before"]
+    assert tailer.source.status().truncations == 1
+    assert tailer.source.status().truncated_unread_bytes == 0
+    tailer.restart()
+    assert tailer.turn() == []
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_copytruncate_seen_step_by_step(tail, logs: Path, pattern: str) -> None:
+    log = logs / "app.log"
+    append(log, "one", "two")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    with Path(f"{log}.1").open("wb") as copy:
+        assert tailer.turn() == []
+        copy.write(b"on")
+        copy.flush()
+        assert tailer.turn() == []
+        append(log, "three")
+        copy.write(b"e\ntwo\nthree\n")
+    append(log, "lost between copy and truncate")
+    assert tailer.turn() == [b"three", b"lost between copy and truncate"]
+    os.truncate(log, 0)
+    assert tailer.turn() == []
+    append(log, "four")
+    assert tailer.turn() == [b"four"]
+    tailer.restart()
+    assert tailer.turn() == []
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_copytruncate_while_down(tail, logs: Path, pattern: str) -> None:
+    log = logs / "app.log"
+    append(log, "one", "two")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    tailer.stop()
+    append(log, "unread")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "new")
+    tailer.start()
+    assert tailer.turn() == [b"unread", b"new"]
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_two_copytruncates_between_two_looks(tail, logs: Path, pattern: str) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, "two")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "three")
+    Path(f"{log}.1").rename(f"{log}.2")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    append(log, "four")
+    assert tailer.turn() == [b"two", b"three", b"four"]
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("before", [b"", b"one\n"])
+def test_unfinished_line_that_was_finished_before_the_copy(tail, logs: Path, pattern: str, before: bytes) -> None:
+    log = logs / "app.log"
+    log.write_bytes(before + b"begun")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, " and finished")
+    shutil.copyfile(log, f"{log}.1")
+    os.truncate(log, 0)
+    assert tailer.turn() == [b"begun and finished"]
+    tailer.kill()
+    append(log, "new")
+    assert tailer.turn() == [b"new"]
+
+
+def test_repeated_copytruncate_where_inodes_of_old_copies_come_again(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    tailer = tail(logs / "app.log*")
+    expected = []
+    for number in range(8):
+        append(log, f"number {number} a", f"number {number} b")
+        expected += [f"number {number} a".encode(), f"number {number} b".encode()]
+        tailer.turn()
+        Path(f"{log}.2").unlink(missing_ok=True)
+        if Path(f"{log}.1").exists():
+            Path(f"{log}.1").rename(f"{log}.2")
+        shutil.copyfile(log, f"{log}.1")
+        os.truncate(log, 0)
+        tailer.turn(seconds=100)
+    assert tailer.lines == expected
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("there_before", [False, True])
+def test_rotated_by_hand_each_copy_over_the_one_before(tail, logs: Path, pattern: str, there_before: bool) -> None:
+    log, copy = logs / "app.log", logs / "app.log.1"
+    if there_before:
+        append(copy, "ancient")
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    assert tailer.turn()[-1:] == [b"one"]
+    for number in range(3):
+        append(log, f"unread {number}")
+        shutil.copyfile(log, copy)
+        os.truncate(log, 0)
+        append(log, f"after {number}")
+        assert [*tailer.turn(), *tailer.turn()] == [b"unread %d" % number, b"after %d" % number]
+        shutil.copyfile(log, copy)  # once more, with all of it read and looks in between
+        assert tailer.turn() == []
+        os.truncate(log, 0)
+        assert [*tailer.turn(), *tailer.turn()] == []
+        append(log, f"quiet {number}")
+        assert tailer.turn() == [b"quiet %d" % number]
+
+
+def test_bytes_that_were_truncated_away_are_counted(tail, logs: Path) -> None:  # [8]
+    log = logs / "app.log"
+    tailer = tail(log, max_blocks=1)
+    append(log, *[b"x" * 1000] * 3000)
+    tailer.source.run_once(1e9)
+    os.truncate(log, 0)
+    tailer.turn()
+    read = sum(len(block.data) for block in tailer.blocks)
+    assert tailer.source.status().truncated_unread_bytes == 3000 * 1001 - read > 0
+
+
+def test_unfinished_line_of_a_truncated_file_is_delivered_alone(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    log.write_bytes(b"one\nunfinished")
+    tailer = tail(log)
+    tailer.turn()
+    os.truncate(log, 0)
+    append(log, "two")
+    assert tailer.turn() == [b"unfinished", b"two"]
+
+
+def test_same_size_and_same_stamp_after_a_truncation(tail, logs: Path) -> None:  # [6], [42]
+    log = logs / "app.log"
+    append(log, "aaaa")
+    os.utime(log, (0, 0))
+    tailer = tail(log)
+    tailer.turn()
+    log.write_bytes(b"bbbb\n")
+    os.utime(log, (0, 0))
+    assert tailer.turn() == [b"bbbb"]
