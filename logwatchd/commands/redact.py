@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from logwatchd import config
 from logwatchd.errors import Exit, StateError, UsageError
+from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.redaction import Redactor, read_key, redactor_of
 
@@ -64,12 +66,20 @@ def _lines(path: str) -> Iterator[str]:
     """The file's lines; a private key's are one text, or nothing would tell that its inner ones are a secret."""
     try:
         if path == "-":
-            yield from _joined(sys.stdin)
+            yield from _joined(_cut(sys.stdin))
         else:
             with Path(path).open(encoding="utf-8", errors="backslashreplace") as file:
-                yield from _joined(file)
+                yield from _joined(_cut(file))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; name a text file that you may read, or -") from None
+
+
+def _cut(file: TextIO) -> Iterator[str]:
+    """The lines, at most MAX_LINE_BYTES characters of each: of an alert's line no more was ever read."""
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+        while line and not line.endswith("\n"):
+            line = file.readline(MAX_LINE_BYTES)
 
 
 def _joined(lines: Iterable[str]) -> Iterator[str]:

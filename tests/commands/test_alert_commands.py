@@ -63,6 +63,17 @@ def test_what_would_leave_is_shown_and_read_back(tmp_path: Path, capsys: pytest.
     assert main(["redact", "--config", str(file), str(tmp_path / "none")]) == Exit.USAGE
 
 
+def test_a_line_without_an_end_is_cut_where_the_daemon_cuts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "x.log"
+    log.write_text("x" * (5 << 20) + " user=anna\nuser=anna\n")
+    assert main(["redact", "--config", str(config_in(tmp_path, "")), str(log)]) == Exit.OK
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "x" * (1 << 20)
+    assert second.startswith("user=<user-")
+
+
 def test_what_an_embedding_service_would_get_is_shown_once_a_text(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
