@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from logwatchd.errors import UsageError
@@ -13,13 +14,18 @@ def check_output(output: Path) -> None:
     """Refuse a place where no baseline can be written, or where it would take the place of something else.
 
     Raises:
-        UsageError: there is no such folder, or what is there is no baseline: most likely a log, named where the
-            baseline's name belongs.
+        UsageError: there is no such folder, nothing can be written to it, or what is there is no baseline: most likely
+            a log, named where the baseline's name belongs.
     """
     if not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
     if output.is_dir():
         raise UsageError(f"--output {output}: is a folder; name a file in it")
+    try:
+        tempfile.TemporaryFile(dir=output.parent).close()
+    except OSError as error:
+        why = f"nothing can be written to {output.parent}: {error.strerror}"
+        raise UsageError(f"--output {output}: {why}; name a folder that you may write to") from None
     if not output.exists():
         return
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.cli import main
+from logwatchd.errors import Exit
 from tests.commands.process import logwatchd
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -56,6 +57,17 @@ def test_the_report_has_all_of_it(log: Path, tmp_path: Path) -> None:
     ]
     assert [(one["log"], one["lines"], one["growing"]) for one in report["growth"]] == [(str(log), 10_060, False)]
     assert len(report["warnings"]) == 1
+
+
+def test_a_folder_that_takes_no_file_is_told_before_anything_is_read(log: Path) -> None:
+    for args in (
+        ["build", log],
+        ["merge", "/nowhere/a", "/nowhere/b"],
+        ["rebuild", "/nowhere/a", "--embedder", "local"],
+    ):
+        done = logwatchd("baseline", args[0], "--output", "/proc/b", *args[1:])
+        assert done.returncode == Exit.USAGE
+        assert b"--output /proc/b: nothing can be written to /proc: " in done.stderr
 
 
 def test_a_log_that_still_brings_new_patterns_is_told(tmp_path: Path) -> None:
