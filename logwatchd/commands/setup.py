@@ -120,10 +120,10 @@ def _agreed(path: Path) -> bool:
 
 
 def _write(path: Path, proposals: Sequence[Proposal]) -> None:
-    new = path.with_name(f".{path.name}.new")
+    new, text = path.with_name(f".{path.name}.new"), configuration(proposals)
     try:
-        new.write_text(configuration(proposals), encoding="utf-8")
-        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != reference.text():
+        new.write_text(text, encoding="utf-8")
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") not in (reference.text(), text):
             kept = _spare(path)
             path.replace(kept)
             print(f"kept the old one as {kept}")

@@ -138,6 +138,8 @@ def test_a_configuration_that_somebody_wrote_stays_unless_told_otherwise(root: P
     assert setup.run(target, yes=True, force=True, root=root) is Exit.OK
     assert (target.parent / "etc.toml.old").read_text() == "# mine\n"
     assert (target.parent / "etc.toml.old1").read_text() == "# mine, too\n"
+    assert setup.run(target, yes=True, force=True, root=root) is Exit.OK
+    assert not (target.parent / "etc.toml.old2").exists(), "it would be the same once more"
 
 
 def test_the_configuration_that_was_installed_is_nobodys(root: Path, target: Path) -> None:

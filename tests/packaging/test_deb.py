@@ -173,6 +173,7 @@ def test_its_scripts_upgrade_a_running_daemon_without_losing_a_line_and_purge_cl
         systemctl start logwatchd
         dpkg --remove logwatchd; echo "removed=$? $(systemctl is-active logwatchd)"
         ls /etc/logwatchd.toml /var/lib/private/logwatchd/baseline
+        touch /etc/logwatchd.toml.old /etc/logwatchd.toml.old1 # as 'setup --force' keeps them
         dpkg --purge logwatchd; echo "purged=$?"
         ls -d /etc/logwatchd* /var/lib/logwatchd /var/lib/private/logwatchd /opt/logwatchd/* 2>/dev/null
         getent passwd logwatchd || echo "no user"
