@@ -11,17 +11,35 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_KEPT, MAX_LINE_BYTES, Slots, kept, key, places
+from logwatchd.parsing.fold import MAX_KEPT, MAX_LINE_BYTES, SAYS, Slots, kept, key, places
 
-# A code is -1 - (number of the skeleton, where its digits begin, how many they are).
-_LENGTH_BITS, _START_BITS = MAX_KEPT.bit_length(), (MAX_LINE_BYTES - 1).bit_length()
+# A code is -1 - (number of the skeleton, where its digits begin, of which kind and how many they are).
+_KINDS = tuple(SAYS)
+_LENGTH_BITS, _KIND_BITS = MAX_KEPT.bit_length(), (len(_KINDS) - 1).bit_length()
+_START_BITS = (MAX_LINE_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
 _ENTRY_BYTES = 120  # what a number takes in a dictionary
-_FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(1 << _LENGTH_BITS)], dtype=np.int64)
+_WORD_BYTES = 8
+_FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(MAX_KEPT + 1)], dtype=np.uint32)
+_TENS = np.array([10**place for place in range(MAX_KEPT, -1, -1)])  # of the first digit, by how many do not follow
+_ZEROS = int.from_bytes(b"0" * MAX_KEPT, "little")
+_HIGH_HALVES, _LOW_HALF = 0xF0F0F0F0, 0x0F  # of bytes: what all digits share, and a digit's value
+
+
+def _saying() -> NDArray[np.bool_]:
+    """(kinds, 10**MAX_KEPT): which numbers are words of a kind."""
+    table = np.zeros((len(_KINDS), 10**MAX_KEPT), dtype=bool)
+    for row, kind in zip(table, _KINDS, strict=True):
+        row[list(SAYS[kind])] = True
+    return table
+
+
+_SAYING = _saying()
 
 PatternId = int
 Ids = NDArray[np.int64]
+Text = NDArray[np.uint8]
 IdOfKey = Callable[[bytes], PatternId]
 
 
@@ -71,9 +89,10 @@ class Digits:
     def code(self, meaning: Meaning, there: Slots) -> int:
         """What to keep of a shape, below 0. there: of `Meaning.places`, at least one."""
         if len(there) == 1:
-            return _code(meaning.number, there[0].start, there[0].end - there[0].start)
+            start, end, kind = there[0]
+            return _code(meaning.number, start, _KINDS.index(kind), end - start)
         self._several.append((there, meaning))
-        return _code(len(self._several) - 1, 0, _SEVERAL)
+        return _code(len(self._several) - 1, 0, 0, _SEVERAL)
 
     def ids(self, data: bytes, lines: Ids, codes: Ids) -> Ids:
         """The patterns of some lines of a block.
@@ -83,18 +102,17 @@ class Digits:
             lines: (N,), which of them.
             codes: (N,), of their shapes.
         """
-        numbers, begins, lengths = _parts(codes)
-        text = np.frombuffer(data + bytes(MAX_KEPT), dtype=np.uint8)
-        ends = np.flatnonzero(text == ord("\n"))
-        starts = np.where(lines > 0, ends[lines - 1] + 1, 0)
-        digits = np.ndarray((len(data) + 1,), f"<u{MAX_KEPT}", text, strides=(1,))[starts + begins]
-        asked = numbers << _DIGIT_BITS | digits & _FIRST_BYTES[lengths]
+        numbers, begins, kinds, lengths = _parts(codes)
+        text = np.frombuffer(data + bytes(_WORD_BYTES), dtype=np.uint8)
+        starts = _starts(text)[lines]
+        there = np.ndarray((len(data) + 1,), f"<u{MAX_KEPT}", text, strides=(1,))[starts + begins]
+        asked = numbers << _DIGIT_BITS | _telling(there & _FIRST_BYTES[lengths], kinds, lengths)
         one = lengths != _SEVERAL
         found = np.empty(len(lines), dtype=np.int64)
         found[one] = list(map(self._known.__getitem__, asked[one].tolist()))
         for index in np.flatnonzero(~one).tolist():
-            there, meaning = self._several[numbers[index]]
-            found[index] = meaning.of(kept(data, there, int(starts[index])))
+            slots, meaning = self._several[numbers[index]]
+            found[index] = meaning.of(kept(data, slots, int(starts[index])))
         return found
 
 
@@ -114,15 +132,39 @@ class _Known(dict[int, PatternId]):
         return found
 
 
-def _code(number: int, begin: int, length: int) -> int:
-    return -1 - (number << _START_BITS + _LENGTH_BITS | begin << _LENGTH_BITS | length)
+def _starts(text: Text) -> Ids:
+    """Where lines begin, and where the text behind the last newline does. Its length may be cut to whole words.
+
+    Most words have no newline in them, and numpy finds the few that have one faster than it finds a byte among bytes.
+    """
+    newline = (text[: len(text) >> 3 << 3] == ord("\n")).view(np.uint64)
+    words = np.flatnonzero(newline != 0)
+    within = np.flatnonzero(newline[words].view(np.bool_))
+    return np.concatenate([[0], (words[within >> 3] << 3) + (within & 7) + 1])
 
 
-def _parts(codes: Ids) -> tuple[Ids, Ids, Ids]:
-    """Numbers, begins and lengths: `_code` of many, the other way."""
+def _telling(digits: NDArray[np.uint32], kinds: Ids, lengths: Ids) -> Ids:
+    """The same digits where they are a number that is a word of its kind, 0 elsewhere.
+
+    digits: little-endian. kinds: indices into _KINDS.
+    """
+    written = (digits ^ _ZEROS & _FIRST_BYTES[lengths]) & _HIGH_HALVES == 0  # an id in base 16 may have letters there
+    values = np.zeros(len(digits), dtype=np.int64)
+    for place in range(MAX_KEPT):
+        values = values * 10 + (digits >> 8 * place & _LOW_HALF)
+    says = _SAYING[kinds, values // _TENS[lengths]]
+    return np.where(written & says, digits, 0).astype(np.int64)
+
+
+def _code(number: int, begin: int, kind: int, length: int) -> int:
+    return -1 - (((number << _START_BITS | begin) << _KIND_BITS | kind) << _LENGTH_BITS | length)
+
+
+def _parts(codes: Ids) -> tuple[Ids, Ids, Ids, Ids]:
+    """Numbers, begins, kinds and lengths: `_code` of many, the other way."""
     packed = -1 - codes
-    return (
-        packed >> _START_BITS + _LENGTH_BITS,
-        packed >> _LENGTH_BITS & (1 << _START_BITS) - 1,
-        packed & (1 << _LENGTH_BITS) - 1,
-    )
+    lengths = packed & (1 << _LENGTH_BITS) - 1
+    packed >>= _LENGTH_BITS
+    kinds = packed & (1 << _KIND_BITS) - 1
+    packed >>= _KIND_BITS
+    return packed >> _START_BITS, packed & (1 << _START_BITS) - 1, kinds, lengths
