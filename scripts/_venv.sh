@@ -91,12 +91,15 @@ venv_ensure() {
 _venv_ensure_locked() {
   local dir=$1 extras=$2 stamp
   stamp=$dir/.setup-done${extras:+-$extras}
-  if "$dir/bin/python" -m pip --version >/dev/null 2>&1; then
-    [[ -f $stamp && $(<"$stamp") == "$(_venv_fingerprint "$dir")" ]] && return 0
-  else
+  if ! "$dir/bin/python" -m pip --version >/dev/null 2>&1; then
     _venv_make "$dir" || return 1
   fi
-  _venv_install "$dir" "$extras" || return 1
-  # Any extras bring the plain project along, so its stamp is good as well.
-  _venv_fingerprint "$dir" | tee "$stamp" >"$dir/.setup-done"
+  if [[ ! -f $stamp || $(<"$stamp") != "$(_venv_fingerprint "$dir")" ]]; then
+    _venv_install "$dir" "$extras" || return 1
+    # Any extras bring the plain project along, so its stamp is good as well.
+    _venv_fingerprint "$dir" | tee "$stamp" >"$dir/.setup-done"
+  fi
+  # As pip does for a package that it copies. Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each program
+  # would compile the package anew; in a folder that cannot be written to it does.
+  "$dir/bin/python" -m compileall -q "$_venv_root/logwatchd" >/dev/null 2>&1 || true
 }
