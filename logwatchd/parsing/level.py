@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from logwatchd.parsing.structured import fields_of
+from logwatchd.parsing.structured import field_of
 from logwatchd.records import Level
 
 _NAMES: dict[str, Level] = {
@@ -34,9 +34,10 @@ _SYSLOG = (
 # Words that mean a level only where a level stands: FINE, LOG, CONFIG and FAILURE are also plain English.
 _PLAIN = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|EMERG|EMERGENCY|PANIC"
 _UPPER = re.compile(rf"(?<![\w/.-])(?:{_PLAIN}|ALERT)(?![\w/.-]*\w)")
+_FIELD = r"\b(?:level|severity|lvl|levelname)[\"']?\s?[=:]\s?[\"']?(\w{1,16})"
 _MARKED = re.compile(
     rf"[\[<|(](?:[\w.-]{{1,32}}:)?({_PLAIN}|alert|DBG|INF|WRN|CRT|FTL)[\]>|)]"
-    rf"|\b(?:level|severity|lvl|levelname)[\"']?\s?[=:]\s?[\"']?(\w{{1,16}})"
+    rf"|{_FIELD}"
     # "..., info: ..." in the midst of a sentence is one of its fields, and would make little of what it says.
     rf"|(?:^|[\s\]:])(?!(?<=,\s)(?:info|notice|debug|trace)\b)({_PLAIN})\s?:",
     re.IGNORECASE,
@@ -48,8 +49,11 @@ _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not wor
 
 # Whatever _UPPER and _MARKED find has one of these in it, as a word of its own but for its case.
 _UPRIGHT = {name.encode(): _NAMES[name] for name in f"{_PLAIN}|ALERT".split("|")}
-_NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
+_FIELD_NAMES = frozenset((b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
+_NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", *_FIELD_NAMES))
+_FIELD_THERE = re.compile(_FIELD, re.IGNORECASE).match
 _WORDS = bytes(ord(chr(byte).upper()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
+_ODD = "\u0130\u0131\u017f"  # letters that are an I or an S as well, where case is ignored
 _BEFORE = 34  # characters that _MARKED may take before such a word
 
 
@@ -57,15 +61,14 @@ def level_of(line: str) -> Level:
     """The level that a line names, or UNKNOWN. Works on raw lines and on keys (digits as '0')."""
     head = line[:_MAX_CHARS]
     if head.lstrip()[:1] == "{":
-        fields = fields_of(line)
-        for name in _FIELDS:
-            if name in fields:
-                return _named(fields[name])
+        named = field_of(line, _FIELDS)
+        if named is not None:
+            return _named(named)
     if head[:1] in "EWIF":
         klog = _KLOG.match(head)
         if klog:
             return _KLOG_LEVELS[klog[1]]
-    level = _written(head) if head.isascii() else _searched(head, 0)
+    level = _written(head)
     if level is not Level.UNKNOWN or ":  " not in head:
         return level
     postgres = _POSTGRES.search(head)
@@ -73,8 +76,10 @@ def level_of(line: str) -> Level:
 
 
 def _written(head: str) -> Level:
-    """What `_searched` finds in a text of ASCII characters. Nearly all texts show by their words where to look."""
-    raw = head.encode()
+    """What `_searched` finds. Nearly all texts show by their words where to look."""
+    raw = head.encode(errors="replace")
+    if len(raw) > len(head) and any(letter in head for letter in _ODD):
+        return _searched(head, 0)
     words = raw.translate(_WORDS)
     word = next(filter(_NAMING.__contains__, words.split()), None)
     if word is None:
@@ -84,7 +89,11 @@ def _written(head: str) -> Level:
     alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"
     if alone and word in _UPRIGHT and raw[at:end] == word:
         return _UPRIGHT[word]
-    return _searched(head, at)
+    first = len(raw[:at].decode())
+    # A bracket before the field, with which _MARKED might begin, would make no other level of it.
+    if word in _FIELD_NAMES and (field := _FIELD_THERE(head, first)) and (level := _named(field[1])):
+        return level
+    return _searched(head, first)
 
 
 def _searched(head: str, first: int) -> Level:

@@ -17,7 +17,20 @@ _MASK = compiled(RULES)
 
 def decode(raw: bytes) -> str:
     """Text for people: UTF-8 without its byte order mark, broken bytes visible as \\xNN."""
-    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="backslashreplace").rstrip("\r\n")
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = _decode_broken(raw)
+    return text.rstrip("\r\n")
+
+
+def _decode_broken(raw: bytes) -> str:
+    if b"\\udc" in raw:
+        return raw.decode(errors="backslashreplace")
+    # The same, but all of it in C: each broken byte NN as U+DCNN first, and that as \udcNN.
+    halves = raw.decode(errors="surrogateescape")
+    return halves.encode(errors="backslashreplace").replace(b"\\udc", b"\\x").decode()
 
 
 def pattern_of_key(key: bytes) -> str:

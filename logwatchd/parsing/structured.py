@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 
 _PAIR = re.compile(r'(?<![\w.@-])([A-Za-z_@][\w.@-]{0,63})=("(?:[^"\\]|\\.){0,4096}"|[^\s"]{0,4096})')
 _MIN_LOGFMT_PAIRS = 2
+
+
+_read_json = json.JSONDecoder().raw_decode
+_JSON_BLANKS = " \t\n\r"
 
 
 def fields_of(line: str) -> dict[str, str]:
@@ -14,13 +19,23 @@ def fields_of(line: str) -> dict[str, str]:
 
     Nested JSON objects give dotted keys, one level deep. A line counts as logfmt when it has two pairs or more.
     """
+    return {name: str(value) for name, value in _fields(line).items()}
+
+
+def field_of(line: str, names: Iterable[str]) -> str | None:
+    """The first of these that `fields_of` has of a line."""
+    fields = _fields(line)
+    return next((str(fields[name]) for name in names if name in fields), None)
+
+
+def _fields(line: str) -> Mapping[str, object]:
     start = line.find("{")
     if start >= 0 and line.rstrip().endswith("}"):
         try:
-            parsed = json.loads(line[start:])
+            parsed, end = _read_json(line, start)
         except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, dict):
+            parsed, end = None, start
+        if isinstance(parsed, dict) and not line[end:].strip(_JSON_BLANKS):
             return _flat(parsed)
     pairs = _PAIR.findall(line) if line.count("=") >= _MIN_LOGFMT_PAIRS else ()
     if len(pairs) < _MIN_LOGFMT_PAIRS:
@@ -28,11 +43,13 @@ def fields_of(line: str) -> dict[str, str]:
     return {name.lower(): value[1:-1] if value[:1] == '"' else value for name, value in pairs}
 
 
-def _flat(table: dict[str, object]) -> dict[str, str]:
-    flat: dict[str, str] = {}
+def _flat(table: dict[str, object]) -> dict[str, object]:
+    if dict not in map(type, table.values()):
+        return {name.lower(): value for name, value in table.items()}
+    flat: dict[str, object] = {}
     for name, value in table.items():
         if isinstance(value, dict):
-            flat.update({f"{name}.{inner}".lower(): str(v) for inner, v in value.items()})
+            flat.update({f"{name}.{inner}".lower(): v for inner, v in value.items()})
         else:
-            flat[str(name).lower()] = str(value)
+            flat[name.lower()] = value
     return flat

@@ -32,6 +32,14 @@ PIECES = st.one_of(
                 "alert",
             ),
             *("EMERG", "EMERGENCY", "level", "severity", "lvl", "levelname", "core", "foo", "5", "x", "_"),
+            *(
+                "é",
+                "错误",
+                "\N{LATIN SMALL LETTER DOTLESS I}nfo",
+                "\N{LATIN SMALL LETTER LONG S}evere",
+                "\udc80",
+                "\x85",
+            ),
             *("[", "]", "<", "|", "(", ")", ":", "=", '"', "'", "-", "/", ".", " ", "  ", "\t", "\n"),
         ]
     ),
@@ -41,7 +49,7 @@ TEXTS = st.lists(PIECES, max_size=14).map("".join)
 
 
 @settings(max_examples=1000)
-@given(TEXTS.filter(str.isascii))
+@given(TEXTS)
 def test_words_show_where_to_look_and_what_is_found_there(text: str) -> None:
     assert level._written(text) is level._searched(text, 0)
 
@@ -51,8 +59,7 @@ def test_so_they_do_in_real_logs() -> None:
     for path in LOGS:
         lines = path.read_bytes().split(b"\n")
         for text in {decode(line)[: level._MAX_CHARS] for line in lines[:: max(1, len(lines) // 300)]}:
-            if text.isascii():
-                assert level._written(text) is level._searched(text, 0), text
+            assert level._written(text) is level._searched(text, 0), text
 
 
 @pytest.mark.parametrize(
@@ -67,6 +74,8 @@ def test_so_they_do_in_real_logs() -> None:
         ("cannot open it, error: no such file", Level.ERROR),
         ("app: info: started", Level.INFO),
         ("\N{LATIN SMALL LETTER LONG S}EVERE: é", Level.ERROR),
+        ("Не удалось, é: WARN", Level.WARNING),
+        ("Не удалось éERROR [crit]", Level.CRITICAL),
         ("x" * 1022 + " ERROR", Level.UNKNOWN),
     ],
 )

@@ -99,9 +99,16 @@ def test_what_is_normalised_stays_as_it_is(line: str) -> None:
     assert normalise(normalise(line)) == normalise(line)
 
 
-@given(st.binary(max_size=300))
+PIECES = st.sampled_from(
+    [b"\\udc80", b"\\xff", b"\\", b"\xed\xb2\x80", b"\xe4\xb8", b"\xf0\x9f\x98\x80", b"\xef\xbb\xbf"]
+)
+
+
+@given(st.binary(max_size=300) | st.lists(PIECES | st.binary(max_size=3), max_size=12).map(b"".join))
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    decode(raw).encode("utf-8")
+    shown = decode(raw)
+    assert shown == raw.removeprefix(b"\xef\xbb\xbf").decode(errors="backslashreplace").rstrip("\r\n")
+    shown.encode("utf-8")
 
 
 @pytest.mark.parametrize(
