@@ -121,8 +121,17 @@ def test_what_is_masked_stays_as_it_is(text: str) -> None:
     assert redact.masked(once) == once
 
 
+def test_what_detect_secrets_knows_is_known() -> None:
+    pytest.importorskip("detect_secrets", reason="it comes with the extra 'redact'")
+    token = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"  # made up; no form of ours
+    assert re.fullmatch(r"bot <secret-\w{8}> is in", REDACT(f"bot {token} is in"))
+    assert REDACT.masked(f"bot {token} is in") == "bot <secret> is in"
+    assert REDACT("//npm.example.org/:_authToken=npm_" + "aB3" * 12).startswith("//npm.example.org/:_authToken=<token-")
+    assert REDACT("from 8.8.8.8") == "from 8.8.8.8"
+
+
 @pytest.mark.parametrize(
-    "piece", ["a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "4111 ", 'key="', "mysql -p"]
+    "piece", ["a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "/", "4111 ", 'key="', "mysql -p"]
 )
 def test_no_line_takes_long(piece: str) -> None:
     """Time grows with a line's length, not with its square."""
