@@ -46,7 +46,6 @@ class Event(StrEnum):
     FILE_UNREADABLE = "file cannot be read; it is tried again"
     FILE_ROTATED = "file rotated"
     FILE_TRUNCATED = "file truncated"
-    FILE_REPLACED = "file is another one than before"
     FILE_RELEASED = "file released"
     LINES_LOST = "bytes were truncated away before they were read"
     LINE_CUT = "line is too long and was cut"

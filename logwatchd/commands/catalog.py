@@ -27,23 +27,23 @@ _STAGE = (
     "This is a mistake in logwatchd. The service manager starts it again; it goes on where it had read to.\n"
     "Please report it with this entry and those before it."
 )
-_ADVICE: dict[str, str] = {
-    "ANOMALY": _ALERT,
-    "RELOAD_REFUSED": _REFUSED,
-    "STAGE_DIED": _STAGE,
-    "STAGE_HANGS": _STAGE,
-    "FILE_UNREADABLE": "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
+_ADVICE: dict[Event, str] = {
+    Event.ANOMALY: _ALERT,
+    Event.RELOAD_REFUSED: _REFUSED,
+    Event.STAGE_DIED: _STAGE,
+    Event.STAGE_HANGS: _STAGE,
+    Event.FILE_UNREADABLE: "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
     "with 'setfacl -m u:logwatchd:r FILE'.",
-    "LINES_LOST": "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
+    Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
-    "SOURCE_UNLEARNED": "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
-    "STORING_FAILED": "The disk is full or not writable. " + _SLOW,
-    "OUTBOX_FAILS": "The disk is full or not writable. " + _SLOW,
-    "CHECKPOINTS_UNWRITABLE": "The disk is full or not writable. After a restart, lines may be judged twice.",
-    "SINK_FAILS": _KEPT,
-    "SINK_REFUSED": "The service refuses the secret or the address. Nothing is lost: mend it and reload.",
-    "ANALYSIS_FAILS": "Alerts go out all the same, with what differs from the known lines.",
-    "ANALYSIS_REFUSED": "The service refuses the key or the model. Alerts go out all the same. Mend it and reload.",
+    Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
+    Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
+    Event.OUTBOX_FAILS: "The disk is full or not writable. " + _SLOW,
+    Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",
+    Event.SINK_FAILS: _KEPT,
+    Event.SINK_REFUSED: "The service refuses the secret or the address. Nothing is lost: mend it and reload.",
+    Event.ANALYSIS_FAILS: "Alerts go out all the same, with what differs from the known lines.",
+    Event.ANALYSIS_REFUSED: "The service refuses the key or the model. Alerts go out all the same. Mend it and reload.",
 }
 _FIELDS = "The entry's fields say more: journalctl -o verbose LOGWATCHD_EVENT={name}"
 
@@ -56,14 +56,9 @@ def catalog() -> str:
 
 def _entry(event: Event) -> str:
     subject = event.value[:1].upper() + event.value[1:]
-    advice = _ADVICE.get(event.name, "")
+    advice = _ADVICE.get(event, "")
     body = "\n\n".join(part for part in (advice, _FIELDS.format(name=event.name)) if part)
     return (
         f"-- {message_id(event.name)}\nSubject: {subject}\nDefined-By: logwatchd\n"
         f"Documentation: man:logwatchd(1)\n\n{body}\n"
     )
-
-
-def advised() -> set[str]:
-    """The names of the events that have words of their own."""
-    return set(_ADVICE)

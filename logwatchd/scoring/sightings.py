@@ -14,8 +14,8 @@ from logwatchd.scoring.places import Places
 MAX_EXAMPLE_BYTES = 2000
 
 Text = tuple[str, Level]  # what a verdict depends on
-Pair = tuple[Text, Text]  # of one event, by the masks of the old baseline and by those of the new one
-PairInLog = tuple[Text, Text, str]  # the same with its log, which has a threshold of its own
+# One event by the masks of the old baseline and by those of the new one, and its log, which has a threshold of its own.
+PairInLog = tuple[Text, Text, str]
 
 
 @dataclass(slots=True)

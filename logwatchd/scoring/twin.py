@@ -9,10 +9,9 @@ from pathlib import Path
 from logwatchd.errors import BaselineError
 from logwatchd.scoring.baseline import Baseline, load, save
 from logwatchd.scoring.construction import construct
+from logwatchd.scoring.embedder import model_of
 from logwatchd.scoring.knowledge import knowledge_of
 from logwatchd.scoring.local import LocalEmbedder
-
-_SERVICE = "openai:"
 
 
 def twin_path(path: Path) -> Path:
@@ -40,7 +39,7 @@ def save_with_twin(baseline: Baseline, path: Path) -> None:
         BaselineError: one of them cannot be written.
     """
     save(baseline, path)
-    if baseline.manifest.embedder.startswith(_SERVICE):
+    if model_of(baseline.manifest.embedder) is not None:
         save(twin_of(baseline), twin_path(path))
 
 

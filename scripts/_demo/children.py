@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -83,12 +82,3 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     if process.stdout is not None:
         process.stdout.close()
     return status
-
-
-def wait_for_exit(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Whether a process ended by itself before the deadline (monotonic seconds)."""
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
