@@ -16,6 +16,7 @@ from logwatchd.alerting.prompt import SYSTEM, Evidence, evidence_of
 from logwatchd.alerting.text import clip, visible
 from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
+from logwatchd.lean_imports import defer
 from logwatchd.records import Alert, Analysis, Severity
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _READ, _WRITTEN = 0.1, 1.25  # of an input token's price: out of the prompt cach
 _CONNECT_S = 5.0
 _MEND_KEY = "mend the anthropic_api_key credential or ANTHROPIC_API_KEY"
 _NO_LONGER_BUSY = frozenset({408, 409, 429})
+
+defer("anthropic")  # of its modules one in four is needed here
 
 
 class NoAnswerError(LogwatchdError):

@@ -6,6 +6,7 @@ A client's own time-outs bound the silence between two bytes; a byte a second wo
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from typing import Any
@@ -22,8 +23,9 @@ class DeadlineClient(DefaultHttpxClient):
     One request at a time; its connection is kept for the next one.
     """
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(timeout=limit_s)
+    def __init__(self, limit_s: float, tls: ssl.SSLContext) -> None:
+        """tls: as `httpx2.create_ssl_context` makes it; each holds all certificates anew, so clients share one."""
+        super().__init__(timeout=limit_s, verify=tls)
         self._limit_s = limit_s
         self._socket: socket.socket | None = None
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.lean_imports import defer
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.batching import cut
 from logwatchd.scoring.embedder import name_of, unit_rows
@@ -20,6 +21,8 @@ from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
+    import ssl
+
     from openai import APIStatusError, OpenAI
     from openai.types import CreateEmbeddingResponse
 
@@ -27,6 +30,8 @@ _PERMANENT = {400, 401, 403, 404, 422}
 _NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
 _LONGEST_PAUSE_S = 20.0
 _FORMS = Redactor(b"").masked
+
+defer("openai")  # of its modules one in seven is needed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class OpenAIEmbedder:
         self._redact = redact
         self._lock = threading.Lock()
         self._idle: list[OpenAI] = []
+        self._tls: ssl.SSLContext | None = None
         self.tokens = 0
         self.cut = 0
 
@@ -126,18 +132,21 @@ class OpenAIEmbedder:
 
     def _client(self) -> OpenAI:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            return self._idle.pop() if self._idle else self._new_client()
+
+    def _new_client(self) -> OpenAI:
+        from httpx2 import create_ssl_context
         from openai import OpenAI
 
         from logwatchd.scoring.deadline import DeadlineClient
 
+        self._tls = self._tls or create_ssl_context()
         return OpenAI(
             api_key=self._api_key.get_secret_value(),
             base_url=self._service.base_url,
             timeout=self._service.timeout_s,
             max_retries=0,
-            http_client=DeadlineClient(self._service.timeout_s),
+            http_client=DeadlineClient(self._service.timeout_s, self._tls),
         )
 
     def _release(self, client: OpenAI) -> None:
