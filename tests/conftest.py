@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -58,12 +59,18 @@ def service() -> Iterator[FakeOpenAI]:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """A machine with its own systemd on which scripts/install was run; one installation, booted anew by each test."""
+    """A machine with its own systemd on which scripts/install was run; one installation for all processes that run
+    tests, booted anew by each test."""
     from tests.daemon.bed import Machine, why_not
 
     if reason := why_not():
         pytest.skip(reason)
-    return Machine(tmp_path_factory.mktemp("machine"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the workers' common one
+    with (folder / "machine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return Machine(folder / "machine")
 
 
 @pytest.fixture(params=["host", pytest.param("bpo", marks=LONG)])

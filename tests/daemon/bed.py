@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ said() { journalctl -u logwatchd -o cat --no-pager | grep -qF -- "$1"; }
 state() { [[ $(show ActiveState)/$(show SubState) == "$1" ]]; }
 """
 
+_INSTALLED = "installed.tar"
+
 # What scripts/install left, with a configuration, logs that the adm group may read, and a baseline learned from them.
 _SETUP = r"""
 set -eu
@@ -54,6 +57,13 @@ chmod 0750 /var/log/shop
 chmod 0640 /var/log/shop/shop.log
 /opt/logwatchd/bin/logwatchd baseline build --output /var/lib/logwatchd/baseline /var/log/shop/shop.log
 """
+# All of that but the program, for the next boots.
+_KEEP = f"""
+touch /began
+{_SETUP}
+find /etc /usr/local /var -xdev -cnewer /began -print0 | tar -c -f /stage/{_INSTALLED} --no-recursion --null -T -
+"""
+_TAKE_UP = f"tar -xp -C / -f /stage/{_INSTALLED}\n"
 
 BOTH = pytest.mark.parametrize("machine", ["host", "bpo"], indirect=True)
 """For tests that every run makes under both systemds, the installed one and the one from Debian's backports."""
@@ -105,23 +115,26 @@ class Outcome:
 
 
 class Machine:
-    """An installed logwatchd. Every `run` boots the machine anew, as it was installed."""
+    """An installed logwatchd. Every `run` boots the machine anew, as it was installed; several may at once."""
 
     def __init__(self, folder: Path) -> None:
-        """Install it, and lay out what the tests put there; needs half a minute."""
+        """Install it in `folder` and lay out what the tests put there, if that was not done; needs half a minute."""
         self._systemd = "host"
-        self._folder = folder
         self._program = folder / "program"
         self._source = folder / "source"
         self._stage = folder / "stage"
-        self._program.mkdir()
+        if not (self._stage / _INSTALLED).exists():
+            self._install()
+
+    def _install(self) -> None:
+        self._program.mkdir(parents=True)
         self._stage.mkdir()
         copy_checkout(self._source)
         (self._stage / "logwatchd.toml").write_text(CONFIG)
         (self._stage / "shop.log").write_text(normal_lines(2000))
         install = [str(BED), "-q", "--boot-timeout", "600", "--net", "host"]
-        install += ["--bind", f"{self._program}:/opt/logwatchd"]
-        install += ["--ro", f"{self._source}:/src", "--setup", "/src/scripts/install", "--", "true"]
+        install += ["--bind", f"{self._program}:/opt/logwatchd", "--bind", f"{self._stage}:/stage"]
+        install += ["--ro", f"{self._source}:/src", "--setup", _KEEP, "--", "true"]
         done = subprocess.run(install, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
             sys.exit(f"scripts/install failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
@@ -148,35 +161,17 @@ class Machine:
             setup: the same, after the install and before the boot.
             bind: more folders to be seen inside, and where.
         """
-        journal = self._folder / "journal.json"
-        command = [
-            str(BED),
-            "-q",
-            "--boot-timeout",
-            "240",
-            "--systemd",
-            self._systemd,
-            "--timeout",
-            str(timeout_s),
-            "--journal",
-            str(journal),
-        ]
-        command += [
-            "--project",
-            f"{self._program}:/opt/logwatchd",
-            "--ro",
-            f"{self._source}:/src",
-            "--ro",
-            f"{self._stage}:/stage",
-            "--setup",
-            before + _SETUP + setup,
-        ]
-        for folder, inside in (bind or {}).items():
-            command += ["--ro", f"{folder}:{inside}"]
-        command += ["--chdir", "/", "--", "bash", "-c", _PRELUDE + script]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 300, check=False)
-        entries = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-        journal.unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._stage.parent, prefix="journal-") as journal:
+            command = [str(BED), "-q", "--boot-timeout", "240", "--systemd", self._systemd]
+            command += ["--timeout", str(timeout_s), "--journal", journal.name]
+            command += ["--project", f"{self._program}:/opt/logwatchd"]
+            command += ["--ro", f"{self._source}:/src", "--ro", f"{self._stage}:/stage"]
+            command += ["--setup", (before + _SETUP if before else _TAKE_UP) + setup]
+            for folder, inside in (bind or {}).items():
+                command += ["--ro", f"{folder}:{inside}"]
+            command += ["--chdir", "/", "--", "bash", "-c", _PRELUDE + script]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 300, check=False)
+            entries = [json.loads(line) for line in journal.read().splitlines()]
         return Outcome(done.returncode, done.stdout, done.stderr, entries)
 
 
