@@ -128,7 +128,7 @@ def _remarks(report: Report) -> list[str]:
             f"{counted(known, 'anomaly', 'anomalies')} cannot be found at any threshold: the baseline holds their "
             "text; label them anew, or build it from cleaner logs"
         )
-    if report.calibrated.by_log:
+    if len(report.calibrated.by_log) > 1:
         remarks.append(
             f"the baseline has a threshold for each log ({report.calibrated}); the present one here is that of a log "
             "it does not know, and the best one would be for all of them"

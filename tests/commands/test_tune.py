@@ -101,6 +101,7 @@ def test_people_see_a_table_and_what_the_best_costs(baseline: Path, labelled: Pa
     text = done.stdout.decode()
     assert "102 normal lines, 10 anomalies" in text
     assert "AUROC" in text
+    assert "a threshold for each log" not in text, "there is one log, and one threshold"
     for mark in ("best", "present"):
         assert sum(line.split()[:1] == [mark] for line in text.splitlines()) == 2  # in the table, and its cost
     assert "finds 10 of 10 anomalies" in text
