@@ -27,8 +27,8 @@ _STATUS = re.compile(
 )
 
 
-# Whatever _WORD finds has one of these in it as a word of its own, within its first _LEAD characters; most texts have
-# none. Of 'time out', 'could not' and "can't" it is the rarer word.
+# Whatever _WORD finds has one of these in it as a word of its own, at its beginning or where _BEFORE says; most texts
+# have none. Of 'time out', 'could not' and "can't" it is the rarer word.
 _TELLING = frozenset(
     b"""
     error errors err errno fail failed fails failing failure failures fault faults exception exceptions
@@ -39,7 +39,12 @@ _TELLING = frozenset(
     uncorrectable dead
     """.split()
 )
-_LEAD = len("couldn't") - 1
+# What _WORD finds may begin so many characters before a telling word.
+_BEFORE = {
+    b"out": (len("time "), len("timed ")),
+    b"not": (len("could "),),
+    b"t": (len("can'"), len("couldn'")),
+}
 _SMALL = bytes(ord(chr(byte).lower()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
 
 
@@ -59,9 +64,19 @@ def is_failed_answer(text: str) -> bool:
 def _has_word(text: str) -> bool:
     if not text.isascii():  # other letters are as good as some of these
         return bool(_WORD.search(text))
-    words = text.encode().translate(_SMALL)
-    word = next(filter(_TELLING.__contains__, words.split()), None)
-    return word is not None and bool(_WORD.search(text, max(0, words.find(word) - _LEAD)))
+    words = b" " + text.encode().translate(_SMALL) + b" "
+    return any(_stands(word, words, text) for word in _TELLING.intersection(words.split()))
+
+
+def _stands(word: bytes, words: bytes, text: str) -> bool:
+    """Whether _WORD finds something at one of the places of a telling word."""
+    alone, leads = b" %b " % word, _BEFORE.get(word, ())
+    at = words.find(alone)
+    while at >= 0:
+        if _WORD.match(text, at) or any(_WORD.match(text, at - lead) for lead in leads if lead <= at):
+            return True
+        at = words.find(alone, at + 1)
+    return False
 
 
 def _has_exception(text: str) -> bool:
