@@ -7,6 +7,7 @@ event's first line, so nothing has to be remembered between two reads.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from functools import lru_cache
@@ -111,7 +112,10 @@ class _In(Enum):
 
 _TRACE = rb"(?:Traceback \(most|[ \t]+at |panic: |fatal error: |goroutine )"
 _TRACE_FIRST = re.compile(_TRACE)
-_TRACE_LATER = re.compile(rb"\n" + _TRACE)  # a literal in front is searched for at the speed of memory
+_TRACE_LATER = re.compile(rb"\n" + _TRACE)
+_TRACE_BYTES = b" \tTpfg"  # with which it begins
+_LARGE_BYTES = 1 << 14
+_FEW_LINES = 500
 _PYTHON_HEAD = b"Traceback (most recent call last):"
 _PYTHON_LINKS = (
     b"During handling of the above exception, another exception occurred:",
@@ -146,7 +150,16 @@ class StackTraces:
         return len(event) > 1 or first == _PYTHON_HEAD or bool(_PANIC.match(first) or _THROWN.match(first))
 
     def worthwhile(self, data: bytes) -> bool:
-        return _TRACE_LATER.search(data) is not None or _TRACE_FIRST.match(data) is not None
+        if _TRACE_FIRST.match(data):
+            return True
+        # Three times as fast where few lines begin so. Not worth importing numpy, which 'logwatchd tail' does without.
+        if len(data) >= _LARGE_BYTES and "numpy" in sys.modules:
+            from logwatchd.parsing.newlines import beginning_with
+
+            begins = beginning_with(data, _TRACE_BYTES).tolist()
+            if len(begins) <= _FEW_LINES:
+                return any(_TRACE_FIRST.match(data, begin) for begin in begins)
+        return _TRACE_LATER.search(data) is not None
 
 
 def _step(state: _In, line: bytes, following: bytes | None) -> tuple[_In, bool]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logwatchd.parsing.fold import MAX_KEPT, MAX_LINE_BYTES, SAYS, Slots, kept, key, places
+from logwatchd.parsing.newlines import newlines
 
 # A code is -1 - (number of the skeleton, where its digits begin, of which kind and how many they are).
 _KINDS = tuple(SAYS)
@@ -20,7 +21,6 @@ _START_BITS = (MAX_LINE_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
 _ENTRY_BYTES = 120  # what a number takes in a dictionary
-_WORD_BYTES = 8
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(MAX_KEPT + 1)], dtype=np.uint32)
 _TENS = np.array([10**place for place in range(MAX_KEPT, -1, -1)])  # of the first digit, by how many do not follow
 _ZEROS = int.from_bytes(b"0" * MAX_KEPT, "little")
@@ -39,7 +39,6 @@ _SAYING = _saying()
 
 PatternId = int
 Ids = NDArray[np.int64]
-Text = NDArray[np.uint8]
 IdOfKey = Callable[[bytes], PatternId]
 
 
@@ -103,8 +102,8 @@ class Digits:
             codes: (N,), of their shapes.
         """
         numbers, begins, kinds, lengths = _parts(codes)
-        text = np.frombuffer(data + bytes(_WORD_BYTES), dtype=np.uint8)
-        starts = _starts(text)[lines]
+        text = np.frombuffer(data + bytes(MAX_KEPT), dtype=np.uint8)
+        starts = np.where(lines > 0, newlines(data)[lines - 1] + 1, 0)
         there = np.ndarray((len(data) + 1,), f"<u{MAX_KEPT}", text, strides=(1,))[starts + begins]
         asked = numbers << _DIGIT_BITS | _telling(there & _FIRST_BYTES[lengths], kinds, lengths)
         one = lengths != _SEVERAL
@@ -130,17 +129,6 @@ class _Known(dict[int, PatternId]):
             self.clear()
         found = self[asked] = self._meanings[asked >> _DIGIT_BITS].of(digits)
         return found
-
-
-def _starts(text: Text) -> Ids:
-    """Where lines begin, and where the text behind the last newline does. Its length may be cut to whole words.
-
-    Most words have no newline in them, and numpy finds the few that have one faster than it finds a byte among bytes.
-    """
-    newline = (text[: len(text) >> 3 << 3] == ord("\n")).view(np.uint64)
-    words = np.flatnonzero(newline != 0)
-    within = np.flatnonzero(newline[words].view(np.bool_))
-    return np.concatenate([[0], (words[within >> 3] << 3) + (within & 7) + 1])
 
 
 def _telling(digits: NDArray[np.uint32], kinds: Ids, lengths: Ids) -> Ids:

@@ -10,8 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
+from logwatchd.parsing.newlines import newlines
 from logwatchd.records import Block, FileId, Level, SourceSpec
 
 _FAST = 1
@@ -39,7 +38,7 @@ def excerpts(
     Args:
         waiting: indices of events, ascending, at least one.
     """
-    ends = np.flatnonzero(np.frombuffer(block.flat(), dtype=np.uint8) == ord("\n")).tolist()
+    ends = newlines(block.flat()).tolist()
     cuts = [0, *(i for i, (a, b) in enumerate(pairwise(waiting), start=1) if b - a > context_lines), len(waiting)]
     parts = []
     for first, last in pairwise(cuts):

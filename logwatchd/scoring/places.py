@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from logwatchd.parsing.newlines import newlines
 from logwatchd.parsing.normalise import decode
 from logwatchd.records import flat
 
@@ -27,7 +28,7 @@ class Places:
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
-        return np.flatnonzero(np.frombuffer(self.flat, dtype=np.uint8) == 0x0A)
+        return newlines(self.flat)
 
     def byte(self, index: int) -> int:
         """How many bytes of the run come before the event."""

@@ -159,6 +159,13 @@ def test_nothing_is_lost_or_moved(lines: list[str], flush: bool) -> None:
     assert len(flat(data, joined.inner)) == len(data)
 
 
+@given(LINES, st.sampled_from([PLAIN * 600, "  at\n" * 400 + PLAIN * 400, "\tindented\n" * 2000]))
+def test_a_large_block_is_looked_at_line_by_line_for_what_a_small_one_is(lines: list[str], filling: str) -> None:
+    small = "".join(line + "\n" for line in lines)
+    assert AUTO.worthwhile((filling + small).encode()) == AUTO.worthwhile(small.encode())
+    assert AUTO.worthwhile((small + filling).encode()) == AUTO.worthwhile(small.encode())
+
+
 @given(LINES, st.integers(0, 40))
 def test_what_is_delivered_early_is_what_would_be_delivered_late(lines: list[str], cut: int) -> None:
     """An event is never split by where a read ended, unless its first line alone did not look like a trace."""
