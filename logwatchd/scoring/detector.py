@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 
@@ -31,7 +32,6 @@ class Detector:
         """thresholds: None for the baseline's own. levels: whether they weigh on the score."""
         self._baseline = baseline
         self._levels = levels
-        self._variables = frozenset(baseline.variables.tolist())
         self._radii: list[float] = baseline.radii.tolist()
         self._known = tuple(map(Concern, baseline.concerns.tolist(), map(bool, baseline.alarms.tolist())))
         self.thresholds = thresholds or own_thresholds(baseline, levels=levels)
@@ -55,23 +55,34 @@ class Detector:
 
     def judge(self, patterns: Sequence[str], levels: Sequence[Level], vectors: Vectors) -> list[Verdict]:
         """Verdicts on unknown patterns; vectors is float32 (len(patterns), D), unit rows."""
-        verdicts: list[Verdict] = []
-        for start in range(0, len(patterns), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            similarities = vectors[rows] @ self._baseline.centroids.T
-            nearest = np.argmax(similarities, axis=1)
-            distances = 1.0 - similarities[np.arange(len(nearest)), nearest]
-            for pattern, level, centroid, distance in zip(
-                patterns[rows], levels[rows], nearest.tolist(), distances.tolist(), strict=True
-            ):
-                verdicts.append(self._verdict(pattern, level, centroid, max(0.0, distance)))
-        return verdicts
+        nearest, distances = self._nearest(vectors)
+        concerns = list(map(concern_of, levels, patterns))
+        calm = [i for i, centroid in enumerate(nearest) if concerns[i].total <= self._known[centroid].total]
+        fitting = fits([patterns[i] for i in calm], self._baseline.variables)
+        usual = set(compress(calm, fitting.tolist()))
+        return [
+            self._verdict(pattern, level, concerns[i], nearest[i], distances[i], i in usual)
+            for i, (pattern, level) in enumerate(zip(patterns, levels, strict=True))
+        ]
 
-    def _verdict(self, pattern: str, level: Level, centroid: int, distance: float) -> Verdict:
+    def _nearest(self, vectors: Vectors) -> tuple[list[int], list[float]]:
+        """Of each row the nearest centroid and its cosine distance."""
+        centroids, nearest, distances = self._baseline.centroids.T, [], []
+        similarities = np.empty((min(len(vectors), _ROWS_AT_ONCE), centroids.shape[1]), dtype=np.float32)
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            rows = vectors[start : start + _ROWS_AT_ONCE]
+            found = np.matmul(rows, centroids, out=similarities[: len(rows)])
+            nearest += found.argmax(axis=1).tolist()
+            distances += np.maximum(0.0, 1.0 - found.max(axis=1)).tolist()
+        return nearest, distances
+
+    def _verdict(
+        self, pattern: str, level: Level, concern: Concern, centroid: int, distance: float, usual: bool
+    ) -> Verdict:
+        """usual: whether it only has a new value of a learned variable."""
         radius, known = self._radii[centroid], self._known[centroid]
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
-        concern = concern_of(level, pattern)
-        if concern.total <= known.total and fits(pattern, self._variables):
+        if usual:
             novelty *= SHARE
         score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)
         return Verdict(

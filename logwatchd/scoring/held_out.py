@@ -36,14 +36,14 @@ def held_out_of(
     index = np.arange(old, len(texts)) if old else np.arange(0)
     novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
     concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
-    variables = frozenset(learn(texts[:old]).tolist())
+    fitting = fits(texts[old:], learn(texts[:old])).tolist()
     for start in range(0, len(index), _ROWS_AT_ONCE):
         rows = index[start : start + _ROWS_AT_ONCE]
         similarities = vectors[rows] @ vectors[:old].T
         nearest = similarities.argmax(axis=1)
         far = np.maximum(0.0, 1.0 - similarities.max(axis=1))
         for at, (row, near) in enumerate(zip(rows.tolist(), nearest.tolist(), strict=True)):
-            usual = concerns[row].total <= concerns[near].total and fits(texts[row], variables)
+            usual = fitting[start + at] and concerns[row].total <= concerns[near].total
             novelties[start + at] = far[at] * SHARE if usual else far[at]
             evidence[start + at] = evidence_of(concerns[row], concerns[near])
     times = [len(found) for found in news[: len(index)]]

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from operator import mul
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ MIN_VALUES = 8
 MIN_WORDS = 2  # that a template has left, beside levels and placeholders: a lone word says nothing about another
 MAX_WORDS = 64  # of a text that are looked at
 SHARE = 0.25  # of its novelty that a text keeps when it only has a new value of a variable
-_MASK = (1 << 64) - 1
-_FACTORS = range(1, 2 * MAX_WORDS, 2)  # odd, one for each place
+_FACTORS = np.arange(1, 2 * MAX_WORDS, 2, dtype=np.uint64)  # odd, one for each place
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
@@ -37,33 +37,49 @@ Templates = NDArray[np.uint64]
 
 def learn(patterns: Sequence[str]) -> Templates:
     """The templates that these distinct texts fill with MIN_VALUES values or more: uint64 (T,), sorted."""
-    numbers: list[int] = []
-    for pattern in patterns:
-        words = _words(pattern)
-        telling = [_tells(word) for word in words]
-        left = sum(telling)
-        numbers += [
-            number for number, tells in zip(templates_of(pattern), telling, strict=True) if left - tells >= MIN_WORDS
-        ]
-    found, counts = np.unique(np.array(numbers, dtype=np.uint64), return_counts=True)
-    return found[counts >= MIN_VALUES]
+    numbers, counts = templates_of(patterns)
+    telling = np.fromiter(map(_tells, _words(patterns)), dtype=np.intp, count=len(numbers))
+    left = np.repeat(_sums(telling, counts), counts) - telling
+    found, times = np.unique(numbers[left >= MIN_WORDS], return_counts=True)
+    return found[times >= MIN_VALUES]
 
 
-def fits(pattern: str, templates: frozenset[int]) -> bool:
-    """Whether a text fills one of these templates, in time proportional to its words."""
-    return bool(templates) and not templates.isdisjoint(templates_of(pattern))
+def fits(patterns: Sequence[str], templates: Templates) -> NDArray[np.bool_]:
+    """Which of these texts fill one of these templates, bool (N,), in time proportional to their words.
+
+    Args:
+        templates: sorted, as `learn` gives them.
+    """
+    if not patterns or not len(templates):
+        return np.zeros(len(patterns), dtype=np.bool_)
+    numbers, counts = templates_of(patterns)
+    filled = templates.take(np.searchsorted(templates, numbers), mode="clip") == numbers
+    return _sums(filled, counts) > 0
 
 
-def templates_of(pattern: str) -> list[int]:
-    """The number of each template of a text, in the order of the word that is left out."""
-    words = list(map(mul, map(_number, _words(pattern)), _FACTORS))
-    whole = sum(words) + len(words)
+def templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:
+    """The numbers of the templates of texts, uint64 (T,), text by text in the order of the word that is left out.
+
+    Returns:
+        Also how many each text has, (N,): one for each of its words.
+    """
+    spaces = np.fromiter((pattern.count(" ") for pattern in patterns), dtype=np.intp, count=len(patterns))
+    counts = np.minimum(spaces + 1, MAX_WORDS)
+    words = np.fromiter(map(_number, _words(patterns)), dtype=np.uint64, count=counts.sum())
+    places = np.arange(len(words)) - np.repeat(np.cumsum(counts) - counts, counts)
+    words *= _FACTORS[places]
+    whole = _sums(words, counts) + counts.astype(np.uint64)
     # The place that is left out counts with its factor as well: the same words around another gap are another text.
-    return [(whole - word + gap) & _MASK for word, gap in zip(words, _GAPS, strict=False)]
+    return np.repeat(whole, counts) - words + _GAPS[places], counts
 
 
-def _words(pattern: str) -> list[str]:
-    return pattern.split(" ")[:MAX_WORDS]
+def _sums(values: NDArray[np.generic], counts: NDArray[np.intp]) -> NDArray[Any]:
+    """The sum of the first counts[0] values, of the next counts[1], and so on; wherever a count is above 0."""
+    return np.add.reduceat(values, np.cumsum(counts) - counts)
+
+
+def _words(patterns: Sequence[str]) -> Iterator[str]:
+    return chain.from_iterable(pattern.split(" ", MAX_WORDS)[:MAX_WORDS] for pattern in patterns)
 
 
 def _tells(word: str) -> bool:
@@ -75,4 +91,4 @@ def _number(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
-_GAPS = tuple(_number("") * factor for factor in _FACTORS)
+_GAPS = np.uint64(_number("")) * _FACTORS
