@@ -5,10 +5,12 @@ The daemon owns the file; everybody else only reads it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ State = Literal["starting", "ready", "reloading", "stopping"]
 
 FILE_NAME = "status.json"
 LOCK_NAME = "lock"
+_BLOCK_BYTES = 512  # of st_blocks, whatever the filesystem's are
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,45 @@ def write(state_dir: Path, status: DaemonStatus) -> None:
     """Replace the file as a whole; a reader sees the old one or the new one.
 
     Raises:
-        OSError: the folder is gone, full or not writable.
+        OSError: the folder is gone, not writable, or so full that there is no room for it.
     """
-    content = asdict(status) | {"started_at": status.started_at.isoformat()}
-    new = state_dir / f"{FILE_NAME}.new"
-    # Not synced to the disk: after a crash of the machine no daemon runs, whatever the file says.
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.replace(state_dir / FILE_NAME)
+    content = json.dumps(asdict(status) | {"started_at": status.started_at.isoformat()}).encode()
+    file, new = state_dir / FILE_NAME, state_dir / f"{FILE_NAME}.new"
+    try:
+        # Not synced to the disk: after a crash of the machine no daemon runs, whatever the file says.
+        new.write_bytes(content)
+        new.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _overwritten(file, content):
+            raise
+
+
+def _overwritten(file: Path, content: bytes) -> bool:
+    """Write into the room that the file has already: a reload on a full disk is waited for as well."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        there = os.fstat(handle)
+        if len(content) > there.st_blocks * _BLOCK_BYTES:
+            return False
+        padded = content.ljust(there.st_size)
+        return os.pwrite(handle, padded, 0) == len(padded)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def read(state_dir: Path) -> DaemonStatus | None:
     """What the file says, whether or not that daemon still runs; None if there is none or it is no such file."""
+    return _read(state_dir) or _read(state_dir)  # again where it was just being overwritten
+
+
+def _read(state_dir: Path) -> DaemonStatus | None:
     try:
         content = json.loads((state_dir / FILE_NAME).read_text(encoding="utf-8"))
         return DaemonStatus(

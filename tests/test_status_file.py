@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,27 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     status_file.write(tmp_path, STATUS)
     assert status_file.read(tmp_path) == STATUS
     assert [file.name for file in tmp_path.iterdir()] == [status_file.FILE_NAME]
+
+
+def test_on_a_full_disk_it_is_written_into_the_room_that_it_has(tmp_path: Path) -> None:
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=False).returncode
+    ):
+        pytest.skip("needs to mount a tmpfs, so root")
+    try:
+        status_file.write(tmp_path, STATUS)
+        with pytest.raises(OSError, match="No space left"):
+            (tmp_path / "rest").write_bytes(bytes(1 << 20))
+        for later in (replace(STATUS, state="reloading", counters={}), replace(STATUS, version="9" * 1000)):
+            status_file.write(tmp_path, later)
+            assert status_file.read(tmp_path) == later
+            assert {file.name for file in tmp_path.iterdir()} == {status_file.FILE_NAME, "rest"}
+        with pytest.raises(OSError, match="No space left"):
+            status_file.write(tmp_path, replace(STATUS, version="9" * 10_000))
+        assert status_file.read(tmp_path) == later, "there is no room for more, so the last one stays"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "reloads": 1}', "\x00"])
