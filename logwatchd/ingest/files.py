@@ -81,9 +81,12 @@ class FileSource:
             self._survey_at = now
         if now >= self._survey_at or (self._stirred.is_set() and now >= self._earliest_survey_at):
             self._survey(now)
+        rests = self._roster.handles.rests
+        if rests.go_on(now, FILE_BYTES_A_TURN):
+            self._stirred.set()  # a survey can judge it now
         unread = self._read(now)
-        self._drained = not unread and not self._roster.is_unsettled
-        if unread and self._queue.room():
+        self._drained = not unread and not rests.lineages and not self._roster.is_unsettled
+        if rests.is_busy or (unread and self._queue.room()):
             return 0.0
         if self._stirred.is_set():
             return max(0.0, min(self._survey_at, self._earliest_survey_at) - clock.monotonic())
@@ -163,7 +166,9 @@ class FileSource:
 
         Lineages take turns, beginning behind the one that was read last; within a lineage the older file comes first.
         """
-        files = sorted((file for file in self._roster.files if file.behind), key=lambda file: file.sequence)
+        waiting = self._roster.handles.rests.lineages
+        behind = (file for file in self._roster.files if file.behind and file.lineage not in waiting)
+        files = sorted(behind, key=lambda file: file.sequence)
         if not files:
             return False
         self._active_until = now + ACTIVE_S

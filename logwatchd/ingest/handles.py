@@ -8,6 +8,7 @@ import resource
 
 from logwatchd import journal
 from logwatchd.ingest.followed import Followed, Place, Register
+from logwatchd.ingest.rests import Rests
 from logwatchd.journal import Event
 
 WANTED_FILES = 65536
@@ -35,17 +36,22 @@ class Handles:
         self._register = register
         self._cap = cap
         self._opened = 0
+        self.rests = Rests()
 
     def ensure(self, file: Followed) -> bool:
-        """Have it open. False if that cannot be done now: `file.problem` says why, or is None where another file
-        stands under its name by now."""
+        """Have it open. False if that cannot be done now: it is being unpacked, or `file.problem` says why, or that is
+        None, where another file stands under its name by now."""
         reader = file.reader
         if reader.is_open:
+            self.rests.done(file)
+            self._recovered(file)
             return True
+        if reader.is_unpacking:
+            return False
         if self._opened >= self._cap:
             self._opened = self._close_idle(self._cap)
         try:
-            opened = reader.open()
+            opened = self.rests.begin(file)
             if opened and file.start_at_end is not None:
                 reader.seek_last_line(min(file.start_at_end, reader.size()))
                 file.start_at_end = None
@@ -56,9 +62,8 @@ class Handles:
             self.trouble(file, error)
             return False
         self._opened += opened
-        if file.problem is not None:
-            file.problem = None
-            _log.info(Event.FILE_FOUND, path=reader.path, message=f"{reader.path}: can be read again")
+        if not reader.is_unpacking:
+            self._recovered(file)
         return opened
 
     def trouble(self, file: Followed, error: OSError) -> None:
@@ -79,6 +84,12 @@ class Handles:
                 reason=reason,
                 message=f"{file.reader.path}: cannot be read: {reason}; it is tried again until it can",
             )
+
+    @staticmethod
+    def _recovered(file: Followed) -> None:
+        if file.problem is not None:
+            file.problem = None
+            _log.info(Event.FILE_FOUND, path=file.reader.path, message=f"{file.reader.path}: can be read again")
 
     def _close_idle(self, cap: int) -> int:
         """Close a tenth of those that are read to their end and can be found again by name: first those that were

@@ -24,8 +24,6 @@ from logwatchd.journal import Event
 from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 
 ROTATING_S = 10.0  # after a live name went to another file
-UNPACK_AGAIN_S = 1.0  # after it could not be done: there was no room for it, or the file was still being written
-_LONGEST_PAUSE_S = 600.0
 FORGET_S = 3600.0  # so often what is gone for good is looked for
 
 _log = journal.logger("tail")
@@ -44,15 +42,6 @@ class Stranger:
     lapse: Lapse | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a file under a rotated name could not be judged so far. It is tried again, but not before `retry_at`."""
-
-    problem: str
-    retry_at: float = 0.0
-    pause_s: float = UNPACK_AGAIN_S
-
-
 class Newcomers:
     """Owner: the tail thread.
 
@@ -68,7 +57,8 @@ class Newcomers:
         self._last: dict[str, FileKey] = {}
         self._rotated_at: dict[str, float] = {}
         self._aside: dict[FileKey, Position] = {}
-        self._refused: dict[FileKey, Refusal] = {}
+        self._refused: dict[FileKey, str] = {}  # why they could not be judged so far
+        self._unpacking: dict[FileKey, tuple[Stranger, Followed]] = {}  # and are judged after that
         self.met: set[FileKey] = set()
         self._forget_at = 0.0
         self._earlier: dict[int, list[Position]] = {}
@@ -101,15 +91,20 @@ class Newcomers:
             self._checkpoints.record(moved)
         return same  # else its inode is another file's by now
 
-    def receive(self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], now: float) -> None:
+    def receive(self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], now: float) -> bool:
         """Take in what a survey found, the oldest of a lineage first.
 
         at_live_name: which file every configured name led to just now, known or not.
+
+        Returns:
+            Whether there was anything to take in.
         """
-        ordered = sorted(strangers, key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
+        found = {key: stranger for key, (stranger, _) in self._unpacking.items()}  # whether they are still there or not
+        found.update((stranger.key, stranger) for stranger in strangers)
+        ordered = sorted(found.values(), key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
-        self._refused = {key: refusal for key, refusal in self._refused.items() if key in places}
+        self._refused = {key: problem for key, problem in self._refused.items() if key in places}
         # Those of an earlier run first, then those that lost their content, and what renamecopy is about to copy or
         # has just copied: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
@@ -125,6 +120,12 @@ class Newcomers:
         if now >= self._forget_at:
             self._forget_at = now + FORGET_S
             self._forget(at_live_name, now)
+        return bool(ordered)
+
+    def close(self) -> None:
+        """Leave alone what is being unpacked."""
+        for _, file in self._unpacking.values():
+            file.reader.close()
 
     def _forget(self, at_live_name: Mapping[str, FileKey], now: float) -> None:
         """Let go of what the checkpoints know no more: names and folders come and go, for as long as we run."""
@@ -175,21 +176,14 @@ class Newcomers:
 
     def _judge(self, stranger: Stranger, sequence: int, at_live_name: Mapping[str, FileKey], now: float) -> None:
         base = base_of(stranger.path)
-        refusal = self._refused.get(stranger.key)
-        if refusal is not None and now < refusal.retry_at:
-            return
-        # A compressed file is looked into only if something that has to be read may be in it.
-        unpack = base != stranger.path and is_packed(stranger.path) and self._is_bereft(stranger, base, at_live_name)
-        make = CompressedReader if unpack else Reader
-        reader = make(stranger.key, stranger.path, generation=stranger.generation)
-        file = self._make(stranger, reader, sequence, now)
-        file.lapse = stranger.lapse
-        file.lapsed = file.bereaved = stranger.lapse is not None
-        file.problem = refusal.problem if refusal else None  # what was said is not said again
+        file = self._unpacked(stranger) or self._unknown(stranger, base, sequence, at_live_name, now)
         if not self._handles.ensure(file) and (file.problem is None or not stranger.live):
             # Another file stands there by now, or it may not be read: the next survey comes back to it.
-            if file.problem is not None:
-                self._refused[stranger.key] = _refused(file.problem, refusal, unpack, now)
+            if file.reader.is_unpacking:
+                self._unpacking[stranger.key] = stranger, file
+                self._precede(file, self._register.live.get(base))  # and what is judged meanwhile comes in between
+            elif file.problem is not None:
+                self._refused[stranger.key] = file.problem
             return
         try:
             if self._take(stranger, file, at_live_name):
@@ -197,7 +191,26 @@ class Newcomers:
                 return
         except OSError as error:  # still unknown, so the next survey comes back to it
             _log.debug(Event.FILE_UNREADABLE, path=stranger.path, reason=str(error))
-        reader.close()
+        file.reader.close()
+
+    def _unpacked(self, stranger: Stranger) -> Followed | None:
+        """The one that was begun to be unpacked, under the name that it has by now."""
+        _, file = self._unpacking.pop(stranger.key, (None, None))
+        if file is not None and file.reader.path != stranger.path:
+            file.label(stranger.path, Place.RENAMED)
+        return file
+
+    def _unknown(
+        self, stranger: Stranger, base: str, sequence: int, at_live_name: Mapping[str, FileKey], now: float
+    ) -> Followed:
+        # A compressed file is looked into only if something that has to be read may be in it.
+        unpack = base != stranger.path and is_packed(stranger.path) and self._is_bereft(stranger, base, at_live_name)
+        make = CompressedReader if unpack else Reader
+        file = self._make(stranger, make(stranger.key, stranger.path, generation=stranger.generation), sequence, now)
+        file.lapse = stranger.lapse
+        file.lapsed = file.bereaved = stranger.lapse is not None
+        file.problem = self._refused.get(stranger.key)  # what was said is not said again
+        return file
 
     def _take(self, stranger: Stranger, file: Followed, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether to follow it, with its reader where it has to begin.
@@ -263,17 +276,25 @@ class Newcomers:
                 reader.seek(position.offset)
                 self._checkpoints.record(reader.position())
                 return True
-        if live is not None:  # what is under a rotated name is older
-            file.sequence, live.sequence = sorted((file.sequence, live.sequence))
+        self._precede(file, live)
         return False
+
+    @staticmethod
+    def _precede(file: Followed, live: Followed | None) -> None:
+        """What is under a rotated name is older."""
+        if live is not None:
+            file.sequence, live.sequence = sorted((file.sequence, live.sequence))
 
     def _gone(self, base: str) -> list[Position]:
         """Files of an earlier run that had this live name, in whichever folder, and that nobody has seen since."""
-        return [
-            position
-            for position in self._left.get(name_of(base), ())
-            if position.offset and position.key not in self._register.by_key
-        ]
+        left = self._left.get(name_of(base), ())
+        return [position for position in left if position.offset and not self._is_here(position)]
+
+    def _is_here(self, position: Position) -> bool:
+        file = self._register.by_key.get(position.key)
+        if file is None:
+            return False
+        return file.reader.id == position.file or name_of(file.lineage) == name_of(base_of(position.path))
 
     def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey], now: float) -> bool:
         """Whether an unknown file under a rotated name had the live name between two surveys.
@@ -351,11 +372,3 @@ def _opened(path: str) -> Iterator[int]:
 
 def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:
     return replace(stranger, generation=generation, lapse=lapse)
-
-
-def _refused(problem: str, before: Refusal | None, unpack: bool, now: float) -> Refusal:
-    """Unpacking is dear, so it is tried at growing distances."""
-    if not unpack:
-        return Refusal(problem)
-    pause_s = before.pause_s if before else UNPACK_AGAIN_S
-    return Refusal(problem, now + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S))

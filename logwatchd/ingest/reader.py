@@ -99,8 +99,13 @@ class Reader:
     def is_open(self) -> bool:
         return self._handle is not None
 
+    @property
+    def is_unpacking(self) -> bool:
+        """Whether it was opened and will be open once its content has been unpacked."""
+        return False
+
     def open(self) -> bool:
-        """Open the file at `path`; False if another file stands there by now.
+        """Open the file at `path`; False if another file stands there by now, or while it has to be unpacked first.
 
         Raises:
             OSError: it cannot be opened.
@@ -111,7 +116,7 @@ class Reader:
             os.close(handle)
             return False
         self._handle = self._prepare(handle)
-        return True
+        return self.is_open
 
     def close(self) -> None:
         if self._handle is not None:
@@ -312,8 +317,8 @@ class Reader:
         """How many bytes of a byte order mark `raw` begins with; a mark stands nowhere but at a file's beginning."""
         return len(coding.mark) if coding.mark and offset == 0 and raw.startswith(coding.mark) else 0
 
-    def _prepare(self, handle: int) -> int:
-        """What is to be read, given the file's own handle, which is then this method's to close."""
+    def _prepare(self, handle: int) -> int | None:
+        """What is to be read, given the file's own handle, which is then this method's to close; None if not yet."""
         return handle
 
     def _open_handle(self) -> int:

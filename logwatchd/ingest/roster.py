@@ -112,13 +112,13 @@ class Roster:
         self._say_what_is_hidden()
         self._look_for_the_rest(at_live_name, now)
         self._examine_suspects(strangers, now)
-        self._newcomers.receive(strangers.values(), at_live_name, now)
-        if strangers:
+        if self._newcomers.receive(strangers.values(), at_live_name, now):
             self._examine_suspects({}, now)
         for file in self._register:
             if file.lapsed:
                 self._copies.bequeath(file)
-                if file.lapsed_turn != self._turn or not file.bereaved:
+                waits = file.lapsed_turn == self._turn or file.lineage in self.handles.rests.lineages
+                if not waits or not file.bereaved:
                     self._settle(file)
         for target in self._targets.all:
             self._checkpoints.begin(target.pattern)
@@ -147,6 +147,7 @@ class Roster:
     def close(self) -> None:
         for file in self._register:
             file.reader.close()
+        self._newcomers.close()
 
     def _look_at_siblings(self, strangers: dict[FileKey, Stranger]) -> None:
         known, is_aside = self._register.by_key, self._newcomers.is_aside
@@ -215,7 +216,8 @@ class Roster:
             self._place(file, file.reader.path, Place.NOWHERE)
             handle = file.reader.handle
             if handle is None:
-                self._register.drop(file)
+                if not file.reader.is_unpacking:
+                    self._register.drop(file)
                 continue
             try:
                 file.look(stamp_of(os.fstat(handle)), now)
@@ -261,7 +263,9 @@ class Roster:
         reader = file.reader
         was_open = reader.is_open
         if not self.handles.ensure(file):
-            if file.problem is None:
+            if file.reader.is_unpacking:
+                file.suspect = True
+            elif file.problem is None:
                 self._register.drop(file)
             return
         try:

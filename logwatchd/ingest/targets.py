@@ -71,6 +71,8 @@ class Targets:
 
     def siblings(self, listings: Listings) -> Iterator[Sibling]:
         """Rotated names of configured ones that are not configured themselves."""
+        for target in self.all:
+            target.paths(listings)  # so that globs know into which folders they lead, in the first survey as well
         folders = dict.fromkeys(folder for target in self.all for folder in target.folders())
         known, self._siblings = self._siblings, {}  # folders come and go
         for folder in folders:
