@@ -57,6 +57,12 @@ class BaselineError(LogwatchdError):
     exit_code = Exit.CONFIG
 
 
+class BaselineDiskError(BaselineError):
+    """A baseline's disk is full or fails: neither configuration nor baseline is wrong."""
+
+    exit_code = Exit.FAILED
+
+
 class StateError(LogwatchdError):
     """The state folder cannot be used: not writable, or in use by another daemon."""
 
@@ -76,8 +82,14 @@ def state_error(what: str, cause: BaseException | None, mend: str) -> StateError
         what: the file and its trouble.
         mend: what to do where it is not the disk.
     """
-    fails = getattr(cause, "errno", None) in _DISK or getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DISK
-    return DiskError(f"{what}; make room on its disk, or mend that") if fails else StateError(f"{what}; {mend}")
+    if is_of_disk(cause):
+        return DiskError(f"{what}; make room on its disk, or mend that")
+    return StateError(f"{what}; {mend}")
+
+
+def is_of_disk(error: BaseException | None) -> bool:
+    """Whether an OSError or a SQLite error says that a disk is full or fails."""
+    return getattr(error, "errno", None) in _DISK or getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DISK
 
 
 class RetryableError(LogwatchdError):

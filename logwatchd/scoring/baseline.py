@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.errors import BaselineError
+from logwatchd.errors import BaselineDiskError, BaselineError, is_of_disk
 from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
@@ -123,7 +123,8 @@ def save(baseline: Baseline, path: Path) -> None:
     except OSError as error:
         if temporary:
             temporary.unlink(missing_ok=True)
-        raise BaselineError(
+        kind = BaselineDiskError if is_of_disk(error) else BaselineError
+        raise kind(
             f"{path}: the baseline cannot be written: {error.strerror}; name a writable folder with room in it"
         ) from None
 

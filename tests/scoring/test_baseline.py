@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logwatchd.errors import BaselineError
+from logwatchd.errors import BaselineError, Exit
 from logwatchd.scoring.baseline import check_fits, load, save
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.clustering import cluster
@@ -185,6 +185,13 @@ def test_a_folder_that_cannot_be_written_keeps_the_old_file(tmp_path: Path) -> N
     with pytest.raises(BaselineError, match="cannot be written"):
         save(learn([FAULT]), tmp_path / "no-such-folder" / "b")
     assert (tmp_path / "b").read_bytes() == before
+
+
+def test_a_full_disk_is_nothing_that_a_configuration_mends(tiny_disk: Path) -> None:
+    with pytest.raises(BaselineError, match="cannot be written: No space left on device") as raised:
+        save(learn(NORMAL * 100), tiny_disk / "b")
+    assert raised.value.exit_code is Exit.FAILED
+    assert list(tiny_disk.iterdir()) == []
 
 
 def test_a_baseline_cannot_be_changed() -> None:
