@@ -1,28 +1,29 @@
-"""Rules, quickly: a line is taken apart where no rule looks from one part to the next.
+"""Rules, quickly: lines are taken apart where no rule looks from one part to the next.
 
 Nearly every part, such as a word, has been masked before, whatever the line, and most of what is new is plain words,
-which no rule touches. Only what is left is asked of the rules, and of those only such as may find something in it.
+which no rule touches. Only what is left is asked of the rules, many parts at once, and of those only such as may find
+something in it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from itertools import compress
 
-from logwatchd.parsing.rules import AFTER_NUMBERS, MARKS, Hint, Rule
+from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, MARKS, Rule
 
 MAX_PARTS = 20_000  # that are remembered
 MAX_CHOICES = 4_000  # of rules, by their marks
 _LONG_PART = 64  # characters; longer ones hardly come again
 _LONG_MARKS = 64
-_OTHERS = bytes(set(range(256)) - set(MARKS.encode()))
+_OTHERS = bytes(set(range(256)) - set(f"{MARKS}\n".encode()))
 
 # A word of letters, with the blanks after it. No rule sees it: names of months and days, and letters that may be digits
 # in base 16, are left to the rules. What may belong to a number before it is not looked at here.
-_PLAIN = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++[,.;:)]?+(?![^\ ])\ *+"
+_PLAIN = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++[,.;:)]?+(?![^\ \n])\ *+"
 # Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own.
-_WORD = r'[^\ "]*+(?:"(?:(?:(?<=[=:]")|(?<=:\s")|(?=[A-Z]{3,7}\ /))[^"]*+)?[^\ "]*+)*'
+_WORD = r'[^\ "\n]*+(?:"(?:(?:(?<=[=:]")|(?<=:[^\S\n]")|(?=[A-Z]{3,7}\ /))[^"\n]*+)?[^\ "\n]*+)*'
 _NAME = r"[A-Z][a-z]{2}"
 # Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
 _BLANK = rf"""\ (?:
@@ -34,53 +35,47 @@ _BLANK = rf"""\ (?:
 )"""
 # Python before 3.11.5 raises SystemError at some possessive groups. None is needed here: as the end of it cannot fail,
 # nothing is tried twice.
-_TAKE_APART = re.compile(rf"((?:{_PLAIN})*)({_WORD}(?:{_BLANK}{_WORD})*\ *+)", re.VERBOSE).split
-
-Mask = Callable[[str], str]
+_TAKE_APART = re.compile(rf"((?:\n?+{_PLAIN})*\n?+)({_WORD}(?:{_BLANK}{_WORD})*\ *+)", re.VERBOSE).split
 
 
-def compiled(rules: Sequence[Rule]) -> Mask:
-    """The rules, as one function that gives what all of them give that are applied to a text one after the other.
+class Masking:
+    """The rules as one function, which gives what all of them give that are applied to a text one after the other.
 
-    rules: those of `rules.RULES`, or some of them; it is they that do not look from part to part.
+    Any thread may call it.
     """
-    masked = _Parts(_Choices(rules)).__getitem__
-    in_turn = _InTurn(rules)
-
-    def mask(text: str) -> str:
-        if text[:1] == "/":  # to 'host', the beginning of a line is not the same as a blank
-            return in_turn(text)
-        parts = _TAKE_APART(text)
-        parts[2::3] = map(masked, parts[2::3])
-        return "".join(parts)
-
-    return mask
-
-
-class _InTurn:
-    """The definition."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
+        """rules: those of `rules.RULES`, or some of them; it is they that do not look from part to part."""
+        self._parts = _Parts(rules)
 
     def __call__(self, text: str) -> str:
-        for rule in self._rules:
-            text = rule.pattern.sub(rule.token, text)
-        return text
+        """One line of text."""
+        return self.lines(text)
+
+    def lines(self, block: str) -> str:
+        """Lines with newlines between, each by itself."""
+        block = f"\n{block}"
+        pieces = _TAKE_APART(block)
+        parts = pieces[2::3]
+        masked = self._parts.masked(parts)
+        if "\n/" in block:  # to 'host', the beginning of a line is not the same as a blank
+            for index, (plain, part) in enumerate(zip(pieces[1::3], parts, strict=True)):
+                if part[:1] == "/" and plain[-1:] == "\n":
+                    masked[index] = self._parts.masked_first(part)
+        pieces[2::3] = masked
+        return "".join(pieces)[1:]
 
 
-class _Choices(dict[bytes, tuple[tuple[Hint | None, Mask], ...]]):
+class _Choices(dict[bytes, tuple[int, ...]]):
     """The marks in a text -> the rules that may find something in it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
         self._rules = rules
 
-    def __missing__(self, marks: bytes) -> tuple[tuple[Hint | None, Mask], ...]:
+    def __missing__(self, marks: bytes) -> tuple[int, ...]:
         text = marks.decode()
-        found = tuple(
-            (rule.hint, partial(rule.pattern.sub, rule.token)) for rule in self._rules if rule.marks.search(text)
-        )
+        found = tuple(number for number, rule in enumerate(self._rules) if rule.marks.search(text))
         if len(marks) <= _LONG_MARKS:
             if len(self) >= MAX_CHOICES:
                 self.clear()
@@ -89,21 +84,50 @@ class _Choices(dict[bytes, tuple[tuple[Hint | None, Mask], ...]]):
 
 
 class _Parts(dict[str, str]):
-    """part -> what the rules make of it. Any thread may ask: an entry that is lost is only made again."""
+    """part -> what the rules make of it, which is lost when they are many: any of it is only made again."""
 
-    def __init__(self, choices: _Choices) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
-        self._choices = choices
+        self._rules = rules
+        self._choices = _Choices(rules)
+
+    def masked(self, parts: Sequence[str]) -> list[str]:
+        """What the rules make of parts after a blank."""
+        new = [part for part in set(parts) if part not in self]
+        self.update(zip(new, self._asked(new, BETWEEN), strict=True))
+        found = [*map(self.__getitem__, parts)]
+        for part in new:
+            if len(part) > _LONG_PART:
+                self.pop(part, None)
+        if len(self) > MAX_PARTS:
+            self.clear()
+        return found
 
     def __missing__(self, part: str) -> str:
-        blank = " " if part[:1] == "/" else ""
-        text = blank + part
-        for hint, mask in self._choices[text.encode(errors="replace").translate(None, _OTHERS)]:
-            if hint is None or hint(text):
-                text = mask(text)
-        text = text[len(blank) :]
-        if len(part) <= _LONG_PART:
-            if len(self) >= MAX_PARTS:
-                self.clear()
-            self[part] = text
-        return text
+        """Another thread has thrown it away."""
+        return self._asked([part], BETWEEN)[0]
+
+    def masked_first(self, part: str) -> str:
+        """What they make of the first part of a line."""
+        return self._asked([part], "")[0]
+
+    def _asked(self, texts: list[str], before: str) -> list[str]:
+        if not texts:
+            return []
+        texts = texts.copy()
+        asked: list[list[int]] = [[] for _ in self._rules]
+        marks = BETWEEN.join(texts).encode(errors="replace").translate(None, _OTHERS).split(BETWEEN.encode())
+        for index, choice in enumerate(map(self._choices.__getitem__, marks)):
+            for number in choice:
+                asked[number].append(index)
+        for rule, those in zip(self._rules, asked, strict=True):
+            some = [texts[index] for index in those]
+            if rule.hint and some:
+                hinted = rule.hint(some)
+                those, some = [*compress(those, hinted)], [*compress(some, hinted)]
+            if some:
+                found, changes = rule.quick.subn(rule.token, before + BETWEEN.join(some))
+                if changes:
+                    for index, text in zip(those, found[len(before) :].split(BETWEEN), strict=True):
+                        texts[index] = text
+        return texts

@@ -5,14 +5,14 @@ from __future__ import annotations
 from operator import add
 
 from logwatchd.parsing.fold import KEPT, alike, key_of, show_kept
-from logwatchd.parsing.masking import compiled
+from logwatchd.parsing.masking import Masking
 from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
 NORMALISER_VERSION = f"4-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
-_MASK = compiled(RULES)
+_MASK = Masking(RULES)
 
 
 def decode(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logwatchd.parsing import masking
 from logwatchd.parsing.fold import key_of
-from logwatchd.parsing.masking import compiled
+from logwatchd.parsing.masking import Masking
 from logwatchd.parsing.rules import MARKS, RULES, Rule
 from tests.conftest import ROOT
 
@@ -61,8 +61,8 @@ WORDS = st.one_of(
     ),
     st.text(max_size=6),
 )
-TEXTS = st.lists(st.lists(WORDS, max_size=3).map("".join), max_size=8).map(" ".join)
-mask = compiled(RULES)
+TEXTS = st.lists(st.lists(WORDS, max_size=3).map("".join), max_size=8).map(lambda w: " ".join(w).replace("\n", " "))
+mask = Masking(RULES)
 
 
 def in_turn(text: str) -> str:
@@ -75,8 +75,21 @@ def in_turn(text: str) -> str:
 @settings(max_examples=1000)
 @given(TEXTS)
 def test_parts_and_lines_give_the_same_pattern(text: str) -> None:
-    for line in (text, key_of(text.replace("\n", " ").encode(errors="replace")).decode(errors="replace")):
+    for line in (text, key_of(text.encode(errors="replace")).decode(errors="replace")):
         assert mask(line) == in_turn(line)
+
+
+@settings(max_examples=300)
+@given(st.lists(TEXTS, min_size=1, max_size=12))
+def test_lines_do_not_see_each_other(texts: list[str]) -> None:
+    for lines in (texts, [f"/{text}" if len(text) % 3 else text for text in texts], [f"{text}=a0" for text in texts]):
+        assert Masking(RULES).lines("\n".join(lines)).split("\n") == [in_turn(line) for line in lines]
+
+
+@settings(max_examples=300)
+@given(st.lists(TEXTS | WORDS.map(lambda word: word.replace("\n", "")), min_size=1, max_size=12))
+def test_parts_do_not_see_each_other_whatever_they_are(texts: list[str]) -> None:
+    assert masking._Parts(RULES).masked(texts) == [in_turn(f" {text}")[1:] for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +102,7 @@ def test_parts_and_lines_give_the_same_pattern(text: str) -> None:
         "at 00 Jan 0000 00:00:00 Z 0000 or Sun, Jan  0 00:00:00 GMT 0000",
         "0 s of 0  s and 0 seconds, 0 MB/s",
         'it said 0" to user="a b c" and "GET /a b c"',
-        "\n0 s\n=a0\n",
+        "/a.b.com /a.b.com/c /a.b.com",
     ],
 )
 def test_what_spans_words_stays_together(text: str) -> None:
@@ -111,21 +124,29 @@ def test_so_they_do_in_real_logs() -> None:
 def test_what_is_asked_first_is_true_of_all_that_a_rule_matches(rule: Rule, data: st.DataObject) -> None:
     text = data.draw(st.from_regex(rule.pattern))
     assert rule.marks.search("".join(char for char in text if char in MARKS))
-    assert rule.hint is None or rule.hint(text)
+    assert rule.hint is None or rule.hint(["x", text, "=", text]) == [False, True, False, True]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.quick is not rule.pattern], ids=lambda rule: rule.name)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
+@given(st.data())
+def test_what_is_found_sooner_is_the_same(rule: Rule, data: st.DataObject) -> None:
+    text = "".join(data.draw(st.lists(TEXTS | st.text("0aAfx-+._/:=<, ", max_size=8) | st.from_regex(rule.pattern))))
+    assert rule.quick.sub(rule.token, text) == rule.pattern.sub(rule.token, text)
 
 
 def test_parts_and_choices_are_forgotten_before_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "MAX_PARTS", 10)
     monkeypatch.setattr(masking, "MAX_CHOICES", 5)
-    choices = masking._Choices(RULES)
-    parts = masking._Parts(choices)
+    parts = masking._Parts(RULES)
     for number in range(100):
         part = "w" * (number % 20) + "0" + "-." * (number % 7) + " "
+        assert parts.masked([part, "a0"]) == [in_turn(part), in_turn("a0")]
         assert parts[part] == in_turn(part)
-    assert len(parts) <= 10
-    assert len(choices) <= 5
-    assert len(parts["y" * 1000 + "0"]) == 1003
-    assert len(parts) <= 10
+        assert len(parts) <= 10
+        assert len(parts._choices) <= 5
+    assert len(parts.masked(["y" * 1000 + "0"])[0]) == 1003
+    assert max(map(len, parts), default=0) < 1000
 
 
 @pytest.mark.slow
