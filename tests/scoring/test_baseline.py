@@ -188,10 +188,12 @@ def test_a_folder_that_cannot_be_written_keeps_the_old_file(tmp_path: Path) -> N
 
 
 def test_a_full_disk_is_nothing_that_a_configuration_mends(tiny_disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        (tiny_disk / "rest").write_bytes(bytes(1 << 20))
     with pytest.raises(BaselineError, match="cannot be written: No space left on device") as raised:
-        save(learn(NORMAL * 100), tiny_disk / "b")
+        save(learn(), tiny_disk / "b")
     assert raised.value.exit_code is Exit.FAILED
-    assert list(tiny_disk.iterdir()) == []
+    assert [file.name for file in tiny_disk.iterdir()] == ["rest"]
 
 
 def test_a_baseline_cannot_be_changed() -> None:
