@@ -209,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--drop-suspicious", action="store_true", help="leave out bursts of errors")
     build.add_argument("--json", action="store_true", help="a report on stdout")
-    build.add_argument("files", nargs="*", metavar="FILE|GLOB", help="known-good logs, plain or compressed, or -")
+    build.add_argument("files", nargs="*", metavar="FILE|GLOB|-", help="known-good logs, plain or compressed, or -")
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
     show.add_argument("baseline", type=Path, metavar="B", help="a baseline file")
     show.add_argument("--json", action="store_true", help="one JSON object")
@@ -328,7 +328,7 @@ def _tune_options(tune: argparse.ArgumentParser) -> None:
     tune.add_argument("--plot", type=Path, metavar="FILE.png|svg", help="draw curve and scores (needs logwatchd[plot])")
     tune.add_argument("--write", action="store_true", help="put the best threshold into the baseline")
     tune.add_argument("--json", action="store_true", help="one JSON object, with every threshold's figures")
-    tune.add_argument("labelled", nargs="*", metavar="LABELED", help="labelled lines, or - for standard input")
+    tune.add_argument("labelled", nargs="*", metavar="LABELED|-", help="labelled lines, or - for standard input")
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,8 @@ _EXIT = {
     Exit.USAGE: "The command line asks for something that is not there.",
     Exit.NOT_RUNNING: "reload: no daemon runs.",
     Exit.FAILED: "A part of the daemon died, and the service manager is meant to start it again; notify-test: a sink "
-    "did not take it; reload: no answer came; of any command: its output could not be written.",
+    "did not take it; reload: no answer came; of any command: it could not write, such as to a full disk, or met a "
+    "mistake of ours.",
     Exit.CONFIG: "The configuration, the baseline or the state folder is refused. Starting again would not help.",
 }
 _SIGNALS = {
@@ -98,10 +99,9 @@ def _of_commands(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _synopsis(option: Option) -> str:
     value = f"\\fI{_roff(option.value)}\\fR" if option.value else ""
     dots = " ..." if option.repeated else ""
-    text = (
-        " ".join(part for part in (f"\\fB{_roff(option.flags[0])}\\fR" if option.flags else "", value) if part) + dots
-    )
-    return text if option.required and option.flags else text if not option.flags and option.required else f"[{text}]"
+    flag = f"\\fB{_roff(option.flags[0])}\\fR" if option.flags else ""
+    text = " ".join(part for part in (flag, value) if part) + dots
+    return text if option.required else f"[{text}]"
 
 
 def _command(command: Command) -> Iterator[str]:

@@ -64,6 +64,6 @@ def _option(action: argparse.Action) -> Option:
         value=value,
         choices=choices,
         help=(action.help or "") % {"default": action.default} if action.help else "",
-        required=action.required,
+        required=action.required and action.nargs != "*",  # argparse says of that that it is
         repeated=action.nargs in ("*", "+"),
     )

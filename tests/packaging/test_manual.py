@@ -47,6 +47,14 @@ def test_the_page_of_commands_has_every_command_and_option() -> None:
             assert all(flag in text for flag in option.flags)
 
 
+def test_what_may_be_left_out_stands_in_brackets() -> None:
+    text = " ".join(_plain(manual.text_of("logwatchd.1", cli._parser())).split())
+    assert "baseline build --output B [--config FILE]" in text
+    assert "[--json] [FILE|GLOB|- ...]" in text
+    assert "[LABELED|- ...]" in text
+    assert "[--config FILE] BASELINE ..." in text
+
+
 def test_the_page_of_the_configuration_has_every_key_of_the_commented_one() -> None:
     text = _plain(manual.text_of("logwatchd.toml.5", cli._parser()))
     keys = [line.removeprefix("#") for line in reference.text().splitlines() if " = " in line and line[:2] != "# "]
