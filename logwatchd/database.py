@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -61,7 +61,7 @@ class Database:
         """
         with self._lock:
             try:
-                self._mended(lambda: self._opened(), _DAMAGED | {_NO_SUCH_TABLE_OR_COLUMN})
+                self._mended(self._opened, _DAMAGED | {_NO_SUCH_TABLE_OR_COLUMN})
             except (sqlite3.Error, OSError) as error:
                 raise state_error(
                     f"{self.file}: {error}", error, "give logwatchd a state_dir that it may write to"
@@ -198,7 +198,7 @@ class Database:
 def is_database(file: Path) -> bool:
     """Whether there is such a file to look into."""
     try:
-        with closing(file.open("rb")) as opened:
+        with file.open("rb") as opened:
             return opened.read(15) == b"SQLite format 3"
     except OSError:
         return False

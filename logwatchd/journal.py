@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from logwatchd import clock
 from logwatchd.journal_output import Entry, JournaldSink, Plain, Sink, StreamSink, as_json, as_text
 from logwatchd.journald import JournalSocket, is_journal
+from logwatchd.without import without
 
 Output = Literal["auto", "journal", "terminal", "json"]
 
@@ -67,7 +68,7 @@ class Event(StrEnum):
     EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"
     EMBEDDING_RECOVERED = "embedding works again"
     CACHE_FAILS = "the cache of embeddings cannot be used; texts may be sent again after a restart"
-    FILE_SET_ASIDE = "a file of the state folder was damaged and is set aside; a new one is begun"
+    FILE_SET_ASIDE = "a file of the state folder cannot be used and is set aside; a new one is begun"
     BACKLOG_FULL = "the lines that wait for embedding fill their room; reading waits until it works again"
     BACKLOG_DONE = "the lines that waited for embedding are scored"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
@@ -181,6 +182,9 @@ def prepare() -> bool:
     """
     global _wanted
     try:
+        if "structlog" not in sys.modules:
+            with without("rich"):  # of which it would make tracebacks for a terminal: 3 MiB that nobody uses
+                import structlog
         import structlog
     except (ImportError, OSError):
         return False
