@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,9 @@ _EPILOG = "exit codes: 0 ok, 1 anomaly found, 2 usage, 3 not running, 70 it fail
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
+    # At its end Python looks for cycles among all that is left, only to free what goes with the process anyway: for
+    # what imports numpy that is an eighth of the time of a short command.
+    atexit.register(gc.freeze)
     terminal.prepare()
     args = _parser().parse_args(argv)
     try:
