@@ -40,6 +40,7 @@ class Condition:
             "polling_only": int(ingest.polling_only),
             "incidents_open": alerts.incidents_open,
             "alerts_pending": alerts.alerts_pending,
+            "alerts_refused": alerts.alerts_refused + alerts.alerts_set_aside,
         }
 
     def head(self, state: str, counters: Mapping[str, int | float]) -> str:
@@ -65,6 +66,8 @@ class Condition:
         ]
         if failing:
             yield f"{', '.join(failing)}, {_several(alerts.alerts_pending, 'alert')} to deliver"
+        if refused := alerts.alerts_refused + alerts.alerts_set_aside:
+            yield f"{_several(refused, 'alert')} refused by a sink"
         if self._source.status().polling_only:
             yield "without inotify, polling only"
 

@@ -89,6 +89,7 @@ class Event(StrEnum):
     ANALYSIS_RECOVERED = "analysis works again"
     SINK_FAILS = "alerts cannot be delivered; they are kept and tried again"
     SINK_REFUSED = "alerts are refused; they are kept until a reload"
+    ALERT_REFUSED = "an alert is refused and set aside; the others go on"
     SINK_RECOVERED = "alerts are delivered again"
     ALERTS_KEPT = "alerts are kept for the next start"
     ALERTS_GIVEN_UP = "alerts were given up"

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from logwatchd.alerting.analysis import Analyst, NoAnswerError
+from logwatchd.alerting.aside import Aside, total
 from logwatchd.alerting.lane import Lane
 from logwatchd.alerting.message import Kind
 from logwatchd.alerting.outbox import Outbox, Pending
-from logwatchd.alerting.sink import Route, Sink
+from logwatchd.alerting.sink import MessageRefusedError, Route, Sink
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.records import Analysis
@@ -67,6 +68,7 @@ class Board:
         self._analysing: set[int] = set()
         self._attempts: Counter[int] = Counter()
         self._due_at: dict[str, float] = {}  # by alert: when it goes out, monotonic
+        self._asides: dict[str, Aside] = {}
         self._unmarked: dict[str, tuple[Pending, str | None]] = {}  # taken, but the outbox could not be told
         self._over_budget, self._poor_until = False, 0.0
         self._quiet = False
@@ -91,6 +93,9 @@ class Board:
             for lane in (*lanes.values(), self._analysis):
                 lane.renew()
             self._lanes = lanes
+            self._asides = {name: self._asides.get(name) or Aside() for name in self._sinks}
+            for aside in self._asides.values():
+                aside.renew()
             self._quiet, self._poor_until = False, 0.0
 
     def hold(self, alert_id: str, until: float) -> None:
@@ -200,23 +205,30 @@ class Board:
             if (lane := self._lanes.get(name)) is not None:
                 lane.busy = False
                 lane.succeed(now, job.sink.pace_s)
+                self._asides[name].taken()
             self._unmarked[name] = (job.pending, receipt)
             self._mark(name)
 
     def not_delivered(self, job: DeliveryJob, error: Exception, now: float) -> None:
+        """It is tried again, or set aside where the sink refuses this message."""
+        name = job.sink.name
         with self._lock:
-            if (lane := self._lanes.get(job.sink.name)) is not None:
+            if (lane := self._lanes.get(name)) is not None:
                 lane.busy = False
-                if job.sink is self._sinks[job.sink.name]:  # and none of before a reload
-                    lane.fail(error, now)
+                if job.sink is self._sinks[name]:  # and none of before a reload
+                    fault = self._set_aside(job, error) if isinstance(error, MessageRefusedError) else error
+                    if fault is not None:
+                        lane.fail(fault, now)
             self._outbox.failed(job.pending.seq, str(error))
 
     def spoiled(self, job: DeliveryJob, error: Exception) -> None:
-        """The sink stumbled over this one message: given up, or it would stop all others, now and after each start."""
+        """The sink stumbled over this one message: it never gets it, or that would stop all others, now and later."""
+        name = job.sink.name
         with self._lock:
-            if (lane := self._lanes.get(job.sink.name)) is not None:
+            if (lane := self._lanes.get(name)) is not None:
                 lane.busy = False
-            self._outbox.give_up(job.pending.seq, f"{job.sink.name}: {type(error).__name__}: {error}")
+                self._asides[name].dead[job.pending.seq] = f"{type(error).__name__}: {error}"
+                self._mark(name)
 
     def given_back(self, job: AnalysisJob | DeliveryJob) -> None:
         """We are stopping: the message stays as it was."""
@@ -238,7 +250,7 @@ class Board:
             if self._analysing or any(lane.busy for lane in self._lanes.values()):
                 return False
             usable = [name for name, lane in self._lanes.items() if lane.open(max(now, until))]
-            return not any(self._outbox.pending(name) for name in usable)
+            return not any(self._outbox.pending(name, self._asides[name].seqs) for name in usable)
 
     def states(self, now: float) -> dict[str, str]:
         """'ok', 'resting' or 'refused' by service."""
@@ -246,10 +258,21 @@ class Board:
             found = {name: lane.state(now) for name, lane in self._lanes.items()}
             return found | ({"analysis": self._analysis.state(now)} if self._services.analyst else {})
 
+    @property
+    def set_aside(self) -> int:
+        """How many messages a sink refuses of which the outbox does not know yet that it never gets them."""
+        with self._lock:
+            return total(self._asides)
+
+    def _set_aside(self, job: DeliveryJob, error: Exception) -> PermanentError | None:
+        """Let others go on, and say so; returns what is wrong with the sink if it takes none of them."""
+        logger(job.sink.name).error(Event.ALERT_REFUSED, alert_id=job.pending.key, reason=str(error))
+        return self._asides[job.sink.name].put(job.pending, error)
+
     def _first_for(self, name: str) -> Pending | None:
         """The sink's next message; those that do not concern it are passed over."""
         sink, route = self._sinks[name], self._services.routes.get(name)
-        while (pending := self._outbox.pending(name)) is not None:
+        while (pending := self._outbox.pending(name, self._asides[name].seqs)) is not None:
             routed = route is None or pending.alert is None or route.leads_here(pending.alert)
             if routed and sink.wants(pending.kind):
                 return pending
@@ -257,7 +280,12 @@ class Board:
         return None
 
     def _mark(self, name: str) -> None:
-        """Tell the outbox what a sink has taken; kept until the outbox has it, so that it is not sent twice."""
+        """Tell the outbox what a sink has taken, and what it never gets; kept until the outbox has it, or it would be
+        sent twice."""
+        dead = self._asides[name].dead if name in self._asides else {}
+        for seq, reason in list(dead.items()):
+            self._outbox.refused(seq, name, self._sinks, reason)
+            del dead[seq]
         if name not in self._unmarked:
             return
         pending, receipt = self._unmarked[name]

@@ -18,6 +18,7 @@ from logwatchd import clock
 from logwatchd.alerting.explain import caveat, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, as_object, subject_of
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.alerting.text import clip
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Severity
@@ -25,6 +26,7 @@ from logwatchd.records import Severity
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 TIMEOUT_S = 10.0
 _LATER = frozenset({408, 425, 429})
+_NOT_OURS = frozenset({401, 403, 404, 405, 407, 410})  # the address or the secret, whatever is sent
 _FIRES_FOR = timedelta(hours=24)  # Alertmanager takes what it hears no more of for over
 _PAGERDUTY = {Severity.P1: "critical", Severity.P2: "error", Severity.P3: "warning", Severity.P4: "info"}
 _MAX_SUMMARY_CHARS = 1000
@@ -43,7 +45,8 @@ def post(sink: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
     Raises:
         RetryableError: no answer, busy, or the service's own trouble.
-        PermanentError: it refuses.
+        PermanentError: it refuses whatever is sent.
+        MessageRefusedError: it refuses this.
     """
     own = {"Content-Type": "application/json", "User-Agent": "logwatchd"}
     try:
@@ -55,6 +58,8 @@ def post(sink: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         error.close()
         if status in _LATER or status >= 500:
             raise RetryableError(f"{sink} says {status}", _seconds(after)) from None
+        if status >= 400 and status not in _NOT_OURS:
+            raise MessageRefusedError(f"{sink} says {status} to this message") from None
         raise PermanentError(f"{sink} says {status}: mend its url or secret in [[sink]], then reload") from None
     except (UnicodeEncodeError, http.client.InvalidURL, ValueError):
         raise PermanentError(f"{sink}: its url or secret holds what cannot be sent; mend it, then reload") from None

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from logwatchd import clock
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, subject_of, text_of
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.errors import PermanentError, RetryableError
 
 TIMEOUT_S = 15.0
@@ -95,6 +96,8 @@ class EmailSink:
         except smtplib.SMTPResponseException as error:
             if error.smtp_code < 500:
                 raise RetryableError(f"{self._server.host} says {error.smtp_code}") from None
+            if isinstance(error, smtplib.SMTPDataError):
+                raise MessageRefusedError(f"{self._server.host} says {error.smtp_code} to this mail") from None
             raise PermanentError(
                 f"{self._server.host} says {error.smtp_code}: mend the sink's sender, then reload"
             ) from None

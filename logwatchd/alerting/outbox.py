@@ -6,6 +6,7 @@ state_dir/alerts.sqlite3 can be read while the daemon runs:
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from logwatchd import clock
-from logwatchd.alerting import digests, retention, schema
+from logwatchd.alerting import digests, outcomes, retention, schema
 from logwatchd.alerting.codec import (
     INCIDENT_COLUMNS,
     IncidentRow,
@@ -78,6 +79,11 @@ class Pending:
     digest: Digest | None
     why: str
     receipt: str | None
+
+    @property
+    def key(self) -> str:
+        """What it is about: the id of an incident's alert, or a digest's."""
+        return self.alert.id if self.alert else self.digest.id if self.digest else ""
 
 
 class Outbox:
@@ -188,16 +194,18 @@ class Outbox:
 
     # delivery
 
-    def pending(self, sink: str) -> Pending | None:
-        """The oldest message that this sink has not taken."""
+    def pending(self, sink: str, but: Sequence[int] = ()) -> Pending | None:
+        """The oldest message that this sink has not taken; `but` passes over some by their seq."""
         sql = (
             "SELECT seq, kind, alert, analysis, why, (SELECT receipt FROM alerts first JOIN deliveries d"
             " ON d.seq = first.seq AND d.sink = :sink WHERE first.id = a.id AND first.kind = 'alert')"
             " FROM alerts a WHERE state = 'pending' AND held = 0 AND (target IS NULL OR target = :sink)"
-            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = :sink) ORDER BY seq LIMIT 1"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = :sink)"
+            " AND seq NOT IN (SELECT value FROM json_each(:but)) ORDER BY seq LIMIT 1"
         )
+        values = {"sink": sink, "but": json.dumps(list(but))}
         while True:
-            row = self._database.run(lambda connection: connection.execute(sql, {"sink": sink}).fetchone())
+            row = self._database.run(lambda connection: connection.execute(sql, values).fetchone())
             if row is None or (found := self._read(row)) is not None:
                 return found if row else None
 
@@ -246,7 +254,9 @@ class Outbox:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE alerts SET analysis = ?, wants_analysis = 0 WHERE seq = ?", (text, seq))
             if text is not None:
-                sinks = connection.execute("SELECT sink FROM deliveries WHERE seq = ?", (seq,)).fetchall()
+                sinks = connection.execute(
+                    "SELECT sink FROM deliveries WHERE seq = ? AND refused IS NULL", (seq,)
+                ).fetchall()
                 for (sink,) in sinks:
                     _follow_up(connection, seq, sink, at)
 
@@ -267,17 +277,24 @@ class Outbox:
                 "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt) VALUES (?, ?, ?, ?)",
                 (seq, sink, at, receipt),
             )
-            row = connection.execute("SELECT target, analysis FROM alerts WHERE seq = ?", (seq,)).fetchone()
-            target, analysis = row or (None, None)
-            if not analysed and analysis is not None:
+            row = connection.execute("SELECT analysis FROM alerts WHERE seq = ?", (seq,)).fetchone()
+            if not analysed and row is not None and row[0] is not None:
                 _follow_up(connection, seq, sink, at)
-            taken = {name for (name,) in connection.execute("SELECT sink FROM deliveries WHERE seq = ?", (seq,))}
-            done = taken.issuperset([target] if target else wanted)
-            if done:
-                connection.execute("UPDATE alerts SET state = 'sent', attempts = attempts + 1 WHERE seq = ?", (seq,))
-            return done
+            return outcomes.finish(connection, seq, wanted)
 
         return self._database.run(work)
+
+    def refused(self, seq: int, sink: str, wanted: Iterable[str], reason: str) -> None:
+        """A sink is not to get a message, which stays readable as refused once all other `wanted` sinks have it."""
+        at = clock.utc_now().isoformat()
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = (seq, sink, at, reason)
+            connection.execute("INSERT OR IGNORE INTO deliveries (seq, sink, at, refused) VALUES (?, ?, ?, ?)", row)
+            connection.execute("UPDATE alerts SET last_error = ? WHERE seq = ?", (reason, seq))
+            outcomes.finish(connection, seq, wanted)
+
+        self._database.run(work)
 
     def failed(self, seq: int, error: str) -> None:
         """An attempt failed; the message keeps its place."""
@@ -297,7 +314,8 @@ class Outbox:
         names = sorted(set(sinks))
         marks = ", ".join("?" * len(names))
         sql = (
-            "UPDATE alerts SET state = 'sent' WHERE state = 'pending' AND held = 0 AND CASE WHEN target IS NULL THEN"
+            f"UPDATE alerts SET state = {outcomes.OUTCOME} WHERE state = 'pending' AND held = 0"
+            " AND CASE WHEN target IS NULL THEN"
             f" (SELECT count(*) FROM deliveries d WHERE d.seq = alerts.seq AND d.sink IN ({marks})) = ?"
             f" ELSE target NOT IN ({marks}) END"
         )

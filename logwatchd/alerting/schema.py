@@ -45,6 +45,7 @@ CREATE TABLE spending (
 )"""
 
 # held: 0 goes out, 1 waits for a digest, 2 stands in one. target: the only sink that a message is for, or all of them.
+# refused: why the sink never gets this message; NULL where it has it.
 _TABLES = f"""
 CREATE TABLE alerts (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,6 +71,7 @@ CREATE TABLE deliveries (
     sink TEXT NOT NULL,
     at TEXT NOT NULL,
     receipt TEXT,
+    refused TEXT,
     PRIMARY KEY (seq, sink)
 ) WITHOUT ROWID;
 {_OVERFLOW};
@@ -91,11 +93,12 @@ CREATE INDEX unanalysed ON alerts (seq) WHERE wants_analysis = 1;
 DROP TABLE incidents;
 {_INCIDENTS}""",
     2: _SPENDING,
+    3: "ALTER TABLE deliveries ADD COLUMN refused TEXT",
 }
 
 _CHECK = (
     f"SELECT {', '.join('incidents.' + column.strip() for column in INCIDENT_COLUMNS.split(','))}, resolved_at,"
-    " alerts.line_key, alerts.wants_analysis, deliveries.receipt, overflow.incidents, spending.usd"
+    " alerts.line_key, alerts.wants_analysis, deliveries.receipt, deliveries.refused, overflow.incidents, spending.usd"
     " FROM incidents, alerts, deliveries, overflow, spending LIMIT 0"
 )
-SCHEMA = Schema(3, _TABLES, _CHECK, _UPGRADES)
+SCHEMA = Schema(4, _TABLES, _CHECK, _UPGRADES)

@@ -9,8 +9,13 @@ from typing import Protocol
 
 from logwatchd.alerting.explain import shown_severity, urgency
 from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.errors import LogwatchdError
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Severity
+
+
+class MessageRefusedError(LogwatchdError):
+    """A sink does not take this one message, and never will; it may well take others."""
 
 
 class Sink(Protocol):
@@ -36,6 +41,7 @@ class Sink(Protocol):
         Raises:
             RetryableError: not now; it is tried again, not before its `retry_after_s`.
             PermanentError: this sink takes nothing until somebody mends the configuration.
+            MessageRefusedError: it does not take this message.
         """
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.alerting.slack_blocks import fallback_of, parts_of
+from logwatchd.alerting.text import clip
 from logwatchd.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
@@ -112,6 +114,8 @@ class SlackBotSink:
             return str(answer.get("ts") or "") or None
         if error in _BUSY:
             raise RetryableError(f"Slack says {error}")
+        if error in _BAD_BLOCKS:
+            raise MessageRefusedError(f"Slack says {error} to this message, also as plain text")
         raise PermanentError(
             f"Slack says {error}: {_BOT_REASONS.get(str(error), 'the message is refused')}; {_MEND_BOT}"
         )
@@ -167,12 +171,15 @@ def _judge(answer: WebhookResponse) -> None:
     Raises:
         RetryableError: limits, Slack's own trouble, or an answer that Slack does not give: something is in between.
         PermanentError: the webhook is refused.
+        MessageRefusedError: this message is.
     """
     status, body = answer.status_code, answer.body.strip()
     if status == 200 and body == "ok":
         return
     if status == 429:
         raise RetryableError("Slack says 429, too many messages", _seconds(answer.headers))
+    if status in (400, 413) and body not in _REASONS:
+        raise MessageRefusedError(f"Slack says {status} to this message, also as plain text: {clip(body, 100)}")
     if status in (400, 401, 403, 404, 410):
         reason = _REASONS.get(body, "the webhook's address is wrong or disabled")
         raise PermanentError(f"Slack says {status}: {reason}; {_MEND_WEBHOOK}")

@@ -32,7 +32,8 @@ _JOIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class AlertingStatus:
-    """Counters since the start; incidents_open and the alerts by state are what is there now.
+    """Counters since the start; incidents_open and the alerts by state are what is there now, and those that are set
+    aside: pending, but refused by a sink that may take others.
 
     services: 'ok', 'resting' or 'refused' by name of a sink, and for 'analysis' where it is on.
     """
@@ -44,6 +45,7 @@ class AlertingStatus:
     alerts_sent: int = 0
     alerts_refused: int = 0
     alerts_held: int = 0
+    alerts_set_aside: int = 0
     analyses: int = 0
     analyses_failed: int = 0
     services: dict[str, str] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class Alerting:
         return AlertingStatus(
             **asdict(self.desk.status()),
             **{f"alerts_{state}": count for state, count in rows.items()},
+            alerts_set_aside=self._board.set_aside,
             analyses=self._board.analyses,
             analyses_failed=self._board.analyses_failed,
             services=self._board.states(clock.monotonic()),

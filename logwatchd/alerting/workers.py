@@ -17,6 +17,7 @@ from logwatchd.alerting.notices import AlertAnalysed, Observer
 from logwatchd.alerting.opening import Redact
 from logwatchd.alerting.outbox import Pending
 from logwatchd.alerting.reuse import Analyses
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
@@ -146,7 +147,7 @@ class Courier(_Worker):
             receipt = self._calls.within(DELIVERY_CALL_S, lambda: job.sink.deliver(message))
         except CancelledError:
             self._board.given_back(job)
-        except (RetryableError, PermanentError) as error:
+        except (RetryableError, PermanentError, MessageRefusedError) as error:
             self._board.not_delivered(job, error, clock.monotonic())
         except Exception as error:
             alert_id = pending.alert.id if pending.alert else None

@@ -42,6 +42,8 @@ _ADVICE: dict[Event, str] = {
     Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",
     Event.SINK_FAILS: _KEPT,
     Event.SINK_REFUSED: "The service refuses the secret or the address. Nothing is lost: mend it and reload.",
+    Event.ALERT_REFUSED: "The sink does not take this one message. It gets all others, and other sinks get this one.\n"
+    "In alerts.sqlite3 in state_dir: SELECT * FROM deliveries WHERE refused IS NOT NULL.",
     Event.ANALYSIS_FAILS: "Alerts go out all the same, with what differs from the known lines.",
     Event.ANALYSIS_REFUSED: "The service refuses the key or the model. Alerts go out all the same. Mend it and reload.",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from logwatchd import clock, config, journal
 from logwatchd.alerting.message import Kind, Message, Story
 from logwatchd.alerting.services import sinks_of
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.alerting.text import visible
 from logwatchd.errors import Exit, PermanentError, RetryableError
 from logwatchd.records import Alert, Analysis, FileId, Level, Severity
@@ -27,7 +28,7 @@ def run(config_path: Path) -> Exit:
     for sink in sinks_of(found):
         try:
             sink.deliver(sample())
-        except (RetryableError, PermanentError) as error:
+        except (RetryableError, PermanentError, MessageRefusedError) as error:
             print(f"{sink.name}: {visible(str(error))}", file=sys.stderr)
             outcome = Exit.FAILED
         else:

@@ -21,7 +21,7 @@ from logwatchd.alerting.http_sinks import AlertmanagerSink, PagerDutySink, Webho
 from logwatchd.alerting.local_sinks import CommandSink, EmailSink, MailServer
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, subject_of, text_of
-from logwatchd.alerting.sink import Sink
+from logwatchd.alerting.sink import MessageRefusedError, Sink
 from logwatchd.alerting.slack import SlackBotSink
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
@@ -81,7 +81,7 @@ def test_pagerduty_gets_one_incident_with_its_end() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Status(400), PermanentError),
+        (Status(400), MessageRefusedError),
         (Status(401), PermanentError),
         (Status(302, headers={"Location": "http://127.0.0.1:1/"}), PermanentError),
         (Status(429, headers={"Retry-After": "7"}), RetryableError),

@@ -125,7 +125,6 @@ def test_blocks_that_are_refused_become_plain_text(slack: FakeSlack) -> None:
 @pytest.mark.parametrize(
     ("answers", "error", "says"),
     [
-        ([Status(400), Status(400)], PermanentError, "Slack says 400"),
         ([Status(403)], PermanentError, "the webhook's address is wrong"),
         ([Status(404)], PermanentError, "the webhook was removed or never was"),
         ([Status(410)], PermanentError, "its channel is archived"),
