@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.fakes.openai import FakeOpenAI
+from tests.scoring.making import NORMAL, block_of
 
 
 def logwatchd(
@@ -19,3 +23,13 @@ def logwatchd(
         timeout=120,
         check=False,
     )
+
+
+def remote_baseline(folder: Path, service: FakeOpenAI) -> Path:
+    """What was learned of `NORMAL` in the folder's good.log, with the embeddings of a service."""
+    log, config = folder / "good.log", folder / "c.toml"
+    log.write_bytes(block_of(NORMAL * 100))
+    config.write_text(f'state_dir = "{folder}"\n[[source]]\npaths = ["{log}"]\n[embedder]\nprovider = "openai"\n')
+    built = logwatchd("baseline", "build", "--output", folder / "b", "--config", config, env=service.env)
+    assert built.returncode == 0, built.stderr
+    return folder / "b"

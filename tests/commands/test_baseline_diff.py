@@ -149,7 +149,7 @@ def test_baselines_of_different_embedders_are_each_judged_by_their_own(folder: P
         f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{folder}/new.log"]\n[embedder]\nprovider = "openai"\n'
     )
     with FakeOpenAI(dimensions=64) as service:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+        env = service.env
         built = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, env=env)
         assert built.returncode == 0, built.stderr
         asked = len(service.history)

@@ -63,13 +63,13 @@ def test_baselines_of_different_embedders_or_masks_are_no_whole(folder: Path, tm
     start = f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{folder}/a.log"]\n'
     config.write_text(start + '[embedder]\nprovider = "openai"\nmodel = "m-1"\n')
     with FakeOpenAI(dimensions=64) as service:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+        env = service.env
         assert logwatchd("baseline", "build", "--output", tmp_path / "o", "--config", config, env=env).returncode == 0
         twice = logwatchd("baseline", "merge", "--output", tmp_path / "m", tmp_path / "o", tmp_path / "o", env=env)
         assert twice.returncode == 0, twice.stderr
         assert manifest(tmp_path / "m")["embedder"] == "openai:m-1+redacted"
     with FakeOpenAI(dimensions=32) as other:
-        env["OPENAI_BASE_URL"] = other.url + "/v1"
+        env = other.env
         for args in (
             ("merge", "--output", tmp_path / "x", tmp_path / "o", tmp_path / "o"),
             ("diff", folder / "a", tmp_path / "o", "--logs", folder / "b.log"),

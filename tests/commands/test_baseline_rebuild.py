@@ -22,7 +22,7 @@ WORDS = [f"INFO {a * 5} {b * 4} is ready" for a in "abcdefghijklmnopqrst" for b 
 
 @pytest.fixture
 def env(service: FakeOpenAI) -> dict[str, str]:
-    return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+    return service.env
 
 
 @pytest.fixture(scope="module")

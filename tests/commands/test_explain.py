@@ -14,7 +14,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import Word, telling
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
-from tests.commands.process import logwatchd
+from tests.commands.process import logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -142,16 +142,9 @@ def test_mistakes_are_one_clear_line(args: list[str], words: str, baseline: Path
 
 
 def test_a_remote_embedder_is_asked_for_all_words_at_once(service: FakeOpenAI, tmp_path: Path) -> None:
-    (tmp_path / "good.log").write_bytes(block_of(NORMAL * 100))
-    config = tmp_path / "c.toml"
-    config.write_text(
-        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/good.log"]\n[embedder]\nprovider = "openai"\n'
-    )
-    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-    built = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, env=env)
-    assert built.returncode == 0, built.stderr
+    baseline = remote_baseline(tmp_path, service)
     calls = len(service.history)
-    (row,) = explained("--baseline", tmp_path / "b", FAULT, code=1, env=env)
+    (row,) = explained("--baseline", baseline, FAULT, code=1, env=service.env)
     asked = list(service.history)[calls:]
     assert len(asked) == 2
     assert len(asked[1]["input"]) == 1 + len(row["differs"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands.process import logwatchd
+from tests.commands.process import logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -160,21 +160,16 @@ def test_usage_exits_2_and_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, good_log: Path, tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(
-        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{good_log}"]\n[embedder]\nprovider = "openai"\n'
-    )
-    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-    built = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, env=env)
-    assert built.returncode == 0, built.stderr
+def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, tmp_path: Path) -> None:
+    baseline = remote_baseline(tmp_path, service)
     assert sum(len(body["input"]) for body in service.history) == len(NORMAL)  # each distinct text once
     (tmp_path / "new.log").write_bytes(block_of([*NORMAL, FAULT, FAULT]))
-    scanned = logwatchd("scan", "--baseline", tmp_path / "b", "--format", "jsonl", tmp_path / "new.log", env=env)
+    args = ("scan", "--baseline", baseline, "--format", "jsonl", tmp_path / "new.log")
+    scanned = logwatchd(*args, env=service.env)
     assert scanned.returncode == 1, scanned.stderr
     assert [json.loads(line)["line"] for line in scanned.stdout.splitlines()] == [6, 7]
     assert service.history[-1]["input"] == ["ERROR sqlite<N>.OperationalError: database is locked"]
-    without = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--config", config)
+    without = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--config", tmp_path / "c.toml")
     assert without.returncode == 78
     assert b"OPENAI_API_KEY" in without.stderr
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from logwatchd.scoring.baseline import load
-from tests.commands.process import logwatchd
+from tests.commands.process import logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -244,18 +244,11 @@ def test_mistakes_are_one_clear_line(
 
 
 def test_a_remote_embedder_is_asked_once_a_text(service: FakeOpenAI, labelled: Path, tmp_path: Path) -> None:
-    (tmp_path / "good.log").write_bytes(block_of(NORMAL * 100))
-    config = tmp_path / "c.toml"
-    config.write_text(
-        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/good.log"]\n[embedder]\nprovider = "openai"\n'
-    )
-    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-    built = logwatchd("baseline", "build", "--output", tmp_path / "b", "--config", config, env=env)
-    assert built.returncode == 0, built.stderr
+    baseline = remote_baseline(tmp_path, service)
     calls = len(service.history)
-    assert figures("--baseline", tmp_path / "b", labelled, env=env)["anomalies"] == 10
+    assert figures("--baseline", baseline, labelled, env=service.env)["anomalies"] == 10
     asked = [text for body in list(service.history)[calls:] for text in body["input"]]
     assert len(asked) == len(set(asked)) == 5
-    without = logwatchd("tune", "--baseline", tmp_path / "b", labelled, env={"OPENAI_API_KEY": ""})
+    without = logwatchd("tune", "--baseline", baseline, labelled, env={"OPENAI_API_KEY": ""})
     assert without.returncode == 78
     assert b"OPENAI_API_KEY" in without.stderr

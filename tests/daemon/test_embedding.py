@@ -46,10 +46,6 @@ from tests.scoring.making import FAULT, NORMAL, block_of, learn
 OPENAI = '[embedder]\nprovider = "openai"\n'
 
 
-def env_of(service: FakeOpenAI) -> dict[str, str]:
-    return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-
-
 def words(count: int, seed: int = 7) -> Iterator[str]:
     """Lines that no mask folds together."""
     rng = random.Random(seed)
@@ -264,7 +260,7 @@ def test_of_200_000_real_lines_each_pattern_is_sent_once_through_kill_9_and_rest
     """Patterns that are the same without their secrets and names leave as one."""
     logs = real_logs()
     extra = "threshold = 0.999\nweigh_levels = false\n" + OPENAI
-    with Daemon(tmp_path, extra, env_of(service)) as daemon:
+    with Daemon(tmp_path, extra, service.env) as daemon:
         daemon.learn()
         wanted, events = distinct(logs, daemon.baseline)
         assert events > 195_000
@@ -307,7 +303,7 @@ def test_a_local_twin_judges_at_once_and_everybody_is_told(
     service: FakeOpenAI, tmp_path: Path, why: str, trouble: Answer | None, budget: str
 ) -> None:
     extra = OPENAI + 'on_outage = "local"\nmax_wait_ms = 0\n' + budget
-    with Daemon(tmp_path, extra, env_of(service)) as daemon:
+    with Daemon(tmp_path, extra, service.env) as daemon:
         daemon.learn()
         assert (tmp_path / "baseline.local").exists()
         service.trouble = lambda: trouble
@@ -336,7 +332,7 @@ def counters(daemon: Daemon) -> dict[str, int | float]:
 @LONG
 @pytest.mark.slow
 def test_memory_is_bounded_while_the_service_is_away_and_every_line_is_new(service: FakeOpenAI, tmp_path: Path) -> None:
-    with Daemon(tmp_path, OPENAI + "outage_mb = 8\nmax_wait_ms = 20\n", env_of(service)) as daemon:
+    with Daemon(tmp_path, OPENAI + "outage_mb = 8\nmax_wait_ms = 20\n", service.env) as daemon:
         daemon.learn()
         service.trouble = lambda: Status(503)
         daemon.log.touch()

@@ -38,7 +38,7 @@ def test_no_planted_secret_is_in_any_request_and_each_text_is_sent_once(service:
     lines = [f"ERROR {line}" for line, _ in PLANTED if "\n" not in line]
     known, new = lines[::2], lines[1::2]
     texts = CONFIG.replace(BUDGET, "").format(more="")
-    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+    env = service.env
     with Daemon(tmp_path, texts, env) as daemon:
         daemon.state.mkdir()
         daemon.learn([*NORMAL * 100, *known, f"INFO {CUSTOMER} paid"])
@@ -82,7 +82,7 @@ def test_no_planted_secret_is_in_any_request_and_each_text_is_sent_once(service:
 
 
 def test_what_a_command_asks_is_told_with_its_price_and_counts_for_the_day(service: FakeOpenAI, tmp_path: Path) -> None:
-    env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
+    env = service.env
     with Daemon(tmp_path, CONFIG.format(more=""), env) as daemon:
         daemon.state.mkdir()
         good = tmp_path / "good.txt"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -16,11 +15,6 @@ import pytest
 
 from logwatchd.errors import Exit
 from tests.daemon.process import Daemon
-from tests.fakes.claude import WORDS, FakeClaude
-from tests.fakes.openai import FakeOpenAI
-from tests.fakes.server import Hang, Status
-from tests.fakes.slack import FakeSlack
-from tests.helpers import wait_until
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 pytestmark = pytest.mark.slow
@@ -187,22 +181,6 @@ def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon) -> None:
     assert daemon.stop(signal.SIGINT) == 0
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with FakeOpenAI(dimensions=64) as service:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
-            daemon.learn()
-            daemon.log.touch()
-            daemon.start()
-            asked = len(service.requests)
-            service.enqueue(Hang())
-            daemon.append(FAULT)
-            wait_until(lambda: len(service.requests) > asked, what="the request that hangs")
-            daemon.send(signal.SIGTERM)
-            daemon.wait(lambda: "STOPPING=1" in daemon.notified, "the shutdown")
-            assert daemon.stop(signal.SIGTERM) == 128 + signal.SIGTERM
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -235,77 +213,6 @@ def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, cha
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert "sk-test" not in done.stderr + done.stdout
-
-
-def test_the_whole_chain_with_all_three_services(tmp_path: Path) -> None:
-    with FakeOpenAI(dimensions=64) as openai, FakeClaude() as claude, FakeSlack() as slack:
-        env = {
-            "OPENAI_API_KEY": "sk-openai-secret",
-            "OPENAI_BASE_URL": openai.url + "/v1",
-            "ANTHROPIC_API_KEY": "sk-ant-secret",
-            "ANTHROPIC_BASE_URL": claude.url,
-            "SLACK_WEBHOOK_URL": slack.webhook_url,
-        }
-        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 20\n', env) as daemon:
-            daemon.learn()
-            learned = len(openai.history)
-            daemon.log.touch()
-            daemon.start()
-            daemon.append(*NORMAL, FAULT, *NORMAL, FAULT)
-            wait_until(lambda: slack.history, 20, "the Slack message")
-            assert daemon.stop() == 0
-        texts = [text for body in openai.history[learned:] for text in body["input"]]
-        assert texts == ["ERROR sqlite<N>.OperationalError: database is locked"]  # known lines cost nothing
-        (question,) = claude.history
-        assert question["model"] == "claude-opus-4-6"
-        assert question["max_tokens"] == 500
-        asked = str(question)
-        assert FAULT in asked
-        assert NORMAL[-1] in asked  # the line before it
-        (message,) = slack.history
-        shown = str(message)
-        assert "database is locked" in shown
-        assert WORDS["likely_cause"] in shown
-        assert "P2-High" in shown
-        said = str(daemon.entries)
-        assert not re.search(r"sk-openai-secret|sk-ant-secret|secretsecretsecret", said)
-
-
-def test_embeddings_that_fail_hold_lines_back_and_lose_none(tmp_path: Path) -> None:
-    with FakeOpenAI(dimensions=64) as service:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
-            daemon.learn()
-            daemon.log.touch()
-            daemon.start()
-            service.enqueue(Status(500), Status(429, headers={"Retry-After": "0"}), *[Status(503)] * 4)
-            other = daemon.logs / "other.log"
-            daemon.append(FAULT)
-            daemon.wait(lambda: daemon.events("EMBEDDING_AWAY_WAIT"), "the trouble being said")
-            daemon.append(*NORMAL, file=other)
-            daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the outage")
-            assert daemon.stop() == 0
-            assert len(daemon.events("EMBEDDING_AWAY_WAIT")) == 1
-            assert len(daemon.events("EMBEDDING_RECOVERED")) == 1
-            assert daemon.events("STOPPED")[0]["lines"] == 1 + len(NORMAL)
-
-
-def test_it_stops_in_time_when_a_service_hangs_and_judges_the_line_later(tmp_path: Path) -> None:
-    with FakeOpenAI(dimensions=64) as service:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": service.url + "/v1"}
-        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 0\n', env) as daemon:
-            daemon.learn()
-            daemon.log.touch()
-            daemon.start()
-            asked = len(service.requests)
-            service.enqueue(Hang())
-            daemon.append(FAULT)
-            wait_until(lambda: len(service.requests) > asked, what="the request that hangs")
-            assert daemon.stop(timeout_s=25) == 0
-            assert daemon.events("STOPPED")[0]["drained"] is True  # kept on the disk
-            daemon.start()
-            daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after the restart")
-            assert daemon.stop() == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small filesystem needs root")
@@ -373,38 +280,3 @@ def test_the_watchdog_is_fed_while_all_goes_well(daemon: Daemon) -> None:
     daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= 3, "three signs of life")
     assert daemon.stop() == 0
     assert time.monotonic() - began < 20
-
-
-def test_an_answer_that_is_slow_to_come_is_no_hang(tmp_path: Path) -> None:
-    with FakeClaude() as claude:
-        env = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": claude.url, "WATCHDOG_USEC": "400000"}
-        with Daemon(tmp_path, "", env) as daemon:
-            daemon.learn()
-            daemon.log.touch()
-            daemon.start()
-            slow = Hang()
-            claude.enqueue(slow)
-            daemon.append(FAULT)
-            daemon.wait(lambda: claude.requests, "the request that hangs")
-            before = daemon.notified.count("WATCHDOG=1")
-            daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= before + 10, "signs of life of two seconds")
-            assert not daemon.events("STAGE_HANGS")
-            slow.until.set()
-            assert daemon.stop() == 0
-
-
-def test_the_status_tells_what_refuses_alerts_and_how_many_wait(tmp_path: Path) -> None:
-    with FakeSlack() as slack, FakeClaude() as claude:
-        env = {"SLACK_WEBHOOK_URL": slack.webhook_url, "ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": claude.url}
-        with Daemon(tmp_path, "", env) as daemon:
-            daemon.learn()
-            daemon.log.touch()
-            daemon.start()
-            slack.enqueue(Status(404, "no_service"))
-            claude.enqueue(Status(401))
-            daemon.append(FAULT)
-            daemon.wait(
-                lambda: any("slack refuses, analysis refuses, 1 alert to deliver" in line for line in daemon.notified),
-                "the status",
-            )
-            assert daemon.stop() == 0

@@ -39,6 +39,11 @@ class FakeOpenAI(FakeService):
         self.answered: list[str] = []
         super().__init__()
 
+    @property
+    def env(self) -> dict[str, str]:
+        """What sends a process here."""
+        return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": self.url + "/v1"}
+
     def well(self, request: Request) -> Answer:
         if (trouble := self.trouble()) is not None:
             return trouble
