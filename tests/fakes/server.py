@@ -119,6 +119,17 @@ class FakeService(ABC):
         with self._lock:
             self._queue.extend(answers)
 
+    def hold(self, then: Answer | None = None) -> threading.Event:
+        """Enqueue an answer for when the returned event is set: `then`, or as the service answers when well."""
+        release = threading.Event()
+
+        def held(request: Request) -> Answer:
+            release.wait(60)
+            return self.well(request) if then is None else then
+
+        self.enqueue(held)
+        return release
+
     @property
     def requests(self) -> list[Request]:
         with self._lock:

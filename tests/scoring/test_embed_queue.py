@@ -100,13 +100,7 @@ def test_the_wait_is_that_of_the_first_text(service: FakeOpenAI, embedder: OpenA
 
 def test_a_text_that_waits_or_is_on_its_way_is_not_sent_twice(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
     bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
-    release = threading.Event()
-
-    def held(request: Request) -> Answer:
-        release.wait(30)
-        return service.well(request)
-
-    service.enqueue(held)
+    release = service.hold()
     bench.queue.submit(["a", "b"])
     bench.queue.submit(["b", "a", "c"])
     bench.turn()
@@ -211,13 +205,8 @@ def test_texts_of_which_the_same_leaves_are_sent_once_and_each_has_the_vector(
 ) -> None:
     texts = [f"invalid user {name} from <IP>" for name in ("anna", "bob", "carla")] + ["disk full"]
     bench = Bench(embedder_of(service), Limits(batch_size=2, max_wait_ms=0), kept_in(tmp_path))
-    release = threading.Event()
-
-    def held(request: Request) -> Answer:
-        release.wait(30)
-        return service.well(request)
-
-    service.enqueue(Status(503), held)
+    service.enqueue(Status(503))
+    release = service.hold()
     bench.queue.submit([texts[0], texts[3], texts[1]])
     bench.until(lambda: bench.queue.trouble)
     assert bench.queue.waiting() == 3
@@ -256,13 +245,7 @@ def test_one_of_two_askers_may_withdraw(service: FakeOpenAI, embedder: OpenAIEmb
 def test_a_new_rule_holds_for_what_waits_and_for_what_is_sent_again(service: FakeOpenAI, tmp_path: Path) -> None:
     limits = Limits(batch_size=1, max_wait_ms=0, max_in_flight=1)
     bench = Bench(embedder_of(service), limits)
-    release = threading.Event()
-
-    def failing(request: Request) -> Answer:
-        release.wait(30)
-        return Status(503)
-
-    service.enqueue(failing)
+    release = service.hold(Status(503))
     bench.queue.submit(["CUST-a paid", "CUST-b paid", "CUST-c went"])
     bench.turn()
     wait_until(lambda: service.history, what="the first request")
@@ -278,13 +261,7 @@ def test_a_new_rule_holds_for_what_waits_and_for_what_is_sent_again(service: Fak
 def test_another_model_and_back_keeps_no_text_waiting(service: FakeOpenAI) -> None:
     limits = Limits(batch_size=10, max_wait_ms=0)
     bench = Bench(embedder_of(service), limits)
-    release = threading.Event()
-
-    def failing(request: Request) -> Answer:
-        release.wait(30)
-        return Status(503)
-
-    service.enqueue(failing)
+    release = service.hold(Status(503))
     bench.queue.submit(["a", "b"])
     bench.turn()
     wait_until(lambda: service.history, what="the first request")
@@ -315,13 +292,7 @@ def test_a_reload_while_texts_are_on_their_way_counts_and_sends_them_once(servic
     bench = Bench(old, limits, kept)
     bench.queue.submit(["a" * 400])
     bench.until(lambda: bench.texts)
-    release = threading.Event()
-
-    def held(request: Request) -> Answer:
-        release.wait(30)
-        return service.well(request)
-
-    service.enqueue(held)
+    release = service.hold()
     bench.queue.submit(["b" * 400])
     bench.turn()
     wait_until(lambda: len(service.history) == 2, what="the second request")
@@ -337,13 +308,7 @@ def test_a_reload_while_texts_are_on_their_way_counts_and_sends_them_once(servic
 
 def test_another_model_asks_anew_and_is_not_given_what_the_old_one_answers(service: FakeOpenAI, tmp_path: Path) -> None:
     bench = Bench(embedder_of(service), Limits(batch_size=10, max_wait_ms=0), kept_in(tmp_path))
-    release = threading.Event()
-
-    def held(request: Request) -> Answer:
-        release.wait(30)
-        return service.well(request)
-
-    service.enqueue(held)
+    release = service.hold()
     bench.queue.submit(["a"])
     bench.turn()
     wait_until(lambda: service.history, what="the first request")
