@@ -65,6 +65,7 @@ class Warming:
         if config.masks != masks:
             self._warm_up = WarmUp(config.settings.state_dir, config.masks, clock.monotonic())
         self.scoring = self._scoring()
+        self._refused = ""
         self._look_due = 0.0  # its time may be over
 
     @property
@@ -88,6 +89,8 @@ class Warming:
         """Look how far it is; make the baseline when it is time."""
         if now < self._look_due or self._builder is not None:
             return
+        if self._refused and not lacks_baseline(self._config):
+            return  # it is there, and would be the same again
         self._look_due = now + min(_LOOK_EVERY_S, self._config.settings.baseline.warmup_s / 4)
         self._progress = self._warm_up.progress(now)
         learned = self._progress
@@ -112,6 +115,7 @@ class Warming:
 
         Lines of alarm are told until then.
         """
+        self._builder = None
         self._refused = reason
         _log.error(Event.WARMUP_FAILS, reason=reason)
 

@@ -1,7 +1,8 @@
-"""The end of a warm-up, with an embedding service on loopback."""
+"""The end of a warm-up: what it costs, and what a reload makes of it."""
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections import Counter
 from pathlib import Path
@@ -9,13 +10,49 @@ from pathlib import Path
 import pytest
 
 from logwatchd import clock, config
-from logwatchd.records import Block, FileId, SourceSpec
+from logwatchd.config import Config
+from logwatchd.records import Block, FileId
 from logwatchd.scoring.ledger import days
 from logwatchd.scoring.vector_cache import open_database
 from logwatchd.warming import Warming
 from tests.fakes.openai import FakeOpenAI
 from tests.helpers import wait_until
-from tests.scoring.making import NORMAL, block_of
+from tests.scoring.making import NORMAL, SPEC, block_of
+
+
+def _config(folder: Path, name: str, extra: str = "") -> Config:
+    file = folder / f"{name}.toml"
+    file.write_text(
+        f'state_dir = "{folder}"\n[[source]]\npaths = ["/dev/null"]\n'
+        f'[baseline]\npath = "{folder}/{name}"\nwarmup = "1s"\n{extra}'
+    )
+    return config.load(file)
+
+
+def _block() -> Block:
+    data = block_of(NORMAL * 20)
+    return Block(SPEC, "/var/log/x.log", FileId(1, 1, 0), 0, data, len(data))
+
+
+def test_a_reload_that_wants_the_baseline_elsewhere_gets_it_there(tmp_path: Path, no_overrides: None) -> None:
+    """Also when what was learned has been refused, or was about to be."""
+    learned: queue.SimpleQueue[str] = queue.SimpleQueue()
+    warming = Warming(_config(tmp_path, "first"), lambda: learned.put(""), lambda *_: learned.put("crashed"))
+    warming.add(_block())
+    now = clock.monotonic()
+    warming.tick(now + 2)
+    assert learned.get(timeout=20) == ""
+    warming.refused("it does not go with the configuration")
+    assert "does not go" in warming.status()
+    warming.tick(now + 200)
+    assert "does not go" in warming.status(), "it is there: it is not made again"
+    warming.reconfigure(_config(tmp_path, "second"))
+    assert "does not go" not in warming.status()
+    warming.tick(now + 300)
+    assert learned.get(timeout=20) == ""
+    assert (tmp_path / "first").is_file()
+    assert (tmp_path / "second").is_file()
+    assert learned.empty()
 
 
 def test_what_it_asks_for_counts_and_is_kept(
@@ -23,17 +60,12 @@ def test_what_it_asks_for_counts_and_is_kept(
 ) -> None:
     """A baseline that cannot be written is made again every minute, and was paid for each time."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    file, wanted = tmp_path / "logwatchd.toml", tmp_path / "baseline"
-    file.write_text(
-        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["/dev/null"]\n[baseline]\npath = "{wanted}"\nwarmup = "1s"\n'
-        f'[embedder]\nprovider = "openai"\nbase_url = "{service.url}/v1"\n'
-    )
-    found = config.load(file)
+    wanted = tmp_path / "baseline"
+    found = _config(tmp_path, wanted.name, f'[embedder]\nprovider = "openai"\nbase_url = "{service.url}/v1"\n')
     wanted.mkdir()
     learned, crashed = threading.Event(), threading.Event()
     warming = Warming(found, learned.set, lambda *_: crashed.set())
-    data = block_of(NORMAL * 20)
-    warming.add(Block(SourceSpec((str(file),)), str(file), FileId(1, 1, 0), 0, data, len(data)))
+    warming.add(_block())
     now = clock.monotonic()
     warming.tick(now + 2)
     wait_until(lambda: warming.status().startswith("no baseline yet"), timeout_s=20)  # it was refused
