@@ -45,8 +45,9 @@ _INNER = bytes([INNER])
 class _Waiting:
     """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself.
 
-    asked: whether its vectors were asked for. left: events that are kept for later. stood_in: whether a twin judged
-    what waited. late, number: of lines that were kept, which are these and where in the backlog.
+    asked: whether its vectors were asked for. kept: events that are kept for later, and none of this block's any more.
+    stood_in: whether a twin judged what waited. late, number: of lines that were kept, which are these and where in the
+    backlog.
     """
 
     block: Block
@@ -56,7 +57,7 @@ class _Waiting:
     read_at: datetime
     own: int = 0
     asked: bool = False
-    left: int = 0
+    kept: frozenset[int] = frozenset()
     stood_in: bool = False
     late: Excerpt | None = None
     number: int = 0
@@ -68,7 +69,9 @@ class _Waiting:
 
     def judged(self) -> Ids:
         """The patterns of the events that this is about."""
-        return self.ids[list(self.late.waiting)] if self.late else self.ids
+        if self.late:
+            return self.ids[list(self.late.waiting)]
+        return np.delete(self.ids, list(self.kept)) if self.kept else self.ids
 
 
 class ScoreStage:
@@ -166,11 +169,21 @@ class ScoreStage:
         self._judge = Judge(detector)
         if self._outage:
             self._outage.twin = twin
-        self._waiting = [self._item(item.block, item.read_at, item.late, item.number) for item in self._waiting]
+        self._waiting = [
+            self._item(item.block, item.read_at, item.late, item.number, item.kept) for item in self._waiting
+        ]
 
-    def _item(self, block: Block, read_at: datetime, late: Excerpt | None = None, number: int = 0) -> _Waiting:
+    def _item(
+        self,
+        block: Block,
+        read_at: datetime,
+        late: Excerpt | None = None,
+        number: int = 0,
+        kept: frozenset[int] = frozenset(),
+    ) -> _Waiting:
         judge = self._judge
-        item = _Waiting(block, judge, judge.ids_of(block.flat()), set(), read_at, late=late, number=number)
+        ids = judge.ids_of(block.flat())
+        item = _Waiting(block, judge, ids, set(), read_at, late=late, number=number, kept=kept)
         item.undecided.update(judge.undecided(set(item.judged().tolist()), block.source.skip_levels))
         return item
 
@@ -211,7 +224,7 @@ class ScoreStage:
                 held.add(item.lane)
                 left.append(item)
                 continue
-            withdrawn |= item.asked and bool(item.left or item.stood_in)
+            withdrawn |= item.asked and bool(item.kept or item.stood_in)
             try:
                 self._finish(item, now)
             except RetryableError as error:
@@ -240,11 +253,13 @@ class ScoreStage:
             if probes:
                 self._submit(probes)
         else:
-            events = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
+            # What is kept is not kept twice, where storing the others failed and a reload made more of them undecided.
+            found = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
+            events = [event for event in found if event not in item.kept]
             before = self._context.get(item.block.file[:2], ())
             if not self._outage.keep(excerpts(item.block, events, tuple(before), item.read_at, CONTEXT_LINES)):
                 return False
-            item.left = len(events)
+            item.kept |= frozenset(events)
         item.undecided.clear()
         return True
 
@@ -262,7 +277,7 @@ class ScoreStage:
                 self._on_anomalies(anomalies, now)
             self.anomalies += len(anomalies)
             self.own_lines += item.own
-        self.lines += len(judged) - item.left
+        self.lines += len(judged)
         by_twin = item.judge.by_another
         self.twin_lines += int(np.isin(judged, list(by_twin)).sum()) if by_twin else 0
         if item.late and self._outage:
@@ -277,14 +292,14 @@ class ScoreStage:
         block = item.block
         lines = block.flat().split(b"\n")[:-1]
         before = item.late.before if item.late else tuple(self._context.get(block.file[:2], ()))
-        judged = set(item.late.waiting) if item.late else None
+        judged = set(item.late.waiting) if item.late else set(range(len(item.ids))) - item.kept
         anomalies: list[Anomaly] = []
         explained: set[int] = set()
         item.own = 0
         at = 0
         for index, pattern_id in enumerate(item.ids.tolist()):
             end = at + len(lines[index])
-            if pattern_id in found and (judged is None or index in judged) and not self._is_own(item, lines[index]):
+            if pattern_id in found and index in judged and not self._is_own(item, lines[index]):
                 context: list[bytes] | None = None
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)

@@ -1,0 +1,62 @@
+"""Lines that are kept for later while their block cannot be handed on, because storing what it holds fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logwatchd.errors import RetryableError
+from logwatchd.scoring.detector import Detector
+from tests.scoring.making import FAULT, NORMAL, learn
+from tests.scoring.test_outage import OTHER, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """OTHER is kept; FAULT, which is known as an anomaly, cannot be stored, and so the block waits."""
+    made = Bench(tmp_path)
+    made.put([FAULT])
+    made.settle()
+    made.away = True
+    made.trouble = RetryableError("disk full")
+    made.put([OTHER, FAULT, NORMAL[0]], offset=5000)
+    made.turn()
+    assert made.backlog.lines == 1
+    assert made.queue.in_flight == 1
+    return made
+
+
+def test_a_reload_meanwhile_keeps_none_of_them_twice(bench: Bench) -> None:
+    bench.stage.swap(Detector(learn()))
+    bench.turn()
+    assert bench.backlog.lines == 2  # to the new detector FAULT is new as well
+    bench.stage.swap(Detector(learn()))
+    bench.turn()
+    assert bench.backlog.lines == 2
+    bench.trouble = None
+    bench.away = False
+    bench.settle()
+    assert sorted(bench.found) == sorted([FAULT, FAULT, OTHER])
+    assert bench.stage.lines == 4
+
+
+def test_a_reload_after_which_a_kept_line_is_known_does_not_tell_of_it_twice(bench: Bench) -> None:
+    bench.stage.swap(Detector(learn([*NORMAL, FAULT])))
+    bench.turn()
+    assert bench.backlog.lines == 1
+    bench.trouble = None
+    bench.away = False
+    bench.settle()
+    assert bench.found == [FAULT, OTHER]
+
+
+def test_a_service_that_comes_back_meanwhile_has_no_line_told_of_twice(bench: Bench) -> None:
+    bench.away = False
+    for _ in range(3):
+        bench.turn()
+        bench.answer()
+    bench.trouble = None
+    bench.settle()
+    assert sorted(bench.found) == sorted([FAULT, FAULT, OTHER])
+    assert sum(anomaly.late for anomaly in bench.anomalies) == 1
