@@ -124,18 +124,21 @@ class Warming:
         self._warm_up.forget()
 
     def _build(self) -> None:
-        settings = self._config.settings
+        settings, warm_up = self._config.settings, self._warm_up
         try:
             # What it asks for counts, and is kept: a disk that is full has the baseline made again a minute later.
             embedder = with_cache(embedder_of(self._config, offline=True), settings.embedder, settings.state_dir)
             baseline = construct(
-                self._warm_up.knowledge(),
+                warm_up.knowledge(),
                 lambda texts: embed_all(embedder, texts, settings.embedder.batch_size),
                 embedder,
                 clusters=None if settings.baseline.clusters == "auto" else settings.baseline.clusters,
                 threshold=None if settings.baseline.threshold == "auto" else settings.baseline.threshold,
                 built_at=clock.utc_now(),
             )
+            if warm_up is not self._warm_up:  # other masks by now, and so other patterns
+                self._builder = None
+                return
             save(baseline, settings.baseline.path)
         except LogwatchdError as error:
             _log.error(Event.WARMUP_FAILS, reason=str(error))

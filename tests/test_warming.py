@@ -55,6 +55,29 @@ def test_a_reload_that_wants_the_baseline_elsewhere_gets_it_there(tmp_path: Path
     assert learned.empty()
 
 
+def test_a_reload_with_other_masks_in_the_midst_of_it_begins_anew(
+    service: FakeOpenAI, tmp_path: Path, no_overrides: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    remote = f'[embedder]\nprovider = "openai"\nbase_url = "{service.url}/v1"\n'
+    learned, crashed = threading.Event(), threading.Event()
+    warming = Warming(_config(tmp_path, "b", remote), learned.set, lambda *_: crashed.set())
+    other = _config(tmp_path, "b", remote + '[[mask]]\nname = "order"\npattern = "ORD-[A-Z]+"\n')
+    service.trouble = lambda: warming.reconfigure(other) if not service.answered else None
+    warming.add(_block())
+    warming.tick(clock.monotonic() + 2)
+    wait_until(lambda: "no line to learn from" in _told(warming), timeout_s=20)
+    assert not (tmp_path / "b").exists()
+    assert not learned.is_set()
+    assert not crashed.is_set()
+
+
+def _told(warming: Warming) -> str:
+    """Its status at its next look."""
+    warming.tick(clock.monotonic())
+    return warming.status()
+
+
 def test_what_it_asks_for_counts_and_is_kept(
     service: FakeOpenAI, tmp_path: Path, no_overrides: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
