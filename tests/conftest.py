@@ -6,7 +6,7 @@ import fcntl
 import logging
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,24 +50,37 @@ def no_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder with room for 64 KiB."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode:
-        pytest.skip("needs to mount a tmpfs, so root")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-@pytest.fixture
 def service() -> Iterator[FakeOpenAI]:
     """An embedding service on loopback."""
     from tests.fakes.openai import FakeOpenAI
 
     with FakeOpenAI(dimensions=64) as running:
         yield running
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[Path, str], None]]:
+    """Mounts a tmpfs of a given size; whatever is mounted in the end is unmounted."""
+    places: list[Path] = []
+
+    def mounted(place: Path, size: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
+        if os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
+            pytest.skip("needs to mount a tmpfs, so root")
+        places.append(place)
+
+    yield mounted
+    for place in places:
+        subprocess.run(["umount", "-l", place], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path, mount: Callable[[Path, str], None]) -> Path:
+    """A folder with room for 64 KiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount(folder, "64k")
+    return folder
 
 
 @pytest.fixture(scope="session")

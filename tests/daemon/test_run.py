@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import resource
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -215,48 +213,36 @@ def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, cha
     assert "sk-test" not in done.stderr + done.stdout
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small filesystem needs root")
-def test_a_full_state_disk_holds_lines_back_and_loses_none(daemon: Daemon) -> None:
+def test_a_full_state_disk_holds_lines_back_and_loses_none(mount: Callable[[Path, str], None], daemon: Daemon) -> None:
     daemon.state.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", daemon.state], check=False)
-    if mounted.returncode:
-        pytest.skip("mount is refused here")
-    try:
-        daemon.log.touch()
-        daemon.start()
-        filler = daemon.state / "filler"
-        fill(filler)
-        daemon.append(*NORMAL, FAULT)
-        daemon.wait(lambda: daemon.events("STORING_FAILED"), "the trouble being said")
-        filler.unlink()
-        daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after room was made")
-        assert daemon.stop() == 0
-        assert daemon.stored() == [FAULT]
-    finally:
-        daemon.__exit__(None, None, None)
-        subprocess.run(["umount", "-l", daemon.state], check=True)
+    mount(daemon.state, "2m")
+    daemon.log.touch()
+    daemon.start()
+    filler = daemon.state / "filler"
+    fill(filler)
+    daemon.append(*NORMAL, FAULT)
+    daemon.wait(lambda: daemon.events("STORING_FAILED"), "the trouble being said")
+    filler.unlink()
+    daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after room was made")
+    assert daemon.stop() == 0
+    assert daemon.stored() == [FAULT]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small filesystem needs root")
-def test_a_disk_that_is_full_at_the_start_is_no_mistake_of_the_configuration(daemon: Daemon) -> None:
+def test_a_disk_that_is_full_at_the_start_is_no_mistake_of_the_configuration(
+    mount: Callable[[Path, str], None], daemon: Daemon
+) -> None:
     """systemd would leave it off for good."""
     daemon.state.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", daemon.state], check=False)
-    if mounted.returncode:
-        pytest.skip("mount is refused here")
-    try:
-        filler = daemon.state / "filler"
-        for _ in ("nothing is there yet", "a run has left its files"):
-            fill(filler)
-            refused = daemon.command("run", "--config", daemon.config)
-            assert refused.returncode == Exit.FAILED, refused.stderr
-            assert refused.stderr.endswith("; make room on its disk, or mend that\n")
-            filler.unlink()
-            daemon.start()
-            assert daemon.stop() == 0
-    finally:
-        daemon.__exit__(None, None, None)
-        subprocess.run(["umount", "-l", daemon.state], check=True)
+    mount(daemon.state, "1m")
+    filler = daemon.state / "filler"
+    for _ in ("nothing is there yet", "a run has left its files"):
+        fill(filler)
+        refused = daemon.command("run", "--config", daemon.config)
+        assert refused.returncode == Exit.FAILED, refused.stderr
+        assert refused.stderr.endswith("; make room on its disk, or mend that\n")
+        filler.unlink()
+        daemon.start()
+        assert daemon.stop() == 0
 
 
 def test_a_quiet_daemon_is_small(daemon: Daemon) -> None:

@@ -95,24 +95,6 @@ def other_device() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def mount() -> Iterator[Callable[[Path, str], None]]:
-    """Mounts a tmpfs of a given size; whatever is mounted in the end is unmounted."""
-    places: list[Path] = []
-
-    def mounted(place: Path, size: str) -> None:
-        if (
-            os.geteuid() != 0
-            or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]).returncode
-        ):
-            pytest.skip("needs to mount a tmpfs, so root")
-        places.append(place)
-
-    yield mounted
-    for place in places:
-        subprocess.run(["umount", "-l", place], check=False, stderr=subprocess.DEVNULL)
-
-
 def numbered(name: str, count: int, first: int = 0) -> list[bytes]:
     return [b"%s %06d" % (name.encode(), number) for number in range(first, first + count)]
 

@@ -14,13 +14,6 @@ from tests.ingest.test_journal_source import Bench
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def tailer(tmp_path: Path, logs: Path) -> Iterator[Tailer]:
     append(logs / "a.log", "a1")
     append(logs / "b.log", "b1", "b2")
