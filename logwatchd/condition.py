@@ -23,6 +23,7 @@ class Condition:
         """Since the start, except where a name says otherwise."""
         ingest, alerts, score = self._source.status(), self._alerting.status(), self._pipeline.score
         return {
+            **alerts.counters(),
             "files": ingest.files,
             "streams": ingest.streams,
             "lines": score.lines,
@@ -38,8 +39,6 @@ class Condition:
             "inotify_overflows": ingest.inotify_overflows,
             "dead_emitters": ingest.dead_emitters,
             "polling_only": int(ingest.polling_only),
-            "incidents_open": alerts.incidents_open,
-            "alerts_pending": alerts.alerts_pending,
             "alerts_refused": alerts.alerts_refused + alerts.alerts_set_aside,
         }
 

@@ -317,6 +317,7 @@ def test_a_local_twin_judges_at_once_and_everybody_is_told(
         (said,) = daemon.events("EMBEDDING_AWAY_LOCAL")
         assert why in said["reason"]
         told = counters(daemon)
+        assert {"alerts_sent", "alerts_held", "analyses", "analyses_failed"} <= told.keys()
         assert (told["lines_by_twin"], told["lines_kept"], told["embedding_away"]) == (1, 0, 1)
         daemon.wait(
             lambda: any("a local twin judges new texts" in line and why in line for line in daemon.notified),
