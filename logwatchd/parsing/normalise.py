@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import add
 
 from logwatchd.parsing.fold import KEPT, alike, key_of, show_kept
 from logwatchd.parsing.masking import Masking
 from logwatchd.parsing.rules import RULES, ruleset_version
-from logwatchd.parsing.traces import without_frames
+from logwatchd.parsing.traces import may_have_frames, without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
 NORMALISER_VERSION = f"4-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
+MAX_KEY_BYTES = 4 * MAX_PATTERN_CHARS  # what lies beyond is not looked at
+_BOM = b"\xef\xbb\xbf"
 _MASK = Masking(RULES)
 
 
 def decode(raw: bytes) -> str:
     """Text for people: UTF-8 without its byte order mark, broken bytes visible as \\xNN."""
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    return _decoded(raw.removeprefix(_BOM)).rstrip("\r\n")
+
+
+def decode_all(lines: Sequence[bytes]) -> list[str]:
+    """What `decode` says of each; of lines without their newline."""
+    block = b"\n".join(lines)
+    if _BOM in block or b"\r" in block:
+        return [*map(decode, lines)]
+    return _decoded(block).split("\n") if lines else []
+
+
+def _decoded(raw: bytes) -> str:
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError:
-        text = _decode_broken(raw)
-    return text.rstrip("\r\n")
-
-
-def _decode_broken(raw: bytes) -> str:
+        pass
     if b"\\udc" in raw:
         return raw.decode(errors="backslashreplace")
     # The same, but all of it in C: each broken byte NN as U+DCNN first, and that as \udcNN.
@@ -45,13 +55,26 @@ def pattern_of_key(key: bytes) -> str:
     return show_kept(_masked(key).encode()).decode()
 
 
+def patterns_of(texts: Sequence[str]) -> list[str]:
+    """The patterns of decoded keys of up to MAX_KEY_BYTES, with their kept digits still hidden."""
+    block = "\n".join(texts)
+    if may_have_frames(block):
+        block = "\n".join(map(without_frames, texts))
+    return [" ".join(line.split())[:MAX_PATTERN_CHARS] for line in _MASK.lines(block).split("\n")] if texts else []
+
+
 def _masked(key: bytes) -> str:
     """The pattern with its kept digits still hidden."""
-    return " ".join(_MASK(without_frames(decode(key[: 4 * MAX_PATTERN_CHARS]))).split())[:MAX_PATTERN_CHARS]
+    return patterns_of([decode(key[:MAX_KEY_BYTES])])[0]
 
 
 class Templates(dict[bytes, str]):
     """Keys -> patterns, masked once for all keys that differ in kept digits only: no mask tells one from another."""
+
+    def learn(self, some: Sequence[bytes]) -> None:
+        """Mask at once what is going to be asked: `alike` keys."""
+        new = [one_key for one_key in dict.fromkeys(some) if one_key not in self and len(one_key) <= MAX_KEY_BYTES]
+        self.update(zip(new, patterns_of(decode_all(new)), strict=True))
 
     def __missing__(self, one_key: bytes) -> str:
         found = self[one_key] = _masked(one_key)
@@ -70,4 +93,5 @@ class Templates(dict[bytes, str]):
 
 def normalise(line: str) -> str:
     """The pattern of one line of text; the slow path, for one line at a time."""
-    return pattern_of_key(key_of(line.encode("utf-8", errors="surrogateescape")))
+    raw = line.encode("utf-8", errors="surrogateescape")
+    return pattern_of_key(key_of(raw.replace(b"\n", b" ")))

@@ -27,6 +27,11 @@ _ESCAPED = re.compile(
 _ESCAPED_NEWLINE = re.compile(r"(?:\\r)?\\n")
 
 
+def may_have_frames(text: str) -> bool:
+    """Whether `without_frames` may change a text, or a line of several."""
+    return _NEWLINE in text or ("\\n" in text and '"' in text)
+
+
 def without_frames(text: str) -> str:
     """An event's text with the frames of its stack trace left out; other texts of several lines stay whole."""
     if "\\n" in text and '"' in text:

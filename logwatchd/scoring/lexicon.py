@@ -1,33 +1,34 @@
 """Every pattern met so far, and the caches that make a known line cost one dictionary look-up.
 
-shape -> pattern is asked for each line, in C. Only a new shape is looked at in Python: by halves and words for its
-skeleton, then skeleton -> pattern, and only a new skeleton is normalised. Where a shape has digits that carry meaning,
-they are looked up as well, see `digits`.
+shape -> pattern is asked for each line, in C. Only new shapes are looked at in Python, many at once: by
+their words for their skeletons, then skeleton -> pattern, and only new skeletons are normalised. Where a shape has
+digits that carry meaning, they are looked up as well, see `digits`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from operator import ne
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful, show_kept, with_ids, without_ids, word
+from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful, show_kept, template, with_ids, without_ids
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
-from logwatchd.parsing.normalise import Templates, decode
+from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode_all, patterns_of
+from logwatchd.parsing.skeletons import Skeletons
 from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits, Meaning
 
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
 MAX_CACHE_BYTES = 3 << 19  # of shapes: when they are full, those that were not met lately are forgotten
 OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
-# What else takes a part of that: words, digits, halves of shapes (caches that are emptied when they are full; what they
-# held is cheap to find), and the lines that are looked at at once (what is made of them leaves holes in memory).
-_WORDS_SHARE, _DIGITS_SHARE, _HALVES_SHARE, _PIECE_SHARE = 3, 5, 8, 8
-_LONG = 256  # bytes; longer words and halves hardly come again
+# What else takes a part of that: words and digits (caches that are emptied when they are full; what they held is cheap
+# to find), and the lines that are looked at at once (what is made of them leaves holes in memory).
+_WORDS_SHARE, _DIGITS_SHARE, _PIECE_SHARE = 3, 5, 8
+_NEW_AT_ONCE = 500  # shapes
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
 _UNKNOWN = np.iinfo(np.int64).min
@@ -54,8 +55,7 @@ class Lexicon:
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
         self._digits = Digits(self.id_of_key, cache_bytes // _DIGITS_SHARE)
-        words = _Skeletons(word, cache_bytes // _WORDS_SHARE)
-        self._halves = _Skeletons(words.of_words, cache_bytes // _HALVES_SHARE)
+        self._skeletons = Skeletons(cache_bytes // _WORDS_SHARE)
         self._by_shape = _Shapes(self, cache_bytes, {})
         self._piece_bytes = cache_bytes // _PIECE_SHARE
         self._full_of_ids = 0  # how many blocks to come are taken to be
@@ -98,33 +98,52 @@ class Lexicon:
         if len(unknown):
             some = [lines[index] for index in unknown.tolist()]
             others = without_ids(b"\n".join(some)).split(b"\n")
-            found[unknown] = list(map(self._by_shape.__getitem__, others))
+            found[unknown] = self._by_shape.of(others)
             if sum(map(ne, some, others)) > len(lines) // 2:
                 self._full_of_ids = _BLOCKS_ALIKE
         return found
 
-    def id_of_shape(self, shape: bytes) -> int:
-        """A pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
-        shape = shape[:MAX_LINE_BYTES]
-        # Both halves are mostly known; it is how they go together that is new.
-        half = shape.find(b" ", len(shape) // 2)
-        halves = (shape,) if half < 0 else (shape[:half], shape[half + 1 :])
-        bare = b" ".join(map(self._halves.__getitem__, halves))
-        known = self._by_skeleton.get(bare)
-        if known is None:
-            slots = meaningful(bare)
-            known = self._by_skeleton[bare] = self._digits.meaning(bare, slots) if slots else self.id_of_key(bare)
-        if isinstance(known, int):
-            return known
-        there = known.places(shape)
-        if not there:
-            return known.plain()
-        self._bytes += _ENTRY_BYTES if len(there) > 1 else 0
-        return self._digits.code(known, there)
+    def ids_of_shapes(self, shapes: Sequence[bytes]) -> list[int]:
+        """For each shape a pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
+        found: list[int] = []
+        for begin in range(0, len(shapes), _NEW_AT_ONCE):
+            found += self._ids_of_some([shape[:MAX_LINE_BYTES] for shape in shapes[begin : begin + _NEW_AT_ONCE]])
+        return found
+
+    def _ids_of_some(self, shapes: Sequence[bytes]) -> list[int]:
+        bares = self._skeletons.of(shapes)
+        new = [bare for bare in dict.fromkeys(bares) if bare not in self._by_skeleton]
+        slots = {bare: found for bare in new if (found := meaningful(bare))}
+        plain = [bare for bare in new if bare not in slots]
+        self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
+        self._by_skeleton.update({bare: self._digits.meaning(bare, found) for bare, found in slots.items()})
+        ids: list[int] = []
+        templates: list[bytes] = []
+        for shape, bare, known in zip(shapes, bares, map(self._by_skeleton.__getitem__, bares), strict=True):
+            if isinstance(known, int):
+                ids.append(known)
+            elif there := known.places(shape):
+                ids.append(self._digits.code(known, there))
+                self._bytes += _ENTRY_BYTES if len(there) > 1 else 0
+                if bare in slots:
+                    templates.append(template(bare, slots[bare], there))
+            else:
+                ids.append(known.plain())
+        self._templates.learn(templates)
+        return ids
+
+    def _ids_of_keys(self, keys: Sequence[bytes]) -> list[PatternId]:
+        """`id_of_key` of keys without kept digits."""
+        if max(map(len, keys), default=0) > MAX_KEY_BYTES:
+            return [*map(self.id_of_key, keys)]
+        texts = decode_all(keys)
+        return [*map(self._id_of, keys, patterns_of(texts), map(level_of, texts))]
 
     def id_of_key(self, line_key: bytes) -> PatternId:
         """The pattern of all lines with this key; normalises."""
-        pattern, level = self._templates.pattern_of_key(line_key), level_of(decode(show_kept(line_key)))
+        return self._id_of(line_key, self._templates.pattern_of_key(line_key), level_of(decode(show_kept(line_key))))
+
+    def _id_of(self, line_key: bytes, pattern: str, level: Level) -> PatternId:
         new = self._ids.setdefault((pattern, level), len(self.patterns))
         self._bytes += len(line_key) + _ENTRY_BYTES
         if new == len(self.patterns):
@@ -144,7 +163,7 @@ def _pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 class _Shapes(dict[bytes, int]):
-    """shape -> id or code; `__missing__` keeps the look-up of known shapes in C.
+    """shape -> id or code.
 
     size: about what the younger half takes, in bytes. older: the other half, which holds what was met before it.
     """
@@ -156,40 +175,17 @@ class _Shapes(dict[bytes, int]):
         self._older = older
         self.size = 0
 
-    def __missing__(self, shape: bytes) -> int:
-        found = self._older.pop(shape, None)
-        if found is None:
-            found = self._lexicon.id_of_shape(shape)
-        self[shape] = found
-        self.size += len(shape) + _ENTRY_BYTES
-        return found
+    def of(self, shapes: Sequence[bytes]) -> list[int]:
+        """What is known or now found out of each."""
+        missing = [shape for shape in dict.fromkeys(shapes) if shape not in self]
+        self.update({shape: self._older.pop(shape) for shape in missing if shape in self._older})
+        new = [shape for shape in missing if shape not in self]
+        self.update(zip(new, self._lexicon.ids_of_shapes(new), strict=True))
+        self.size += sum(map(len, missing)) + _ENTRY_BYTES * len(missing)
+        return [*map(self.__getitem__, shapes)]
 
     def not_full(self) -> _Shapes:
         """Itself; or one in which these are the older half, and those that were are forgotten."""
         if self.size <= self._max_bytes // 2:
             return self
         return _Shapes(self._lexicon, self._max_bytes, dict(self))
-
-
-class _Skeletons(dict[bytes, bytes]):
-    """A word, or several with blanks between -> its skeleton; emptied when it is full."""
-
-    def __init__(self, find: Callable[[bytes], bytes], max_bytes: int) -> None:
-        super().__init__()
-        self._find = find
-        self._max_bytes = max_bytes
-        self._size = 0
-
-    def of_words(self, shape: bytes) -> bytes:
-        """The skeleton of several words, each known by itself."""
-        return b" ".join(map(self.__getitem__, shape.split(b" ")))
-
-    def __missing__(self, shape: bytes) -> bytes:
-        found = self._find(shape)
-        if len(shape) <= _LONG:
-            if self._size > self._max_bytes:
-                self.clear()
-                self._size = 0
-            self[shape] = found
-            self._size += len(shape) + _ENTRY_BYTES
-        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -123,13 +124,13 @@ def test_one_run_of_the_masks_serves_all_statuses_of_a_text() -> None:
 
 def test_shapes_met_lately_outlive_those_that_are_not_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bytes] = []
-    id_of_shape = Lexicon.id_of_shape
+    ids_of_shapes = Lexicon.ids_of_shapes
 
-    def noted(self: Lexicon, shape: bytes) -> int:
-        asked.append(shape)
-        return id_of_shape(self, shape)
+    def noted(self: Lexicon, shapes: Sequence[bytes]) -> list[int]:
+        asked.extend(shapes)
+        return ids_of_shapes(self, shapes)
 
-    monkeypatch.setattr(Lexicon, "id_of_shape", noted)
+    monkeypatch.setattr(Lexicon, "ids_of_shapes", noted)
     monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 10_000)
     known = Lexicon()
     for length in range(1, 1000):
@@ -162,7 +163,7 @@ def test_shapes_and_words_take_no_more_than_they_may(monkeypatch: pytest.MonkeyP
     for number in range(2000):
         known.ids_of(b"x" * (number % 97) + b" y" * (number % 101) + b"\n")
     assert sum(map(len, [*known._by_shape, *known._by_shape._older])) <= 10_000
-    assert sum(map(len, known._halves)) <= 10_000
+    assert sum(map(len, known._skeletons._words)) <= 10_000
 
 
 def test_a_stream_of_new_texts_ends_a_lexicon(monkeypatch: pytest.MonkeyPatch) -> None:
