@@ -11,8 +11,9 @@ as it stands.
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,6 +22,7 @@ from importlib.util import decode_source, find_spec, resolve_name
 from pathlib import Path
 from types import ModuleType
 
+_WORD = re.compile(r"\w+")
 _HOOKS = {"__getattr__", "__dir__"}
 _GO_THROUGH_ALL = {"globals", "locals", "vars"}
 
@@ -60,11 +62,10 @@ def plan_of(source: str, package: str, beside: set[str], names_of: NamesOf) -> P
     """
     body = ast.parse(source).body
     rest = [statement for statement in body if not _brings_names(statement)]
-    used = _used(rest) | beside
-    if used & _HOOKS or (used & _GO_THROUGH_ALL and "__all__" not in used):
+    words = set() if all(map(_is_plain, rest)) else _words(rest)
+    if words & _HOOKS or (words & _GO_THROUGH_ALL and "__all__" not in words):
         return None
-    if not all(map(_is_plain, rest)):  # it may go through what `__all__` lists, as one does that renames it
-        used |= _texts(rest)
+    used = words | beside
     now: list[ast.stmt] = []
     later: dict[str, tuple[str, str]] = {}
     for statement in body:
@@ -104,7 +105,7 @@ def public_names(source: str) -> set[str] | None:
                 pass
             case _:
                 return None
-    if any(isinstance(node, ast.NamedExpr) for node in _nodes(body)):
+    if any(isinstance(node, ast.NamedExpr) for statement in body for node in ast.walk(statement)):
         return None
     return {name for name in names if not name.startswith("_")}
 
@@ -124,29 +125,16 @@ def _is_plain(statement: ast.stmt) -> bool:
     return False
 
 
-def _used(statements: Sequence[ast.stmt]) -> set[str]:
-    """Every name that they read, set or define."""
-    used: set[str] = set()
-    for node in _nodes(statements):
-        match node:
-            case ast.Name(id=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                used.add(name)
-            case ast.ClassDef(name=name):
-                used.add(name)
-            case ast.Global(names=names):
-                used.update(names)
-            case ast.alias():
-                used.add(_bound(node).partition(".")[0])
-    return used
-
-
-def _texts(statements: Sequence[ast.stmt]) -> set[str]:
-    """All texts in them, such as the names in `__all__`."""
-    return {node.value for node in _nodes(statements) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-
-
-def _nodes(statements: Sequence[ast.stmt]) -> Iterable[ast.AST]:
-    return (node for statement in statements for node in ast.walk(statement))
+def _words(statements: Sequence[ast.stmt]) -> set[str]:
+    """All that may be a name in them: also in a text, such as an annotation, or what `__all__` lists to go through."""
+    words: set[str] = set()
+    for statement in statements:
+        for node in ast.walk(statement):
+            for _, value in ast.iter_fields(node):
+                for text in value if isinstance(value, list) else (value,):
+                    if isinstance(text, str):
+                        words.update(_WORD.findall(text))
+    return words
 
 
 def _bound(alias: ast.alias) -> str:

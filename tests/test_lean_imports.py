@@ -87,6 +87,13 @@ def test_what_it_uses_itself_is_imported_at_once(make: Make) -> None:
     assert package.B2 == [package.B]
 
 
+def test_what_a_model_in_it_names_is_imported_at_once(make: Make) -> None:
+    source = "from pydantic import BaseModel\nfrom .a import A, B\nclass Model(BaseModel):\n    value: 'list[A]'\n"
+    package = importlib.import_module(make({"__init__.py": source, "a.py": "A = int\nB = str"}))
+    assert set(vars(package)) & {"A", "B"} == {"A"}
+    assert package.Model(value=["7"]).value == [7]
+
+
 def test_what_it_lists_and_goes_through_is_imported_at_once(make: Make) -> None:
     """As a client does that gives all that it exports its own name."""
     source = (
@@ -219,6 +226,9 @@ STATEMENTS = [
     "if '{a}' in dir():\n    del {a}",
     "for {a} in '{b}':\n    pass",
     "try:\n    from .{m} import {a}\nexcept ImportError:\n    {b} = 0",
+    "try:\n    raise KeyError\nexcept KeyError as {a}:\n    pass",
+    "match '{b}':\n    case {a}:\n        pass",
+    "class {a}:\n    text = type({b}).__name__",
 ]
 
 
@@ -263,6 +273,8 @@ def names_in(name: str, more: Iterable[str] = ()) -> dict[str, object]:
 def in_words(package: str, value: object) -> object:
     if isinstance(value, ModuleType):
         return "module " + value.__name__.removeprefix(package)
+    if isinstance(value, type):
+        return f"class {value.__name__}: {getattr(value, 'text', '')}"
     if not isinstance(value, FunctionType):
         return value
     try:

@@ -158,9 +158,11 @@ class Analyst:
         with self._lock:
             if self._client is None:
                 # The worker pool retries by itself: it can meanwhile deliver other alerts.
-                self._client = anthropic.Anthropic(
+                client = anthropic.Anthropic(
                     api_key=self._api_key.get_secret_value(), base_url=self._settings.base_url, max_retries=0
                 )
+                _ = client.messages  # which imports hundreds of modules: in one thread, while the others wait
+                self._client = client
             return self._client
 
     def _where(self) -> str:

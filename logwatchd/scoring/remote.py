@@ -141,13 +141,15 @@ class OpenAIEmbedder:
         from logwatchd.scoring.deadline import DeadlineClient
 
         self._tls = self._tls or create_ssl_context()
-        return OpenAI(
+        client = OpenAI(
             api_key=self._api_key.get_secret_value(),
             base_url=self._service.base_url,
             timeout=self._service.timeout_s,
             max_retries=0,
             http_client=DeadlineClient(self._service.timeout_s, self._tls),
         )
+        _ = client.embeddings  # which imports more: in one thread, while the others wait
+        return client
 
     def _release(self, client: OpenAI) -> None:
         with self._lock:
