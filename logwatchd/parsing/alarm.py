@@ -45,6 +45,7 @@ _BEFORE = {
     b"not": (len("could "),),
     b"t": (len("can'"), len("couldn'")),
 }
+_ALIKE = {"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"}  # re.IGNORECASE takes one for the other
 _SMALL = bytes(ord(chr(byte).lower()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
 
 
@@ -62,9 +63,12 @@ def is_failed_answer(text: str) -> bool:
 
 
 def _has_word(text: str) -> bool:
-    if not text.isascii():  # other letters are as good as some of these
-        return bool(_WORD.search(text))
-    words = b" " + text.encode().translate(_SMALL) + b" "
+    plain = text
+    if not text.isascii():
+        for letter, like in _ALIKE.items():
+            plain = plain.replace(letter, like)
+    # A byte a character, so that places are the same in both.
+    words = b" " + plain.encode("ascii", "replace").translate(_SMALL) + b" "
     return any(_stands(word, words, text) for word in _TELLING.intersection(words.split()))
 
 

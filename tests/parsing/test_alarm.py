@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 
 import pytest
@@ -74,6 +76,7 @@ PIECES = st.one_of(
             *("unable to", "no", "such", "not", "found", "too many", "exceeds", "gave up", "bad", "corruption", "oom"),
             *("out of memory", "dead", "KeyError", "IOException", "Failure", "status", "exited with", "exit code"),
             *(" ", " ", " ", "/", ".", ":", "=", "_", "0", "5", "503", "<N>", "(s)", '" ', "none", "é"),
+            *("\u017fegfault", "\u212ailled", "fa\u0130led", "fa\u0131lure", "\ud800"),
         ]
     ),
     st.from_regex(alarm._WORDS, fullmatch=True),
@@ -85,6 +88,12 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_what_is_asked_first_changes_no_answer(text: str) -> None:
     assert is_alarming(text) == any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS))
+
+
+def test_no_other_letters_are_taken_for_those_of_words() -> None:
+    letter = re.compile("[a-z]", re.IGNORECASE)
+    found = filter(letter.match, map(chr, range(0x80, sys.maxunicode + 1)))
+    assert list(found) == sorted(alarm._ALIKE)
 
 
 @given(st.text(max_size=200))
