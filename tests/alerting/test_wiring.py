@@ -334,13 +334,17 @@ def test_every_fault_is_delivered_although_the_process_is_killed_again_and_again
             command = [sys.executable, "-c", CHILD, str(tmp_path), slack.webhook_url, "60"]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
                 assert child.stdout is not None
-                for number, said in enumerate(child.stdout):
-                    if turn < kills and number >= 3:
-                        time.sleep(chance.random() * 0.2)  # the moment is to be a random one
-                        child.send_signal(signal.SIGKILL)
-                        break
-                    if said.strip() == "done":
-                        break
+                if turn == kills:
+                    assert child.stdout.readlines()[-1] == "done\n"
+                elif turn % 2:  # while it delivers
+                    child.stdout.readline()
+                    moment = len(slack.requests) + chance.randrange(1, 12)
+                    wait_until(lambda moment=moment: len(slack.requests) >= moment or child.poll() is not None)  # type: ignore[misc]
+                    child.kill()
+                else:  # while it takes faults
+                    for _ in range(chance.randrange(1, 8)):
+                        child.stdout.readline()
+                    child.kill()
             assert child.returncode in (0, -signal.SIGKILL)
         arrived = lines_sent(slack)
     wanted = [f"fault number {i:04d}" for i in range(60)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import random
 import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,14 @@ from tests.daemon.process import Daemon
 from tests.fakes import Reset, Status
 from tests.fakes.hook import FakeHook
 from tests.fakes.server import Answer, Request
-from tests.helpers import LONG
-from tests.scoring.making import NORMAL, block_of
+from tests.helpers import LONG, wait_until
+from tests.scoring.making import NORMAL
 
 pytestmark = pytest.mark.slow
 
-FAULTS, LINES = 15, 10_000  # for each kill
+FAULTS, LINES = 10, 6_000  # before each kill
+FAULTS_DOWN, LINES_DOWN = 5, 4_000  # and behind it, while the daemon is down
+BATCH = 2_000
 FILES = 30
 SINK = '[[sink]]\nname = "ops"\ntype = "webhook"\nurl = "{url}/hook"\nsecret = "ops_secret"\n'
 INCIDENTS = '[incidents]\ngroup_by = "{group_by}"\ngroup_wait_s = 0.5\nmax_alerts_per_hour = 0\n'
@@ -51,27 +52,23 @@ class Receiver(FakeHook):
 
 
 class Writer:
-    """Writes lines into thirty files, a fault here and there, while the daemon is killed."""
+    """Writes lines into thirty files, a fault here and there."""
 
-    def __init__(self, daemon: Daemon, chance: random.Random, lines: int, faults: int) -> None:
+    def __init__(self, daemon: Daemon, chance: random.Random) -> None:
+        self.faults: list[str] = []
         self._daemon = daemon
-        self._lines = lines
-        self._at = {chance.randrange(lines): number for number in range(faults)}
-        while len(self._at) < faults:  # two may have met
-            missing = next(number for number in range(faults) if number not in self._at.values())
-            self._at.setdefault(chance.randrange(lines), missing)
-        self.thread = threading.Thread(target=self._write, daemon=True)
+        self._chance = chance
+        self._files = itertools.cycle(range(FILES))
 
-    def _write(self) -> None:
-        batch = 2000
-        for start in range(0, self._lines, batch):
-            lines = [
-                fault(self._at[place]) if place in self._at else NORMAL[place % len(NORMAL)]
-                for place in range(start, start + batch)
-            ]
-            with (self._daemon.logs / f"app{start // batch % FILES:02}.log").open("ab") as out:
-                out.write(block_of(lines))
-            time.sleep(0.4)  # as long as the kills take
+    def write(self, lines: int, faults: int) -> None:
+        written = [NORMAL[place % len(NORMAL)] for place in range(lines)]
+        for place in self._chance.sample(range(lines), faults):
+            self.faults.append(fault(len(self.faults)))
+            written[place] = self.faults[-1]
+        for start in range(0, lines, BATCH):
+            self._daemon.append(
+                *written[start : start + BATCH], file=self._daemon.logs / f"app{next(self._files):02}.log"
+            )
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(20, marks=LONG)])
@@ -79,7 +76,6 @@ class Writer:
 def test_every_fault_is_delivered_although_the_daemon_is_killed_again_and_again(
     tmp_path: Path, group_by: str, kills: int
 ) -> None:
-    lines, faults = kills * LINES, kills * FAULTS
     chance = random.Random(5)
     with Receiver() as hook:
         extra = INCIDENTS.format(group_by=group_by) + SINK.format(url=hook.url)
@@ -88,14 +84,16 @@ def test_every_fault_is_delivered_although_the_daemon_is_killed_again_and_again(
             for number in range(FILES):
                 (daemon.logs / f"app{number:02}.log").touch()
             daemon.start()
-            writer = Writer(daemon, chance, lines, faults)
-            writer.thread.start()
+            writer = Writer(daemon, chance)
             for _ in range(kills):
-                time.sleep(chance.uniform(0.05, 2.0))  # the moment is to be a random one
+                # Anywhere from its start to when all of this is told; that it happens each time makes the number sure.
+                moment = len(daemon.entries) + len(hook.requests) + chance.randrange(1, FAULTS)
+                writer.write(LINES, FAULTS)
+                wait_until(lambda moment=moment: len(daemon.entries) + len(hook.requests) >= moment)  # type: ignore[misc]
                 daemon.stop(signal.SIGKILL)
+                writer.write(LINES_DOWN, FAULTS_DOWN)
                 daemon.start(ready=False)
-            writer.thread.join()
-            wanted = {fault(number) for number in range(faults)}
+            wanted = set(writer.faults)
 
             def told() -> set[str]:
                 """Faults that are the line of a delivered alert, or were put to one."""
@@ -110,4 +108,4 @@ def test_every_fault_is_delivered_although_the_daemon_is_killed_again_and_again(
         if group_by == "none":
             assert set(hook.alerts()) == wanted
         # A share of few faults says little: there it is only no more than one for each kill.
-        assert sum(repeats) < (0.05 * faults if kills >= 20 else kills + 1)
+        assert sum(repeats) < (0.05 * len(wanted) if kills >= 20 else kills + 1)

@@ -22,6 +22,7 @@ from logwatchd.ingest.files import FileSource
 from logwatchd.records import SourceSpec
 from logwatchd.stage import StageThread
 from tests.helpers import wait_until
+from tests.ingest.tailer import LONG_S
 
 ROUNDS = 12 if os.environ.get("LOGWATCHD_TEST_LONG") else 3
 ROTATIONS = 6
@@ -106,6 +107,8 @@ class Race:
         for thread in self._threads:
             thread.stop()
             thread.join(5.0)
+        # A look more, by hand: nothing may come in it.
+        self._source.run_once(clock.monotonic() + LONG_S)
         self.collector.run_once(clock.monotonic())
         self._source.close()
 
@@ -120,7 +123,7 @@ class Race:
         wait_until(lambda: len(self.collector.lines) >= len(self.written), what="every line")
 
     def pause(self) -> None:
-        time.sleep(self._chance.choice(PAUSES_S))
+        time.sleep(self._chance.choice(PAUSES_S))  # no handshake: no step of a rotation waits for the tailer
 
     def _crashed(self, name: str, error: BaseException) -> None:
         self.crashes.append(error)
@@ -145,7 +148,6 @@ def test_every_line_once_whatever_falls_where(
                 if chance.random() < 0.7:  # else the next rotation comes with lines unread
                     race.catch_up()
             race.catch_up()
-            time.sleep(0.3)  # a look more, in which nothing may come
         finally:
             race.stop()
         assert race.crashes == []
