@@ -149,12 +149,10 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
 def _finds(matches: Sequence[Matches]) -> str:
     files = {file for match in matches for file in match.files}
     streams = {stream for match in matches for stream in match.streams}
-    found = [counted(len(files), "file")]
-    if streams:
-        found.append(counted(len(streams), "stream"))
+    others = [counted(len(streams), "stream")] if streams else []
     if any(match.source.journal for match in matches):
-        found.append("the journal")
-    return ", ".join(found)
+        others.append("the journal")
+    return ", ".join([*([counted(len(files), "file")] if files or not others else []), *others])
 
 
 def _check_state_dir(loaded: Config) -> None:

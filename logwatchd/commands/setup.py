@@ -157,9 +157,10 @@ def _learn(loaded: Config) -> bool:
         raise BaselineError(f"{path}: its folder cannot be made: {error.strerror}; run it as root") from None
     save(baseline, path)
     manifest = baseline.manifest
+    teachers = [*([counted(len(files), "file")] if files else []), *(["the journal"] if more else [])]
     print(
         f"wrote {path}: {counted(manifest.patterns, 'pattern')} from {counted(manifest.lines, 'line')} of "
-        f"{counted(len(files), 'file')}{' and the journal' if more else ''}; threshold {own_thresholds(baseline)}"
+        f"{' and '.join(teachers)}; threshold {own_thresholds(baseline)}"
     )
     for burst in doubted:
         lines = counted(sum(doubt.lines for doubt in burst.doubts), "line")

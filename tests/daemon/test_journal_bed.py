@@ -176,4 +176,4 @@ def test_a_baseline_is_learned_from_the_journal_and_the_configuration_is_counted
     assert "build=0" in ended.out
     assert '"lines": 300' in ended.out
     assert '"journal"' in ended.out
-    assert "1 source with 0 files, the journal now" in ended.out
+    assert "1 source with the journal now" in ended.out
