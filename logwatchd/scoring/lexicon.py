@@ -23,7 +23,7 @@ from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits, Meaning
 
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
-MAX_CACHE_BYTES = 3 << 19  # of shapes: when they are full, those that were not met lately are forgotten
+MAX_CACHE_BYTES = 3 << 20  # of shapes: when they are full, those that were not met lately are forgotten
 OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 # What else takes a part of that: words and digits (caches that are emptied when they are full; what they held is cheap
 # to find), and the lines that are looked at at once (what is made of them leaves holes in memory).
