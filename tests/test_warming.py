@@ -41,7 +41,7 @@ def test_a_reload_that_wants_the_baseline_elsewhere_gets_it_there(tmp_path: Path
     warming.add(_block())
     now = clock.monotonic()
     warming.tick(now + 2)
-    assert learned.get(timeout=20) == ""
+    assert learned.get(timeout=60) == ""
     warming.refused("it does not go with the configuration")
     assert "does not go" in warming.status()
     warming.tick(now + 200)
@@ -49,7 +49,7 @@ def test_a_reload_that_wants_the_baseline_elsewhere_gets_it_there(tmp_path: Path
     warming.reconfigure(_config(tmp_path, "second"))
     assert "does not go" not in warming.status()
     warming.tick(now + 300)
-    assert learned.get(timeout=20) == ""
+    assert learned.get(timeout=60) == ""
     assert (tmp_path / "first").is_file()
     assert (tmp_path / "second").is_file()
     assert learned.empty()
@@ -66,7 +66,7 @@ def test_a_reload_with_other_masks_in_the_midst_of_it_begins_anew(
     service.trouble = lambda: warming.reconfigure(other) if not service.answered else None
     warming.add(_block())
     warming.tick(clock.monotonic() + 2)
-    wait_until(lambda: "no line to learn from" in _told(warming), timeout_s=20)
+    wait_until(lambda: "no line to learn from" in _told(warming))
     assert not (tmp_path / "b").exists()
     assert not learned.is_set()
     assert not crashed.is_set()
@@ -91,7 +91,7 @@ def test_what_it_asks_for_counts_and_is_kept(
     warming.add(_block())
     now = clock.monotonic()
     warming.tick(now + 2)
-    wait_until(lambda: warming.status().startswith("no baseline yet"), timeout_s=20)  # it was refused
+    wait_until(lambda: warming.status().startswith("no baseline yet"))  # it was refused
     texts = len(service.answered)
     assert texts == len(set(NORMAL))
     wanted.rmdir()

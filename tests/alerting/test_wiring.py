@@ -133,7 +133,7 @@ def test_an_alert_does_not_wait_for_an_analysis_that_never_ends_and_the_next_try
             observe(alerting, 1)
             wait_until(lambda: slack.history)
             assert "They do not have" in str(slack.history[0])
-            wait_until(lambda: len(slack.history) == 2, timeout_s=30)
+            wait_until(lambda: len(slack.history) == 2)
         assert WORDS["likely_cause"] in str(slack.history[1])
 
 
@@ -146,13 +146,13 @@ def test_a_slow_analysis_delays_no_alert_by_more_than_alert_within_s(tmp_path: P
         with running(settings) as alerting:
             began = time.monotonic()
             observe(alerting, 3)
-            wait_until(lambda: len(slack.requests) == 3, timeout_s=30)
+            wait_until(lambda: len(slack.requests) == 3)
             # Slack takes one a second; a busy machine may be late, but nothing waits for Claude's 45 seconds.
-            assert slack.requests[0].at - began < 5
+            assert slack.requests[0].at - began < 15
             assert len(claude.requests) == 1
             hang.until.set()
-            wait_until(lambda: alerting.status().analyses == 3, timeout_s=40)
-            wait_until(lambda: len(slack.requests) == 6, timeout_s=40)
+            wait_until(lambda: alerting.status().analyses == 3)
+            wait_until(lambda: len(slack.requests) == 6)
         assert sum(WORDS["likely_cause"] in str(body) for body in slack.history) == 3
 
 
@@ -171,12 +171,12 @@ def test_while_claude_is_down_alerts_leave_and_once_it_is_up_the_analyses_follow
             observe(alerting, 1)
             wait_until(lambda: slack.requests)
             left_after_s = slack.requests[0].at - began
-            assert left_after_s < 2.0 + 3.0  # alert_within_s, and what a busy machine may add
+            assert left_after_s < 2.0 + 10.0  # alert_within_s, and what a busy machine may add
             observe(alerting, 1, start=1)
             wait_until(lambda: len(slack.requests) == 2)
             assert not any(WORDS["likely_cause"] in str(body) for body in slack.history)
             up.set()
-            wait_until(lambda: len(slack.requests) == 4, timeout_s=40)
+            wait_until(lambda: len(slack.requests) == 4)
         assert [WORDS["likely_cause"] in str(body) for body in slack.history] == [False, False, True, True]
     print(f"the first alert left after {left_after_s:.2f} s")
 
@@ -198,7 +198,7 @@ def test_slack_is_served_in_order_through_failures(tmp_path: Path, entries: Entr
         slack.enqueue(Status(500), Status(429, headers={"Retry-After": "1"}))
         with running(config(tmp_path, slack_url=slack.webhook_url, threads=4)) as alerting:
             observe(alerting, 3)
-            wait_until(lambda: alerting.status().alerts_sent == 3, timeout_s=30)
+            wait_until(lambda: alerting.status().alerts_sent == 3)
         first, rest = slack.requests[:3], slack.requests[3:]
         assert lines_sent(slack) == [f"fault number {i:04d}" for i in (0, 0, 0, 1, 2)]
         assert first[2].at - first[1].at >= 1.0  # as Retry-After asked

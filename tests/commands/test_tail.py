@@ -130,7 +130,7 @@ def test_second_on_the_same_state_is_refused_with_one_line(tail: Callable[..., T
         [sys.executable, "-m", "logwatchd", "tail", "--config", running.config, "--output", tmp_path / "other.txt"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert second.returncode == Exit.CONFIG
     assert second.stderr.count("\n") == 1
@@ -174,7 +174,7 @@ def test_output_that_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
         [sys.executable, "-m", "logwatchd", "tail", "--config", config, "--output", tmp_path / "missing" / "out"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == Exit.USAGE
     assert done.stderr.count("\n") == 1
@@ -188,7 +188,7 @@ def test_output_that_is_followed_itself_is_refused(tmp_path: Path, name: str) ->
     config = tmp_path / "c.toml"
     config.write_text(f'state_dir = "{tmp_path}/state"\n[[source]]\npaths = ["{tmp_path}/*.log"]\n')
     command = [sys.executable, "-m", "logwatchd", "tail", "--config", config, "--output", tmp_path / name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == Exit.USAGE
     assert "is followed itself" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -313,7 +313,7 @@ def test_a_local_twin_judges_at_once_and_everybody_is_told(
         daemon.wait(lambda: daemon.alerted() == [FAULT], "the twin's alert")
         assert [entry["by_twin"] for entry in daemon.events("ANOMALY")] == [True]
         daemon.append(*NORMAL)
-        daemon.wait(lambda: counters(daemon)["lines"] == 1 + len(NORMAL), "the known lines", 30)
+        daemon.wait(lambda: counters(daemon)["lines"] == 1 + len(NORMAL), "the known lines")
         (said,) = daemon.events("EMBEDDING_AWAY_LOCAL")
         assert why in said["reason"]
         told = counters(daemon)
@@ -347,7 +347,7 @@ def test_memory_is_bounded_while_the_service_is_away_and_every_line_is_new(servi
         daemon.wait(lambda: daemon.events("BACKLOG_FULL"), "the backlog being full", 120)
         for _ in range(2):  # it goes on, as its status says, and reads no further
             told = status_told(daemon)
-            daemon.wait(lambda told=told: status_told(daemon) > told, "the next status", 30)
+            daemon.wait(lambda told=told: status_told(daemon) > told, "the next status")
         assert kib_of(daemon.process.pid, "VmHWM") - settled < 256 * 1024
         assert counters(daemon)["lines_kept"] > 2000
         said = [line for line in daemon.notified if line.startswith("STATUS=")]

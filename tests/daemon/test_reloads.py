@@ -65,7 +65,7 @@ def test_a_hundred_reloads_under_load_lose_nothing_and_leak_nothing(tmp_path: Pa
             stop.set()
             writer.join()
         after = (_handles(pid), _status_field(pid, "Threads"), _status_field(pid, "VmRSS"))
-        daemon.wait(lambda: _counter(daemon, "lines") >= written[0] + 1, "the last line", 30)
+        daemon.wait(lambda: _counter(daemon, "lines") >= written[0] + 1, "the last line")
         assert daemon.stop() == 0
         (stopped,) = daemon.events("STOPPED")
         assert stopped["lines"] == written[0] + 1

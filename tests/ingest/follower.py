@@ -77,7 +77,7 @@ class Follower:
                 self._argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=self._env
             )
 
-    def wait(self, predicate: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, predicate: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
         """Wait for a condition, but not for a dead process."""
 
         def done() -> bool:
@@ -89,12 +89,12 @@ class Follower:
 
         wait_until(done, timeout_s, what)
 
-    def wait_for(self, count: int, timeout_s: float = 20.0) -> list[bytes]:
+    def wait_for(self, count: int, timeout_s: float = 60.0) -> list[bytes]:
         """Wait until so many lines are delivered; returns all that are."""
         self.wait(lambda: len(self.lines) >= count, f"the delivery of {count} lines", timeout_s)
         return self.lines
 
-    def wait_bytes(self, expected: bytes, timeout_s: float = 20.0) -> None:
+    def wait_bytes(self, expected: bytes, timeout_s: float = 60.0) -> None:
         """Wait until as many bytes are delivered as are expected, and hold them to be the same."""
         self.wait(lambda: self.output.stat().st_size >= len(expected), f"{len(expected)} bytes", timeout_s)
         self.assert_delivered(expected)

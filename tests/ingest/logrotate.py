@@ -58,7 +58,7 @@ class Logrotate:
             wait_until(lambda: int(clock.utc_now().timestamp()) > self._last_s, what="the next second")
             self._last_s = int(clock.utc_now().timestamp())
         command = [str(PROGRAM), "-f", "-s", str(self._state), str(self._config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         assert "error" not in done.stderr, done.stderr
 

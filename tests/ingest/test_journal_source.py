@@ -227,7 +227,7 @@ def test_a_full_queue_stops_the_reading_and_nothing_is_lost(bench: Bench) -> Non
         assert bench.turn(commit=False) == []
     bench.source.commit(first[0])
     bench.queue.done(first[0])
-    wait_until(lambda: bench.turn() is None or len(bench.got) >= 20_000, timeout_s=30)
+    wait_until(lambda: bench.turn() is None or len(bench.got) >= 20_000)
     assert [int(line[:5]) for line in bench.got] == list(range(20_000))
 
 

@@ -87,7 +87,7 @@ class Writer(ABC):
     def settle(self) -> None:
         """Wait until the file has all that was sent."""
         last = self.sent[-1] + b"\n"
-        wait_until(lambda: self.log.exists() and self.log.read_bytes().endswith(last), 20, "the last line in the file")
+        wait_until(lambda: self.log.exists() and self.log.read_bytes().endswith(last), what="the last line in the file")
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -135,7 +135,7 @@ class Writer(ABC):
             assert self.process.poll() is None, (self.home / "words").read_text(errors="replace")
             return ready.exists() and ready.stat().st_size > 0
 
-        wait_until(is_ready, 20, f"{self.program} in service")
+        wait_until(is_ready, what=f"{self.program} in service")
 
     def _end(self) -> None:
         if self.process is not None:
@@ -178,7 +178,7 @@ class Rsyslog(Writer):
         self._wait_started(port)
         address = ("127.0.0.1", int(port.read_text()))
         # It tells the port before it listens.
-        wait_until(lambda: self._socket.connect_ex(address) == 0, 20, "rsyslog listening")
+        wait_until(lambda: self._socket.connect_ex(address) == 0, what="rsyslog listening")
 
     def _send(self, line: bytes) -> None:
         self._socket.sendall(b"<13>" + line + b"\n")
@@ -202,7 +202,7 @@ class Nginx(Writer):
         config.write_text(_NGINX.format(home=self.home, log=self.log, port=port))
         self._spawn("-p", str(self.home), "-c", str(config), "-g", "daemon off;")
         self._wait_started(self.home / "pid")
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def _send(self, line: bytes) -> None:
         assert self._connection is not None

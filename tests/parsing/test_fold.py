@@ -176,7 +176,7 @@ def test_a_megabyte_of_anything_is_folded_in_no_time(piece: bytes) -> None:
     began = time.process_time()
     shapes(raw)
     key_of(raw)
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0  # .3 at most; were it to grow with the square, an hour
 
 
 NUMBERED = st.from_regex(fold._MEANINGFUL) | st.lists(
@@ -196,6 +196,11 @@ NUMBERED = st.from_regex(fold._MEANINGFUL) | st.lists(
             '"',
             "0",
             "HTTP/0",
+            "HTTP/0.0",
+            "'",
+            ".0",
+            "with",
+            "severity[",
             "rc",
             "error",
             "x",
