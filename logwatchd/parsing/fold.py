@@ -64,10 +64,13 @@ _MEANINGFUL = re.compile(
     """.encode(),
     re.VERBOSE,
 )
-# Whatever it finds is a number soon after one of these, or after a quote. Read backwards, from its last digit on, that
-# is seen in a fraction of the time: numbers are rarer than letters.
-_ENDINGS = "tatus|ode|alue|with|xit|xited|xits|HTTP|returned|rc|ret|ignal|SIG|errno|level|severity|rror"
-_NUMBERED = re.compile(rf"""0(?:[ ]"|[^0A-Za-z]{{1,6}}+(?:{_ENDINGS[::-1]}))""".encode())
+# Whatever it finds is a number soon after one of these. Read backwards, from the number's first digit on, that is seen
+# in a fraction of the time: numbers are rarer than letters.
+_ENDINGS = "tatus|ode|alue|with|xit|xited|xits|returned|rc|ret|ignal|SIG|errno|level|severity|rror"
+_NUMBERED = re.compile(
+    rf"""0 (?: [ ]" | [ ]["']?(?:0\.)?0/PTTH | [^0A-Za-z]{{1,6}}+(?:{_ENDINGS[::-1]}) )""".encode(), re.VERBOSE
+)
+_REACH = 32  # bytes; in what it finds no more stand before the number
 _HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
 # Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
 SAYS: dict[str, Collection[int]] = {
@@ -82,7 +85,7 @@ MAX_KEPT = 4  # digits; in all of these
 _ZERO_UUID = b"00000000-0000-0000-0000-000000000000"
 _FIRST_DASH, _NEXT_DASH, _THIRD_DASH = 8, 5, 18  # the first in a UUID, the next after it, the third
 _ZERO_DIGEST = b"0" * 32
-_STEP = 8  # every eighth byte is looked at for digests; four of them lie in each
+_STEP = 8  # every eighth byte, or bit, is looked at for digests; four of them lie in each
 _BASED_DIGITS = 16
 
 _IN_WORD = np.array([chr(byte).isalnum() and byte < 0x80 for byte in range(256)])
@@ -93,6 +96,7 @@ _UUID_CLASS = bytes(_ANY_HEX + 2 * (np.arange(256) == ord("-")).astype(np.uint8)
 _DIGEST_CLASS = bytes(_HEX)
 _A_UUID = _ZERO_UUID.translate(_UUID_CLASS)
 _A_DIGEST = _ZERO_DIGEST.translate(_DIGEST_CLASS)
+_ALL_DIGITS = np.frombuffer(_A_DIGEST, dtype="<u8", count=1)
 
 # What no mask looks at, within a part of a word.
 _VARIES = rb"""
@@ -171,11 +175,20 @@ def _digests(text: Text) -> Places:
     starts = np.flatnonzero(four) * _STEP
     for between in range(_STEP // 2, 3 * _STEP, _STEP):  # most are none; it is cheap to see that early
         starts = starts[_HEX[text[starts + between]]]
-    for _ in range(_STEP - 1):
-        before = np.maximum(starts - 1, 0)
-        starts = np.where(_HEX[text[before]], before, starts)
+    run = _run_before(text, starts)
+    starts = (starts - run)[run < _STEP]  # where there are as many, one of those before it is asked about
     starts = starts[starts <= len(text) - size]
     return _words(text, starts, _DIGEST_CLASS, _A_DIGEST)
+
+
+def _run_before(text: Text, starts: Places) -> Places:
+    """How many of the _STEP bytes before each start, a multiple of _STEP, are digits of digests and end there."""
+    padded = np.concatenate([np.zeros(_STEP, dtype=np.uint8), text[: len(text) // _STEP * _STEP]])
+    before = padded.view("<u8")[starts // _STEP].tobytes().translate(_DIGEST_CLASS)
+    # In a word the last of the bytes is the highest. Of a number with one bit a byte a float keeps the highest.
+    others = (np.frombuffer(before, dtype="<u8") ^ _ALL_DIGITS).astype(np.float64)
+    run: Places = _STEP - 1 - (np.frexp(others)[1].astype(np.int64) - 1) // _STEP
+    return run
 
 
 def _based(text: Text) -> Places:
@@ -256,9 +269,23 @@ def _shortened(match: re.Match[bytes]) -> bytes:
 
 def meaningful(text: bytes) -> Slots:
     """Where a shape or a skeleton (without its newline) holds digits that carry meaning."""
-    if not _NUMBERED.search(text[::-1]):
-        return ()
-    return tuple(Slot(*match.span(kind), kind) for match in _MEANINGFUL.finditer(text) if (kind := match.lastgroup))
+    slots: list[Slot] = []
+    begins = [len(text) - 1 - found.start() for found in _NUMBERED.finditer(text[::-1])]
+    after = 0
+    for begin in reversed(begins):
+        end = _ends(text, begin)
+        # Nothing behind the byte that follows the number is looked at.
+        found = _MEANINGFUL.search(text, max(after, begin - _REACH), end + 1)
+        if found and found.lastgroup:
+            slots.append(Slot(*found.span(found.lastgroup), found.lastgroup))
+            after = found.end()
+    return tuple(slots)
+
+
+def _ends(text: bytes, begin: int) -> int:
+    """Where the digits end that begin there."""
+    run = _RUNS.match(text, begin)
+    return run.end() if run else begin
 
 
 def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
@@ -274,10 +301,10 @@ def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
             again = meaningful(shape)
             return again if [slot.kind for slot in again] == [slot.kind for slot in slots] else ()
         start = at + len(lead)
-        run = _RUNS.match(shape, start)
-        if not run:
+        end = _ends(shape, start)
+        if end == start:
             return ()
-        found.append(Slot(start, run.end(), slot.kind))
+        found.append(Slot(start, end, slot.kind))
     return tuple(found)
 
 

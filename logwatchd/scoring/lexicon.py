@@ -49,7 +49,7 @@ class Lexicon:
         self._masks = masks
         self.patterns: list[str] = []
         self.levels: list[Level] = []
-        self._ids: dict[tuple[str, Level], PatternId] = {}
+        self._ids: tuple[dict[str, PatternId], ...] = tuple({} for _ in Level)  # by level
         self._bytes = 0
         self._templates = Templates()
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
@@ -144,7 +144,7 @@ class Lexicon:
         return self._id_of(line_key, self._templates.pattern_of_key(line_key), level_of(decode(show_kept(line_key))))
 
     def _id_of(self, line_key: bytes, pattern: str, level: Level) -> PatternId:
-        new = self._ids.setdefault((pattern, level), len(self.patterns))
+        new = self._ids[level].setdefault(pattern, len(self.patterns))
         self._bytes += len(line_key) + _ENTRY_BYTES
         if new == len(self.patterns):
             self.patterns.append(pattern)
