@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _bench import corpus
-from _bench.options import count, say, where_to
+from _bench.options import count, resampled, say, where_to
 from _bench.runs import PROGRAM, timed
 
 TARGET_TIMES = 3.0  # scan's time
@@ -42,8 +42,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--lines", type=count, nargs="+", default=[1_000_000], metavar="N", help="how many (default: 1,000,000)"
     )
-    parser.add_argument("--system", default="mixed", help="whose logs are resampled (default: mixed)")
-    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
+    resampled(parser, "mixed")
     where_to(parser)
     parser.set_defaults(run=run)
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from _bench import corpus, texts
-from _bench.options import count, say, where_to
+from _bench.options import count, resampled, say, where_to
 from _bench.runs import timed
 from _bench.watching import Watching
 
@@ -30,8 +30,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "in turns with logwatchd scan on the same lines.",
     )
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many (default: 1,000,000)")
-    parser.add_argument("--system", default="mixed", help="whose logs are resampled (default: mixed)")
-    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
+    resampled(parser, "mixed")
     where_to(parser)
     parser.set_defaults(run=run)
 

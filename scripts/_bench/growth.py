@@ -18,7 +18,7 @@ from math import ceil, log, log10
 from pathlib import Path
 
 from _bench import BenchError, corpus
-from _bench.options import count, say, where_to
+from _bench.options import count, resampled, say, where_to
 from _bench.runs import PROGRAM, timed
 
 MODELLED_LINES = 100_000_000
@@ -51,8 +51,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="N",
         help="how many, two numbers or more (default: 1, 3 and 10 million)",
     )
-    parser.add_argument("--system", default="BGL", help="whose logs are resampled (default: BGL)")
-    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")
+    resampled(parser, "BGL")
     parser.add_argument("--corpus", type=Path, metavar="FILE", help="lines to take in place of making them")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the figures")
     where_to(parser)

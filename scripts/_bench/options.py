@@ -27,3 +27,9 @@ def where_to(parser: argparse.ArgumentParser) -> None:
     """The options of every benchmark that works in a folder."""
     parser.add_argument("--folder", type=Path, help="where to work (default: $TMPDIR)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+
+
+def resampled(parser: argparse.ArgumentParser, system: str) -> None:
+    """The options of every benchmark that repeats itself on lines made from those of a system. system: by default."""
+    parser.add_argument("--system", default=system, help=f"whose logs are resampled (default: {system})")
+    parser.add_argument("--rounds", type=count, default=5, help="how often (default: 5)")

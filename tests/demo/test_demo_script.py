@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.helpers import wait_until
 
 DEMO = ROOT / "scripts" / "demo"
 VENV = Path(sys.prefix)
-LIMIT_S = 90
+LIMIT_S = 240  # some 30 on a quiet machine
 
 
 def _environment(folder: Path, **extra: str) -> dict[str, str]:
@@ -64,12 +63,10 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.slow
 def test_finds_every_fault_and_cleans_up(tmp_path: Path) -> None:
-    began = time.monotonic()
     done = subprocess.run(
         [DEMO], capture_output=True, text=True, env=_environment(tmp_path), timeout=LIMIT_S, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < LIMIT_S
     assert "\x1b" not in done.stdout
     for fault in ("database locked", "table gone", "upstream down", "disk full", "settings malformed"):
         assert re.search(rf"{fault} +\S +yes ", done.stdout), done.stdout
