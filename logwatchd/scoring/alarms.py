@@ -1,7 +1,7 @@
 """Where in each log lines of alarm stand: errors and worse, and what names a failure.
 
 A log is cut into at most SEGMENTS parts of equally many lines; how long one is follows the log as it is read. Kept are
-counts a text and segment, so that memory does not grow with lines.
+counts a text and segment, so that memory does not grow with lines: about a kilobyte a text.
 """
 
 from __future__ import annotations
@@ -34,24 +34,29 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Spot:
-    """A text's lines within a segment: how many, the first and the last."""
+class Trail:
+    """A text's lines: the first and the last, and how many in each segment, uint32 (SEGMENTS,)."""
 
-    lines: int
     first: Place
     last: Place
+    lines: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(SEGMENTS, dtype=np.uint32))
+
+    @property
+    def segments(self) -> NDArray[np.int64]:
+        """Those that have some, ascending."""
+        return np.flatnonzero(self.lines)
 
 
 @dataclass(slots=True)
 class Alarms:
     """The lines of alarm of one log.
 
-    width: lines a segment. spots: text -> segment -> spot. examples: text -> one of its lines.
+    width: lines a segment. trails, examples: by text; an example is one of its lines.
     """
 
     lines: int = 0
     width: int = _FIRST_WIDTH
-    spots: dict[str, dict[int, Spot]] = field(default_factory=dict)
+    trails: dict[str, Trail] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -62,11 +67,9 @@ class Alarms:
         """Make room for so many lines."""
         while lines > self.width * SEGMENTS:
             self.width *= 2
-            for text, spots in self.spots.items():
-                merged: dict[int, Spot] = {}
-                for segment, spot in sorted(spots.items()):
-                    _put(merged, segment // 2, spot)
-                self.spots[text] = merged
+            for trail in self.trails.values():
+                trail.lines[: SEGMENTS // 2] = trail.lines[::2] + trail.lines[1::2]
+                trail.lines[SEGMENTS // 2 :] = 0
 
 
 class AlarmWatch:
@@ -104,14 +107,17 @@ class AlarmWatch:
             text = lexicon.patterns[pattern_id]
             if lexicon.levels[pattern_id] in skip_levels:
                 continue
-            if text not in alarms.spots:
-                if len(alarms.spots) >= _MAX_TEXTS or self._texts >= _MAX_IN_ALL:
+            first, last = (_place(begins, before, places, int(index)) for index in (group[0], group[-1]))
+            trail = alarms.trails.get(text)
+            if trail is None:
+                if len(alarms.trails) >= _MAX_TEXTS or self._texts >= _MAX_IN_ALL:
                     continue
                 self._texts += 1
-                alarms.spots[text] = {}
+                trail = alarms.trails[text] = Trail(first, last)
                 alarms.examples[text] = places.text(int(group[0]), _EXAMPLE_BYTES)
-            first, last = (_place(begins, before, places, int(index)) for index in (group[0], group[-1]))
-            _put(alarms.spots[text], int(segments[order[begin]]), Spot(len(group), first, last))
+            # A text may have several patterns, by their levels, and those come one after the other.
+            trail.first, trail.last = min(trail.first, first), max(trail.last, last)
+            trail.lines[segments[order[begin]]] += len(group)
 
     def _flags(self, lexicon: Lexicon) -> NDArray[np.bool_]:
         """For each pattern of the lexicon whether it is one of alarm."""
@@ -130,13 +136,3 @@ class AlarmWatch:
 def _place(begins: Place, before: int, places: Places, index: int) -> Place:
     line = None if begins.line is None else begins.line + places.line(index)
     return Place(before + index, begins.path, line, begins.at + places.byte(index))
-
-
-def _put(spots: dict[int, Spot], segment: int, spot: Spot) -> None:
-    """Add a spot behind those that are there."""
-    known = spots.get(segment)
-    if known is None:
-        spots[segment] = spot
-    else:
-        known.lines += spot.lines
-        known.last = spot.last

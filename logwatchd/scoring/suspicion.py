@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.scoring.alarms import Alarms, Place, Spot
+from logwatchd.scoring.alarms import Alarms, Place, Trail
 
 LOCAL = 0.1  # of a log
 LEAST_LINES = 10
@@ -59,7 +59,7 @@ def bursts(logs: Mapping[str, Alarms]) -> list[Burst]:
     elsewhere = {
         text
         for text, in_logs in doubted.items()
-        if any(text in alarms.spots for log, alarms in logs.items() if log not in in_logs)
+        if any(text in alarms.trails for log, alarms in logs.items() if log not in in_logs)
     }
     if not elsewhere:
         return found
@@ -74,17 +74,16 @@ def _bursts_of(log: str, alarms: Alarms, known: Set[str]) -> list[Burst]:
         return []
     stretch = max(2, int(count * LOCAL))  # a burst may well begin in one part and end in the next
     local = {
-        text: spots
-        for text, spots in alarms.spots.items()
-        if parts[max(spots)] - parts[min(spots)] < stretch and text not in known
+        text: trail
+        for text, trail in alarms.trails.items()
+        if np.ptp(parts[trail.segments]) < stretch and text not in known
     }
     counts = np.zeros(count, dtype=np.int64)
-    for spots in local.values():
-        for segment, spot in spots.items():
-            counts[parts[segment]] += spot.lines
+    for trail in local.values():
+        np.add.at(counts, parts, trail.lines[: len(parts)])
     found = []
     for group in _groups(counts > _fence(counts)):
-        texts = [text for text, spots in local.items() if not group.isdisjoint(parts[list(spots)].tolist())]
+        texts = [text for text, trail in local.items() if not group.isdisjoint(parts[trail.segments].tolist())]
         if not texts:
             continue
         burst = _burst(log, {text: local.pop(text) for text in texts}, alarms.examples)
@@ -101,10 +100,9 @@ def _parts(alarms: Alarms) -> NDArray[np.int64]:
     segments = alarms.segments
     others = np.full(segments, alarms.width, dtype=np.int64)
     others[-1:] = alarms.lines - alarms.width * (segments - 1)
-    for spots in alarms.spots.values():
-        if max(spots) - min(spots) < segments * _STEADY:
-            for segment, spot in spots.items():
-                others[segment] -= spot.lines
+    for trail in alarms.trails.values():
+        if np.ptp(trail.segments) < segments * _STEADY:
+            others -= trail.lines[:segments]
     if others.sum() < _LEAST_OTHERS:
         return np.zeros(0, dtype=np.int64)
     parts = np.zeros(segments, dtype=np.int64)
@@ -117,16 +115,13 @@ def _parts(alarms: Alarms) -> NDArray[np.int64]:
     return parts
 
 
-def _burst(log: str, texts: Mapping[str, Mapping[int, Spot]], examples: Mapping[str, str]) -> Burst:
-    doubts = [
-        Doubt(text, sum(spot.lines for spot in spots.values()), spots[min(spots)].first, examples[text])
-        for text, spots in texts.items()
-    ]
+def _burst(log: str, texts: Mapping[str, Trail], examples: Mapping[str, str]) -> Burst:
+    doubts = [Doubt(text, int(trail.lines.sum()), trail.first, examples[text]) for text, trail in texts.items()]
     return Burst(
         log=log,
         lines=sum(doubt.lines for doubt in doubts),
         first=min(doubt.first for doubt in doubts),
-        last=max(spots[max(spots)].last for spots in texts.values()),
+        last=max(trail.last for trail in texts.values()),
         doubts=tuple(sorted(doubts, key=lambda doubt: (-doubt.lines, doubt.first))),
     )
 

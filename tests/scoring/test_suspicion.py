@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+from itertools import islice, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logwatchd.records import Level
-from logwatchd.scoring.alarms import SEGMENTS, Alarms, Place
+from logwatchd.scoring.alarms import SEGMENTS, Alarms, AlarmWatch, Place
 from logwatchd.scoring.builder import BaselineBuilder
+from logwatchd.scoring.lexicon import Lexicon
+from logwatchd.scoring.places import Places
 from logwatchd.scoring.suspicion import LEAST_LINES, Burst, bursts
 from tests.scoring.making import NORMAL, block_of
 
@@ -146,15 +150,15 @@ def test_widening_keeps_every_line_in_its_segment(parts: list[tuple[int, bool]])
     assert isinstance(alarms, Alarms)
     assert alarms.lines == len(lines) <= alarms.width * SEGMENTS
     assert alarms.segments <= SEGMENTS
-    spots = alarms.spots.get(DOWN, {})
-    for segment in range(alarms.segments):
-        part = lines[segment * alarms.width : (segment + 1) * alarms.width]
-        assert part.count(DOWN) == (spots[segment].lines if segment in spots else 0)
-        if segment in spots:
-            first = segment * alarms.width + part.index(DOWN)
-            assert (spots[segment].first.number, spots[segment].first.line) == (first, first + 1)
-            last = segment * alarms.width + len(part) - 1 - part[::-1].index(DOWN)
-            assert (spots[segment].last.number, spots[segment].last.line) == (last, last + 1)
+    if DOWN not in lines:
+        assert DOWN not in alarms.trails
+        return
+    trail = alarms.trails[DOWN]
+    parts = [lines[segment * alarms.width : (segment + 1) * alarms.width] for segment in range(SEGMENTS)]
+    assert trail.lines.tolist() == [part.count(DOWN) for part in parts]
+    first, last = lines.index(DOWN), len(lines) - 1 - lines[::-1].index(DOWN)
+    assert (trail.first.number, trail.first.line) == (first, first + 1)
+    assert (trail.last.number, trail.last.line) == (last, last + 1)
 
 
 def test_a_flood_of_alarms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,5 +167,23 @@ def test_a_flood_of_alarms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(7)
     lines = ["ERROR no " + "".join(rng.choices("abcdefgh", k=12)) for _ in range(500)]
     alarms = read(dict.fromkeys("wxyz", lines)).alarms
-    assert [len(one.spots) for one in alarms.values()] == [50, 50, 20, 0]
-    assert all(len(one.examples) == len(one.spots) for one in alarms.values())
+    assert [len(one.trails) for one in alarms.values()] == [50, 50, 20, 0]
+    assert all(len(one.examples) == len(one.trails) for one in alarms.values())
+
+
+def test_a_text_takes_about_a_kilobyte_wherever_it_stands() -> None:
+    texts = [f"ERROR no {''.join(letters)}" for letters in islice(product("abcdefgh", repeat=4), 1000)]
+    lexicon, data = Lexicon(()), block_of(texts)
+    ids, watch = lexicon.ids_of(data), AlarmWatch()
+    tracemalloc.start()
+    try:
+        for number in range(SEGMENTS):
+            begins = Place(0, "app.log", 1 + number * len(texts), number * len(data))
+            watch.add("app", ids, lexicon, Places(data, ()), begins, frozenset())
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    alarms = watch.logs["app"]
+    assert alarms.lines == SEGMENTS * len(texts)
+    assert min(len(trail.segments) for trail in alarms.trails.values()) >= alarms.segments - 1
+    assert taken < 1200 * len(texts)
