@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fakes.openai import FakeOpenAI
@@ -23,6 +24,14 @@ def logwatchd(
         timeout=120,
         check=False,
     )
+
+
+def local_baseline(folder: Path, lines: Sequence[str] = NORMAL * 300) -> Path:
+    """What was learned of these in the folder's good.log."""
+    (folder / "good.log").write_bytes(block_of(lines))
+    built = logwatchd("baseline", "build", "--output", folder / "b", folder / "good.log")
+    assert built.returncode == 0, built.stderr
+    return folder / "b"
 
 
 def remote_baseline(folder: Path, service: FakeOpenAI) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from logwatchd import config
 from logwatchd.commands import baseline_rebuild
 from logwatchd.errors import Exit
-from tests.commands.process import logwatchd
+from tests.commands.process import local_baseline, logwatchd
 from tests.fakes.openai import FakeOpenAI
 from tests.fakes.server import Status
 from tests.scoring.making import FAULT, NORMAL, block_of
@@ -27,10 +27,7 @@ def env(service: FakeOpenAI) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("rebuild")
-    (folder / "good.log").write_bytes(block_of([*NORMAL * 200, *WORDS]))
-    assert logwatchd("baseline", "build", "--output", folder / "local", folder / "good.log").returncode == 0
-    return folder / "local"
+    return local_baseline(tmp_path_factory.mktemp("rebuild"), [*NORMAL * 200, *WORDS])
 
 
 def manifest(path: Path) -> dict[str, Any]:

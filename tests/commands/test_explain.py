@@ -14,7 +14,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import Word, telling
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
-from tests.commands.process import logwatchd, remote_baseline
+from tests.commands.process import local_baseline, logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -23,11 +23,7 @@ TRACE = 'ERROR it failed\nTraceback (most recent call last):\n  File "/a.py", li
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("explain")
-    (folder / "good.log").write_bytes(block_of(NORMAL * 300))
-    done = logwatchd("baseline", "build", "--output", folder / "b", folder / "good.log")
-    assert done.returncode == 0, done.stderr
-    return folder / "b"
+    return local_baseline(tmp_path_factory.mktemp("explain"))
 
 
 def explained(*args: object, code: int, **more: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from logwatchd.scoring.baseline import load
-from tests.commands.process import logwatchd, remote_baseline
+from tests.commands.process import local_baseline, logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
 
@@ -28,11 +28,7 @@ LABELLED = [*rows([*NORMAL * 20, NEW, NEW], "normal"), *rows([*FAULTS * 3, TRACE
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tune")
-    (folder / "good.log").write_bytes(block_of(NORMAL * 300))
-    done = logwatchd("baseline", "build", "--output", folder / "b", folder / "good.log")
-    assert done.returncode == 0, done.stderr
-    return folder / "b"
+    return local_baseline(tmp_path_factory.mktemp("tune"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ingest.journal import Journal
 from tests.ingest.tailer import Tailer
 
 
@@ -34,3 +35,11 @@ def tail(state: Path) -> Iterator[Callable[..., Tailer]]:
     yield make
     for tailer in made:
         tailer.stop()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    made = Journal(tmp_path, monkeypatch)
+    yield made
+    for source in made.sources:
+        source.close()

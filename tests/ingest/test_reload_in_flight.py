@@ -9,8 +9,8 @@ import pytest
 
 from logwatchd.records import SourceSpec
 from tests.helpers import wait_until
+from tests.ingest.journal import Journal
 from tests.ingest.tailer import Tailer, append
-from tests.ingest.test_journal_source import Bench
 
 
 @pytest.fixture
@@ -68,45 +68,37 @@ def test_a_file_that_was_dropped_and_rotated_goes_on_where_it_was_read_to(tailer
     assert tailer.turn() == []
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    made = Bench(tmp_path, monkeypatch)
-    yield made
-    for source in made.sources:
-        source.close()
-
-
-def test_entries_on_their_way_are_not_repeated_by_a_journal_whose_filter_changes(bench: Bench) -> None:
-    bench.start("beginning", units=("a.service",))
-    bench.write("one")
+def test_entries_on_their_way_are_not_repeated_by_a_journal_whose_filter_changes(journal: Journal) -> None:
+    journal.start("beginning", units=("a.service",))
+    journal.write("one")
     in_flight = []
-    wait_until(lambda: in_flight.extend(bench.turn(commit=False)) or in_flight)
-    bench.source.reconfigure([SourceSpec((), journal=True, units=("b.service",))])
-    bench.write("two")
-    bench.turn()
-    bench.source.reconfigure([SourceSpec((), journal=True, units=("c.service",))])
-    bench.turn()
-    assert not bench.source.ready()
+    wait_until(lambda: in_flight.extend(journal.turn(commit=False)) or in_flight)
+    journal.source.reconfigure([SourceSpec((), journal=True, units=("b.service",))])
+    journal.write("two")
+    journal.turn()
+    journal.source.reconfigure([SourceSpec((), journal=True, units=("c.service",))])
+    journal.turn()
+    assert not journal.source.ready()
     for block in in_flight:
-        bench.source.commit(block)
-        bench.queue.done(block)
-    bench.until(b"one", b"two")
-    assert "--unit=c.service" in bench.calls()[-1]
+        journal.source.commit(block)
+        journal.queue.done(block)
+    journal.until(b"one", b"two")
+    assert "--unit=c.service" in journal.calls()[-1]
 
 
-def test_a_journal_that_is_dropped_and_taken_up_again_goes_on(bench: Bench) -> None:
-    bench.start("beginning")
-    bench.write("one")
+def test_a_journal_that_is_dropped_and_taken_up_again_goes_on(journal: Journal) -> None:
+    journal.start("beginning")
+    journal.write("one")
     in_flight = []
-    wait_until(lambda: in_flight.extend(bench.turn(commit=False)) or in_flight)
-    bench.source.reconfigure([])
-    bench.turn()
-    bench.source.reconfigure([bench.spec])
-    bench.write("two")
-    bench.until(b"one", b"two")
+    wait_until(lambda: in_flight.extend(journal.turn(commit=False)) or in_flight)
+    journal.source.reconfigure([])
+    journal.turn()
+    journal.source.reconfigure([journal.spec])
+    journal.write("two")
+    journal.until(b"one", b"two")
     for block in in_flight:
-        bench.source.commit(block)
-    bench.source.close()
-    bench.start("beginning")
-    bench.write("three")
-    bench.until(b"three")
+        journal.source.commit(block)
+    journal.source.close()
+    journal.start("beginning")
+    journal.write("three")
+    journal.until(b"three")
