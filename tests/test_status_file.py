@@ -71,7 +71,9 @@ def test_a_daemon_runs_only_while_it_lives_and_holds_the_lock(tmp_path: Path) ->
         assert status_file.read_running(tmp_path) == STATUS, "looking must not leave a lock behind"
 
 
-@pytest.mark.parametrize("noted", ["", "1\n", "x\n", f"{os.getpid()}0\n"])
+@pytest.mark.parametrize(
+    "noted", ["", "1\n", "x\n", f"{os.getpid()}0\n"], ids=["none", "init", "no number", "no process"]
+)
 def test_a_lock_of_another_process_is_not_the_daemons(noted: str, tmp_path: Path) -> None:
     status_file.write(tmp_path, STATUS)
     with locked(tmp_path):
