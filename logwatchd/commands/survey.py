@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import grp
 import json
 import os
@@ -15,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from logwatchd.alerting.text import visible
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.parsing.names import is_compressed_name, rotated
 
@@ -74,6 +76,12 @@ def survey(root: Path, now: float) -> Survey:
     def propose(proposal: Proposal, files: Iterable[Path]) -> None:
         files = [file for file in files if file not in known]
         known.update(files)
+        refused.extend(
+            f"{visible(_shown(file, root))}: its name is no plain text; name it by a glob in a [[source]]"
+            for file in files
+            if not _is_plain(file)
+        )
+        files = [file for file in files if _is_plain(file)]
         readable = [file for file in files if _may_read(file, root)]
         if len(readable) < len(files):
             first = next(file for file in files if file not in readable)
@@ -92,9 +100,9 @@ def survey(root: Path, now: float) -> Survey:
     propose(Proposal("PostgreSQL", _globs(postgres, root), "postgres", multiline_continue=r"^\t"), postgres)
     top = [file for file in files if file.parent == logs]
     syslog = [file for file in top if file.name in _SYSLOGS]
-    propose(Proposal("syslog", tuple(_shown(file, root) for file in syslog)), syslog)
+    propose(Proposal("syslog", _named(syslog, root)), syslog)
     others = [file for file in top if file not in syslog and not (syslog and file.name in _COPIES)]
-    propose(Proposal("other files in /var/log", tuple(_shown(file, root) for file in others)), others)
+    propose(Proposal("other files in /var/log", _named(others, root)), others)
     folders: dict[Path, list[Path]] = {}
     for file in files:
         if file.parent != logs:
@@ -146,12 +154,22 @@ def _is_log(path: Path, status: os.stat_result, now: float) -> bool:
         return b"\0" not in file.read(_HEAD_BYTES)
 
 
+def _is_plain(file: Path) -> bool:
+    """Whether it can stand in a configuration: a line break in a name would begin a table of its own there."""
+    return str(file).isprintable()
+
+
+def _named(files: Iterable[Path], root: Path) -> tuple[str, ...]:
+    """The files' names as globs that find them alone."""
+    return tuple(glob.escape(_shown(file, root)) for file in files if _is_plain(file))
+
+
 def _globs(files: Iterable[Path], root: Path) -> tuple[str, ...]:
     """The files' names, as globs where they share folder and ending: tomorrow's are found as well."""
     globs: dict[str, None] = {}
-    for file in files:
-        name = f"*{file.suffix}" if file.suffix == ".log" else file.name
-        globs[_shown(file.parent / name, root)] = None
+    for file in filter(_is_plain, files):
+        name = f"*{file.suffix}" if file.suffix == ".log" else glob.escape(file.name)
+        globs[f"{glob.escape(_shown(file.parent, root))}/{name}"] = None
     return tuple(sorted(globs))
 
 

@@ -53,6 +53,22 @@ def test_it_finds_logs_and_leaves_out_what_is_none(root: Path) -> None:
     }
 
 
+def test_names_that_are_globs_or_no_text_do_no_harm(root: Path, target: Path) -> None:
+    put(root, "/var/log/app[1].log", "INFO a line\n")
+    put(root, "/var/log/shop [eu]/shop.log", "INFO a line\n")
+    put(root, "/var/log/caf\udce9.log", "INFO a line\n")
+    put(root, '/var/log/x\n[[sink]]\nname = "x"\ntype = "command"\ncommand = ["/bin/true"]\n#/app.log', "INFO a line\n")
+    assert found(root) == {
+        "other files in /var/log": ("/var/log/app[[]1].log",),
+        "shop [eu]": ("/var/log/shop [[]eu]/*.log",),
+    }
+    told = survey(root, time.time()).unreadable
+    assert len(told) == 2
+    assert all("its name is no plain text; name it by a glob" in line for line in told)
+    assert setup.run(target, yes=True, force=False, root=root) is Exit.OK
+    assert config.load(target).settings.sink == []
+
+
 def test_it_knows_nginx_postgresql_and_docker(root: Path) -> None:
     put(root, "/var/log/nginx/access.log", "GET /\n")
     put(root, "/srv/shop/error.log", "an error\n")
