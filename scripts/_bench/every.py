@@ -21,7 +21,7 @@ _QUICK = {
     "new-texts": "--texts 5000 --rounds 3",
     "daemon": "--lines 200000 --rounds 3",
     "latency": "--count 30",
-    "footprint": "--lines 200000 --seconds 10",
+    "footprint": "--lines 200000 --seconds 10 --rounds 1",
 }
 
 Parsers = dict[str, argparse.ArgumentParser]

@@ -1,7 +1,7 @@
 """`scripts/bench footprint`: memory and idle CPU of a daemon with ten sources and warm caches; the start of --help.
 
-Once with the local embedder and no keys, and once with an embedding service and Claude, which are servers on loopback
-that the real clients of both ask.
+With the local embedder and no keys, and with an embedding service and Claude, which are servers on loopback that the
+real clients of both ask. Medians over several daemons of each kind, one after the other.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--lines", type=count, default=1_000_000, help="how many warm its caches (default: 1,000,000)")
     parser.add_argument("--seconds", type=count, default=20, help="how long it is looked at idle (default: 20)")
+    parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
     where_to(parser)
     parser.set_defaults(run=run)
 
@@ -54,9 +55,9 @@ def run(given: argparse.Namespace) -> int:
         whole = folder / "whole"
         corpus.make(given.lines, whole)
         ends = _shared_out(whole, folder / "logs")
-        figures |= _running(folder / "local", whole, ends, given.seconds, "", {})
+        figures |= _medians(folder / "local", whole, ends, given, "", {})
         with _services() as keys:
-            measured = _running(folder / "clients", whole, ends, given.seconds, _OPENAI, keys)
+            measured = _medians(folder / "clients", whole, ends, given, _OPENAI, keys)
         figures |= {f"clients_{name}": figure for name, figure in measured.items()}
     finally:
         shutil.rmtree(folder)
@@ -106,13 +107,25 @@ def _services() -> Iterator[dict[str, str]]:
                 raise BenchError(f"the {name} was not asked")
 
 
-def _running(
-    home: Path, whole: Path, ends: list[str], seconds: int, extra: str, keys: Mapping[str, str]
+def _medians(
+    home: Path, whole: Path, ends: list[str], given: argparse.Namespace, extra: str, keys: Mapping[str, str]
 ) -> dict[str, float]:
+    """Of several daemons, one after the other, with one baseline."""
     home.mkdir()
     baseline, config = home / "baseline", home / "learning.toml"
     config.write_text(f'state_dir = {json.dumps(str(home / "learning"))}\n[[source]]\npaths = ["/dev/null"]\n{extra}')
     timed("baseline", "build", "--config", config, "--output", baseline, whole, env=keys)
+    rounds = []
+    for turn in range(given.rounds):
+        say(f"{home.name}: round {turn + 1} of {given.rounds}", passing=True)
+        rounds.append(_running(home / str(turn), whole, baseline, ends, given.seconds, extra, keys))
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def _running(
+    home: Path, whole: Path, baseline: Path, ends: list[str], seconds: int, extra: str, keys: Mapping[str, str]
+) -> dict[str, float]:
+    home.mkdir()
     logs = str(whole.parent / "logs" / "*.log")
     with Watching(home, [logs], baseline, start_at="beginning", extra=extra, keys=keys) as daemon:
         for last in ends:

@@ -24,7 +24,7 @@ FOLDER, JSON = "FOLDER", "JSON"
         (["daemon", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"daemon_s", "scan_s"}),
         (["latency", "--count", 2, "--folder", FOLDER], {"delay"}),
         pytest.param(
-            ["footprint", "--lines", 2000, "--seconds", 1, "--folder", FOLDER],
+            ["footprint", "--lines", 2000, "--seconds", 1, "--rounds", 1, "--folder", FOLDER],
             {"rss_mib", "clients_rss_mib", "idle_percent", "help_ms"},
             marks=LONG,
         ),
