@@ -25,6 +25,7 @@ class CachedEmbedder:
         self._cache = cache
         self._ledger = ledger
         self._price = usd_per_million_tokens / 1e6
+        self._size: int | None = None  # of the vectors that the service answered last
 
     @property
     def name(self) -> str:
@@ -69,7 +70,9 @@ class CachedEmbedder:
 
     def _ask(self, texts: Sequence[str]) -> dict[str, Vectors]:
         before = self._inner.tokens
-        new = dict(zip(texts, as_stored(self._inner.embed(texts)), strict=True))
+        vectors = as_stored(self._inner.embed(texts))
+        self._size = vectors.shape[1]
+        new = dict(zip(texts, vectors, strict=True))
         self._cache.put(self._space, new)
         tokens = self._inner.tokens - before
         self._ledger.add(calls=1, texts=len(texts), tokens=tokens, usd=tokens * self._price)
@@ -84,6 +87,8 @@ class CachedEmbedder:
     def _found(self, texts: Sequence[str]) -> dict[str, Vectors]:
         found = self._cache.get(self._space, texts)
         sizes = {len(vector) for vector in found.values()}
+        if self._size is not None:
+            sizes.add(self._size)
         return found if len(sizes) <= 1 else {}  # a service that changed its model under the same name
 
     @property

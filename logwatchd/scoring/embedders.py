@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logwatchd.errors import ConfigError, UsageError
+from logwatchd.errors import ConfigError, PermanentError, UsageError
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.local import LocalEmbedder
@@ -126,12 +126,34 @@ def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
 def embed_all(
     embedder: Embedder, texts: Sequence[str], batch_size: int, on_progress: Callable[[int], None] | None = None
 ) -> Vectors:
-    """Embed any number of texts in batches; float32 (len(texts), D). on_progress gets how many are done."""
+    """Embed any number of texts in batches; float32 (len(texts), D). on_progress gets how many are done.
+
+    Raises:
+        RetryableError, PermanentError: see `Embedder.embed`; or the service's vectors do not stay of one length.
+    """
+    try:
+        return _embed_all(embedder, texts, batch_size, on_progress)
+    except _OtherLengthError:  # it has another model now: what it said before is of no use beside that
+        return _embed_all(embedder, texts, batch_size, on_progress)
+
+
+class _OtherLengthError(PermanentError):
+    """Vectors of two lengths."""
+
+
+def _embed_all(
+    embedder: Embedder, texts: Sequence[str], batch_size: int, on_progress: Callable[[int], None] | None
+) -> Vectors:
     vectors = np.zeros((0, 1), dtype=np.float32)
     for start in range(0, len(texts), batch_size):
         part = embedder.embed(texts[start : start + batch_size])
         if start == 0:  # all of them in one place at once: there may be hundreds of megabytes
             vectors = np.empty((len(texts), part.shape[1]), dtype=np.float32)
+        if part.shape[1] != vectors.shape[1]:
+            raise _OtherLengthError(
+                f"{embedder.name}: vectors of {part.shape[1]} dimensions after others of {vectors.shape[1]}: the model "
+                "changes under the same name; run 'logwatchd cache --clear' once that has settled, and try again"
+            )
         vectors[start : start + len(part)] = part
         if on_progress:
             on_progress(min(len(texts), start + batch_size))
