@@ -81,7 +81,7 @@ def test_an_upgrade_loses_no_line_and_one_that_fails_is_undone(machine: Machine,
     back = "code=1 logwatchd 90.1 active The newer one pid="
     assert told["broken"].startswith(back), "it does not start, so the other one was put back"
     assert "SystemError: it is broken" in ended.err
-    assert "the old version was put back and runs again" in ended.err
+    assert "the old version was put back\ninstall: the daemon runs again" in ended.err
     assert told["worse"] == told["broken"], "nothing was changed"
     assert told["nowhere"] == told["broken"], "nothing was changed"
     assert ended.err.count("nothing was changed") == 2
