@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import compress
 
 from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, MARKS, Rule
 
 MAX_PARTS = 20_000  # that are remembered
-MAX_CHOICES = 4_000  # of rules, by their marks
 _LONG_PART = 64  # characters; longer ones hardly come again
-_LONG_MARKS = 64
 _OTHERS = bytes(set(range(256)) - set(f"{MARKS}\n".encode()))
 
 # A word of letters, with the blanks after it. No rule sees it: names of months and days, and letters that may be digits
@@ -66,21 +63,17 @@ class Masking:
         return "".join(pieces)[1:]
 
 
-class _Choices(dict[bytes, tuple[int, ...]]):
+class _Choices(dict[frozenset[int], tuple[int, ...]]):
     """The marks in a text -> the rules that may find something in it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
-        self._rules = rules
+        self._rules = [[set(marks.encode()) for marks in rule.marks] for rule in rules]
 
-    def __missing__(self, marks: bytes) -> tuple[int, ...]:
-        text = marks.decode()
-        found = tuple(number for number, rule in enumerate(self._rules) if rule.marks.search(text))
-        if len(marks) <= _LONG_MARKS:
-            if len(self) >= MAX_CHOICES:
-                self.clear()
-            self[marks] = found
-        return found
+    def __missing__(self, found: frozenset[int]) -> tuple[int, ...]:
+        asked = enumerate(self._rules)
+        chosen = self[found] = tuple(number for number, marks in asked if any(each <= found for each in marks))
+        return chosen
 
 
 class _Parts(dict[str, str]):
@@ -115,18 +108,17 @@ class _Parts(dict[str, str]):
         if not texts:
             return []
         texts = texts.copy()
-        asked: list[list[int]] = [[] for _ in self._rules]
         marks = BETWEEN.join(texts).encode(errors="replace").translate(None, _OTHERS).split(BETWEEN.encode())
-        for index, choice in enumerate(map(self._choices.__getitem__, marks)):
-            for number in choice:
+        asked: list[list[int]] = [[] for _ in self._rules]
+        for index, each in enumerate(marks):
+            for number in self._choices[frozenset(each)]:
                 asked[number].append(index)
         for rule, those in zip(self._rules, asked, strict=True):
-            some = [texts[index] for index in those]
-            if rule.hint and some:
-                hinted = rule.hint(some)
-                those, some = [*compress(those, hinted)], [*compress(some, hinted)]
-            if some:
-                found, changes = rule.quick.subn(rule.token, before + BETWEEN.join(some))
+            if rule.hint and those:
+                those = [those[number] for number in rule.hint([texts[index] for index in those])]
+            if those:
+                block = before + BETWEEN.join([texts[index] for index in those])
+                found, changes = rule.quick.subn(rule.token, block)
                 if changes:
                     for index, text in zip(those, found[len(before) :].split(BETWEEN), strict=True):
                         texts[index] = text
