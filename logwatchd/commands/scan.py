@@ -172,6 +172,7 @@ class _Scanning:
             self._tell(run)
             self.lines += run.lines
         self._held.clear()
+        self._report.flush()
 
     def _tell(self, run: _Run) -> None:
         places, ids = run.places, run.ids
@@ -213,8 +214,11 @@ class _Jsonl:
         }
         self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def end(self, lines: int, found: int) -> None:
+    def flush(self) -> None:
         self._out.flush()
+
+    def end(self, lines: int, found: int) -> None:
+        """Machines count for themselves."""
 
 
 class _Text:
@@ -226,22 +230,32 @@ class _Text:
         self._seen: set[str] = set()
 
     @cached_property
-    def _console(self) -> Console:
-        return console(self._out)
+    def _terminal(self) -> Console | None:
+        found = console(self._out)
+        return found if found.is_terminal else None
 
-    def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
+    def _print(self, *parts: str | tuple[str, str]) -> None:
+        """A line of parts, dim or in styles of their own on a terminal. Elsewhere they need none of its 60 us."""
+        if self._terminal is None:
+            self._out.write("".join(part if isinstance(part, str) else part[0] for part in parts) + "\n")
+            return
         from rich.text import Text
 
+        self._terminal.print(Text.assemble(*parts, style="dim"))
+
+    def event(self, number: int, lines: int, text: str, verdict: Verdict) -> None:
         shown = visible(text.replace("\t", "  ").replace("\r", ""), keep="\n").replace("\n", "\n" + " " * 17)
-        head = Text(f"{number:>8}  ", style="dim")
-        head.append(f"{verdict.score:.3f}  ", style="bold red" if verdict.anomaly else "green")
-        self._console.print(head.append(shown))
+        style = "bold red" if verdict.anomaly else "green"
+        self._print(f"{number:>8}  ", (f"{verdict.score:.3f}  ", style), shown)
         if not verdict.anomaly or verdict.pattern in self._seen:
             return
         self._seen.add(verdict.pattern)
         if verdict.nearest and verdict.nearest.examples:
             example, distance = visible(verdict.nearest.examples[0]), verdict.nearest.distance
-            self._console.print(Text(f"{'':10}nearest known ({distance:.3f} away): {example}", style="dim"))
+            self._print(f"{'':10}nearest known ({distance:.3f} away): {example}")
+
+    def flush(self) -> None:
+        self._out.flush()
 
     def end(self, lines: int, found: int) -> None:
         patterns = counted(len(self._seen), "new pattern")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,22 @@ def test_what_is_printed_into_a_pipe_is_neither_folded_nor_cut(places: dict[str,
     tuned = logwatchd("tune", "--baseline", places["b"], "--anomaly", places["new"], env=narrow).stdout.decode()
     assert "normal flagged" in tuned
     assert "\N{HORIZONTAL ELLIPSIS}" not in tuned
+
+
+def test_scan_says_the_same_on_a_terminal_and_in_a_pipe(places: dict[str, Path]) -> None:
+    log = places["new"].with_name("several.log")
+    log.write_bytes(
+        _NEW.encode() + b"ERROR \x1b[31m[bold]\x07\ttab\r\n" + b"Traceback (most recent call last):\n  x\n\nE: y\n"
+    )
+    command = [sys.executable, "-m", "logwatchd", "scan", "--all", "--baseline", str(places["b"]), str(log)]
+    piped, coloured = (
+        subprocess.run(command, capture_output=True, env=_ENV | more, check=False, timeout=60).stdout
+        for more in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "", "TERM": "xterm", "COLUMNS": "40"})
+    )
+    assert b"nearest known" in piped
+    assert b"\x1b" not in piped
+    assert b"\x1b[1;2;31m" in coloured
+    assert re.sub(rb"\x1b\[[\d;]*m", b"", coloured) == piped
 
 
 def test_a_name_in_brackets_is_no_markup_on_a_terminal(places: dict[str, Path]) -> None:
