@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from logwatchd import clock
@@ -22,7 +22,7 @@ from logwatchd.alerting.text import gist
 from logwatchd.alerting.ties import host_of, is_failed_request, ties_of
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
-from logwatchd.records import Alert, Anomaly, Severity
+from logwatchd.records import Alert, Anomaly, FileId, Severity
 from logwatchd.vectors import Vectors
 
 MAX_OPEN = 1000  # the quietest is ended early for the next one
@@ -86,6 +86,7 @@ class AlertDesk:
         self._status = DeskStatus()
         self._log = logger("incidents")
         self._said: set[str] = set()  # alerts that the journal has, and the outbox not yet
+        self._counted: set[tuple[FileId, int]] = set()  # lines that have their incident, whose call is to come again
         self._rounds = Rounds(outbox, self._policy.timers, self._policy.max_alerts_per_hour, clock.monotonic())
         self._take_up(clock.monotonic())
 
@@ -118,23 +119,27 @@ class AlertDesk:
             RetryableError: the outbox cannot be written: call again with the same anomalies.
         """
         raised: list[NewAlert] = []
+        lines = {(anomaly.file, anomaly.offset) for anomaly in anomalies}
         try:
             with self._lock:
-                plan = self._plan(anomalies, now)
+                left = [anomaly for anomaly in anomalies if (anomaly.file, anomaly.offset) not in self._counted]
+                plan = self._plan(left, now)
                 self._say_raised(plan)
                 new = self._store(plan, now)
                 raised += [one for one, _ in plan.opened if one.alert.id in new]
                 self._status = replace(
                     self._status,
-                    anomalies=self._status.anomalies + len(anomalies),
+                    anomalies=self._status.anomalies + len(left),
                     incidents=self._status.incidents + len(new),
                 )
+                self._counted |= lines
                 self._rounds.opened(raised, now)
                 for reason, incident, anomaly in plan.joined:
                     if self._join(reason, incident, anomaly, now):
                         line = self._redact(anomaly.line)
                         self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
-                self._keep_kinds({incident.alert_id: incident for _, incident, _ in plan.joined if incident.unkept})
+                self._keep_kinds()
+                self._counted -= lines
         finally:  # also where a kind could not be kept: to the next call these are nothing new
             for one in raised:
                 self._observer(AlertRaised(one.alert))
@@ -272,11 +277,12 @@ class AlertDesk:
                 self._said.add(one.alert.id)
                 self._log.warning(Event.ANOMALY, **words.raised(one.alert, held=one.held))
 
-    def _keep_kinds(self, grown: Mapping[str, Incident]) -> None:
+    def _keep_kinds(self) -> None:
         """A new kind of line is as good as an alert: it is on the disk before its read position moves on."""
+        grown = [incident for incident in self._open if incident.unkept]
         if grown:
-            self._outbox.update_incidents([incident_to_row(incident) for incident in grown.values()])
-        for incident in grown.values():
+            self._outbox.update_incidents([incident_to_row(incident) for incident in grown])
+        for incident in grown:
             incident.unkept = False
 
     def _with_past(self, one: NewAlert) -> NewAlert:
