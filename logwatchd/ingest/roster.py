@@ -63,6 +63,8 @@ class Roster:
         self._copies = Copies(self._register, checkpoints, self.handles, self._newcomers.put_aside)
         self._turn = 0
         self._said: set[tuple[str, str]] = set()
+        self._troubles: dict[str, str] = {}  # of paths and folders that cannot be looked at, as of the last survey
+        self._found: dict[str, str] = {}  # the same in the present one
 
     @property
     def files(self) -> Collection[Followed]:
@@ -105,6 +107,7 @@ class Roster:
         """Find out what there is now."""
         self._turn += 1
         self._listings.begin(now)
+        self._troubles, self._found = self._found, {}
         self._newcomers.met.clear()
         strangers: dict[FileKey, Stranger] = {}
         self._look_at_siblings(strangers)
@@ -343,7 +346,8 @@ class Roster:
 
     def _cannot_look(self, path: str, error: OSError) -> None:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            self._say_once(path, f"cannot be looked at: {error.strerror}; it is tried again until it can")
+            what = f"cannot be looked at: {error.strerror}; it is tried again until it can"
+            self._say_anew(path, what, Event.FILE_IGNORED)
 
     def _say_what_is_hidden(self) -> None:
         """A file that a glob would name in a folder that may not be listed is nowhere missed."""
@@ -352,12 +356,22 @@ class Roster:
                 error = self._listings.refused.get(folder)
                 if error is not None:
                     what = f"cannot be listed: {error.strerror}; no new file is found in it until it can"
-                    self._say_once(folder, what, Event.FILE_UNREADABLE)
+                    self._say_anew(folder, what, Event.FILE_UNREADABLE)
 
-    def _say_once(self, path: str, what: str, event: Event = Event.FILE_IGNORED) -> None:
+    def _say_anew(self, path: str, what: str, event: Event) -> None:
+        """A trouble that the last survey did not have."""
+        if self._troubles.get(path) != what and self._found.get(path) != what:
+            _say(event, path, what)
+        self._found[path] = what
+
+    def _say_once(self, path: str, what: str) -> None:
         if (path, what) not in self._said:
             self._said.add((path, what))
-            _log.warning(event, path=path, reason=what, message=f"{path}: {what}")
+            _say(Event.FILE_IGNORED, path, what)
+
+
+def _say(event: Event, path: str, what: str) -> None:
+    _log.warning(event, path=path, reason=what, message=f"{path}: {what}")
 
 
 def _is_last(handle: int) -> bool:
