@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _STDIN = "-"
 _BATCH = 200  # texts
 _HELD_RUNS = 8  # of about 1 MiB
+_TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
@@ -212,7 +213,7 @@ class _Jsonl:
                 "examples": list(nearest.examples) if nearest else [] if verdict.skipped else [verdict.pattern],
             },
         }
-        self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._out.write(_TO_JSON(row) + "\n")
 
     def flush(self) -> None:
         self._out.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 # app.log.1, app.log-20260101, app.log.2026-11-22T10:00, app.log.old; app.log.tmp is what renamecopy copies
@@ -43,6 +44,7 @@ def rotated(name: str) -> Rotated | None:
     return Rotated(base, (1, 0, number))
 
 
+@lru_cache(maxsize=256)  # asked for each anomaly of a log
 def base_of(path: str) -> str:
     """The name that a file was written under, as far as its present one tells."""
     found = rotated(uncompressed(path))

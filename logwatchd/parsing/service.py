@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from logwatchd.parsing.names import base_of, uncompressed
@@ -44,6 +45,11 @@ def _named(line: str, configured: str | None, path: str) -> str:
     syslog = _SYSLOG.match(line)
     if syslog:
         return syslog[1]
+    return _named_by_file(path)
+
+
+@lru_cache(maxsize=256)
+def _named_by_file(path: str) -> str:
     file = PurePosixPath(base_of(uncompressed(path)))
     container = _CONTAINER.fullmatch(file.stem)
     if container:
