@@ -10,12 +10,15 @@ import json
 import sys
 import types
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOTS = ("openai", "anthropic")  # in the order in which logwatchd is made to use them below
 STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 529)
+
+_THREADS = 8
 
 
 def main(way: str, packages: Iterable[str] | None) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def ours(module: str) -> bool:
 
 
 def served() -> dict[str, Any]:
-    """What logwatchd gets of services that are well."""
+    """What logwatchd gets of services that are well, which many threads ask for the first time at once."""
     from pydantic import SecretStr
 
     from logwatchd.alerting.analysis import Analyst
@@ -44,14 +47,21 @@ def served() -> dict[str, Any]:
     from tests.fakes.openai import FakeOpenAI
 
     key = SecretStr("sk-probe")
-    with FakeOpenAI(dimensions=4) as openai, FakeClaude() as claude:
-        vectors = OpenAIEmbedder(Service("small", f"{openai.url}/v1"), key).embed(["one", "two"])
-        answer = Analyst(AnalysisSettings(base_url=claude.url), key).analyse(alert(), 60.0)
-        headers = [
-            sorted(name for name in service.requests[0].headers if name != "content-length")
-            for service in (openai, claude)
-        ]
-        return {"vectors": vectors.tolist(), "answer": repr(answer), "headers": headers}
+    with FakeOpenAI(dimensions=4) as openai, FakeClaude() as claude, ThreadPoolExecutor(_THREADS) as threads:
+        embedder = OpenAIEmbedder(Service("small", f"{openai.url}/v1"), key)
+        analyst = Analyst(AnalysisSettings(base_url=claude.url), key)
+        vectors = [threads.submit(embedder.embed, ["one", "two"]) for _ in range(_THREADS // 2)]
+        answers = [threads.submit(analyst.analyse, alert(), 60.0) for _ in range(_THREADS // 2)]
+        wait([*vectors, *answers])
+        headers = {
+            tuple(sorted(name for name in request.headers if name != "content-length"))
+            for request in (*openai.requests, *claude.requests)
+        }
+        return {
+            "vectors": [found.result().tolist() for found in vectors],
+            "answers": [repr(found.result()) for found in answers],
+            "headers": sorted(headers),
+        }
 
 
 def failures() -> dict[str, str]:
