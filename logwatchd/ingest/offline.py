@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -84,7 +84,7 @@ def _read_lines(path: Path | None, encoding: str, on_bytes: Callable[[int], None
         coding = coding_of(encoding, first)
         chunks = chain([first], iter(lambda: file.read(CHUNK_BYTES), b""))
         at_start = True
-        for run in _whole_lines(_told(chunks, on_bytes), coding):
+        for run in whole_lines(_told(chunks, on_bytes), coding):
             yield coding.to_utf8(run.removeprefix(coding.mark) if at_start else run)
             at_start = False
 
@@ -96,9 +96,15 @@ def _told(chunks: Iterator[bytes], on_bytes: Callable[[int], None] | None) -> It
         yield chunk
 
 
-def _whole_lines(chunks: Iterator[bytes], coding: Coding) -> Iterator[bytes]:
-    """Without what the tailer leaves out as well: of an over-long line all that is beyond MAX_LINE_BYTES, and NULs at a
-    line's beginning."""
+def whole_lines(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
+    """Runs of whole lines; the last one gets its newline if it has none.
+
+    Without what the tailer leaves out as well: of an over-long line all that is beyond MAX_LINE_BYTES, and NULs at a
+    line's beginning.
+
+    Args:
+        chunks: of CHUNK_BYTES at most; the first one starts at a line's beginning.
+    """
     rest: list[bytes] = []
     size = 0  # of rest: the beginning of a line
     for chunk in chunks:

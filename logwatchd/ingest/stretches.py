@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from logwatchd.ingest.encoding import Coding, coding_of
+from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.multiline import MAX_EVENT_BYTES, join, joiner_of
-from logwatchd.ingest.offline import opened, read_events
+from logwatchd.ingest.offline import CHUNK_BYTES, opened, read_events, whole_lines
 from logwatchd.ingest.sampling import stretch_of, wanted
 from logwatchd.ingest.unpacking import is_packed, unpacked
 from logwatchd.records import SourceSpec
 
 _MARK_BYTES = 4  # the longest byte order mark
+_ENOUGH_LINES = 16  # bytes that look like a newline: in wide encodings not each of them is one
 _LOOK_BYTES = 1 << 20  # of a compressed file, to see how much smaller it was made
 
 
@@ -43,7 +46,8 @@ class Extent:
 
 
 class _Stretch(NamedTuple):
-    """A part of a file, and what stands before and behind it, up to the length of the longest event."""
+    """A part of a file, and what stands before it, up to the length of the longest event, and behind it, up to that of
+    the longest line where the part does not end with a shorter one."""
 
     at: int
     before: bytes
@@ -88,7 +92,7 @@ def read_share(
         return
     with opened(extent.path) as raw:
         packed = is_packed(extent.path)
-        stretches = _streamed(raw, extent, size, share) if packed else _sought(raw, extent, size, share)
+        stretches = _streamed(raw, extent, share) if packed else _sought(raw, extent, size, share)
         coding: Coding | None = None
         done = 0
         for stretch in stretches:
@@ -119,44 +123,53 @@ def _sought(file: IO[bytes], extent: Extent, size: int, share: int) -> Iterator[
             lead = max(0, begin - MAX_EVENT_BYTES)
             file.seek(lead)
             before, data = file.read(begin - lead), file.read(end - begin)
-            yield _Stretch(begin, before, data, file.read(MAX_EVENT_BYTES) if end < size else b"", end == size)
+            after = file.read(MAX_EVENT_BYTES) if end < size else b""
+            if after and after.count(b"\n") < _ENOUGH_LINES:
+                after += file.read(MAX_LINE_BYTES)
+            yield _Stretch(begin, before, data, after, end == size)
             taken += len(data)
 
 
-def _streamed(raw: IO[bytes], extent: Extent, size: int, share: int) -> Iterator[_Stretch]:
+def _streamed(raw: IO[bytes], extent: Extent, share: int) -> Iterator[_Stretch]:
     """The stretches of a compressed file, all of which has to be unpacked; its packed bytes tell how far it is."""
     packed_bytes = max(1, extent.path.stat().st_size)
     file, length = unpacked(extent.path, raw), stretch_of(share)
-    before, at, taken, begins_at = b"", 0, 0, 0.0
-    data = file.read(length)
-    while data:
-        next_begins_at = min(1.0, raw.tell() / packed_bytes)
-        following = file.read(length)
-        last = len(following) < length
-        if last:  # what is left is no stretch of its own
-            data, following = data + following, b""
+    ahead: deque[tuple[float, bytes]] = deque()  # parts that were read, and where in the file each begins (0 to 1)
+    before, at, taken, ended = b"", 0, 0, False
+    while True:
+        while not ended and sum(len(data) for _, data in ahead) < length + MAX_LINE_BYTES:
+            begins_at = min(1.0, raw.tell() / packed_bytes) if at or ahead else 0.0
+            data = file.read(length)
+            ended = len(data) < length
+            if ended and ahead:  # what is left is no stretch of its own
+                begins_at, previous = ahead.pop()
+                data = previous + data
+            if data:
+                ahead.append((begins_at, data))
+        if not ahead:
+            return
+        begins_at, data = ahead.popleft()
         extent.of_bytes += len(data)
-        if last or wanted(begins_at, taken, share - length):
-            yield _Stretch(at, before, data, following[:MAX_EVENT_BYTES], last)
+        if not ahead or wanted(begins_at, taken, share - length):
+            yield _Stretch(at, before, data, b"".join(data for _, data in ahead), last=not ahead)
             taken += len(data)
-        before, at, data, begins_at = data[-MAX_EVENT_BYTES:], at + len(data), following, next_begins_at
+        before, at = data[-MAX_EVENT_BYTES:], at + len(data)
 
 
 def _whole_events(stretch: _Stretch, spec: SourceSpec, coding: Coding) -> Run:
     """The events that begin within the stretch, as they would be in the whole file."""
-    raw = stretch.before + stretch.data + stretch.after
-    first = 0 if len(stretch.before) == stretch.at else _line_at(raw, coding.width, coding)
-    begin = _line_at(raw, len(stretch.before), coding)
-    end = len(raw) if stretch.last else _line_at(raw, len(stretch.before) + len(stretch.data), coding)
-    behind = end if stretch.last else max(end, coding.rfind(raw, 0, len(raw)) + coding.width)
+    raw, own_at = stretch.before + stretch.data + stretch.after, len(stretch.before)
+    first = 0 if own_at == stretch.at else _line_at(raw, coding.width, coding)
+    begin = _line_at(raw, own_at, coding)
+    own_end = own_at + len(stretch.data)
+    end = len(raw) if stretch.last else _line_at(raw, own_end, coding)
+    behind = end if stretch.last else max(end, coding.rfind(raw, 0, own_end + MAX_EVENT_BYTES) + coding.width)
     own_bytes = raw[begin:end].removeprefix(coding.mark) if stretch.at == 0 else raw[begin:end]
-    before, data = coding.to_utf8(raw[first:begin]), coding.to_utf8(own_bytes)
-    if stretch.last and data and not data.endswith(b"\n"):
-        data += b"\n"
+    before, data = _lines(raw[first:begin], coding), _lines(own_bytes, coding)
     joiner = joiner_of(spec)
     if joiner is None:
-        return Run(data, (), None, stretch.at + begin - len(stretch.before))
-    text = before + data + coding.to_utf8(raw[end:behind])
+        return Run(data, (), None, stretch.at + begin - own_at)
+    text = before + data + _lines(raw[end:behind], coding)
     inner = join(joiner, text, flush=True).inner
     within = set(inner)
     edges = []
@@ -165,7 +178,13 @@ def _whole_events(stretch: _Stretch, spec: SourceSpec, coding: Coding) -> Run:
             edge = text.index(b"\n", edge) + 1
         edges.append(edge)
     own = tuple(position - edges[0] for position in inner if edges[0] <= position < edges[1])
-    return Run(text[edges[0] : edges[1]], own, None, stretch.at + begin - len(stretch.before))
+    return Run(text[edges[0] : edges[1]], own, None, stretch.at + begin - own_at)
+
+
+def _lines(raw: bytes, coding: Coding) -> bytes:
+    """Whole lines in UTF-8, as the tailer would deliver them."""
+    chunks = (raw[at : at + CHUNK_BYTES] for at in range(0, len(raw), CHUNK_BYTES))
+    return b"".join(coding.to_utf8(run) for run in whole_lines(chunks, coding))
 
 
 def _line_at(raw: bytes, at: int, coding: Coding) -> int:
