@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _STDIN = "-"
 _BATCH = 200  # texts
+_JUDGED_AT_ONCE = 5 * _BATCH  # in a run of new texts there are tens of megabytes of vectors
 _HELD_RUNS = 8  # of about 1 MiB
 _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -164,11 +166,11 @@ class _Scanning:
 
     def settle(self) -> None:
         """Tell of all runs that are held."""
-        if self._undecided:
-            wanted = list(self._undecided)
-            vectors = embed_all(self._embedder, [self._judge.pattern(i) for i in wanted], _BATCH)
-            self._judge.decide(wanted, vectors)
-            self._undecided.clear()
+        undecided = iter(self._undecided)
+        while some := list(islice(undecided, _JUDGED_AT_ONCE)):
+            vectors = embed_all(self._embedder, [self._judge.pattern(i) for i in some], _BATCH)
+            self._judge.decide(some, vectors)
+        self._undecided.clear()
         for run in self._held:
             self._tell(run)
             self.lines += run.lines
