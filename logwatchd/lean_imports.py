@@ -89,6 +89,10 @@ def public_names(source: str) -> set[str] | None:
         SyntaxError: it is no Python.
     """
     body = ast.parse(source).body
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    lists = sum(isinstance(node, ast.Name) and node.id == "__all__" for node in nodes)
+    if lists > 1 or any(isinstance(node, ast.NamedExpr) for node in nodes):
+        return None
     names: set[str] = set()
     for statement in body:
         match statement:
@@ -105,8 +109,6 @@ def public_names(source: str) -> set[str] | None:
                 pass
             case _:
                 return None
-    if any(isinstance(node, ast.NamedExpr) for statement in body for node in ast.walk(statement)):
-        return None
     return {name for name in names if not name.startswith("_")}
 
 

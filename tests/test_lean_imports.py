@@ -301,6 +301,7 @@ def test_a_plan_is_told_without_running_anything() -> None:
         ("__all__ = ('a',)", {"a"}),
         ("__all__ = ['a', *more]", None),
         ("__all__ = other", None),
+        ("__all__ = ['a']\n__all__ += other", None),
         ("'''Text.'''\nfrom .m import a as b, _c\nfrom typing import Any\nD: Any = b\nE: Any", {"m", "b", "Any", "D"}),
         ("from .m import *", None),
         ("if x:\n    y = 1", None),
