@@ -13,7 +13,7 @@ from logwatchd.alerting.explain import alert_of, line_key, severity_of
 from logwatchd.alerting.grouping import Incident, Reason, Rules, decide, leads
 from logwatchd.alerting.incidents import MAX_REACH, MAX_SAMPLES, OpenIncidents
 from logwatchd.alerting.message import Story
-from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Observer, nobody
+from logwatchd.alerting.notices import AlertRaised, IncidentEnded, IncidentGrew, Observer, nobody
 from logwatchd.alerting.notify import Timers, Why, due
 from logwatchd.alerting.opening import Redact, as_it_is, begin, kind_of
 from logwatchd.alerting.outbox import NewAlert, Outbox
@@ -119,6 +119,7 @@ class AlertDesk:
             RetryableError: the outbox cannot be written: call again with the same anomalies.
         """
         raised: list[NewAlert] = []
+        grown: list[IncidentGrew] = []
         lines = {(anomaly.file, anomaly.offset) for anomaly in anomalies}
         try:
             with self._lock:
@@ -138,6 +139,7 @@ class AlertDesk:
                     if self._join(reason, incident, anomaly, now):
                         line = self._redact(anomaly.line)
                         self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
+                        grown.append(IncidentGrew(incident.alert_id, anomaly.service, reason, line, anomaly.read_at))
                 self._keep_kinds()
                 self._counted -= lines
         finally:  # also where a kind could not be kept: to the next call these are nothing new
@@ -145,6 +147,8 @@ class AlertDesk:
                 self._observer(AlertRaised(one.alert))
             if raised:
                 self.on_alert()
+            for notice in grown:
+                self._observer(notice)
         if raised:
             self._retire(now)
 

@@ -25,6 +25,17 @@ class AlertAnalysed:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentGrew:
+    """A line of another kind than those before joined an incident that is open. why: in words. line: redacted."""
+
+    alert_id: str
+    service: str
+    why: str
+    line: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentEnded:
     """An incident was quiet for long enough. lines: how many it had."""
 
@@ -35,7 +46,7 @@ class IncidentEnded:
     last_seen: datetime
 
 
-Notice = AlertRaised | AlertAnalysed | IncidentEnded
+Notice = AlertRaised | AlertAnalysed | IncidentGrew | IncidentEnded
 Observer = Callable[[Notice], None]  # called from the score, incidents and worker threads; must be quick
 
 

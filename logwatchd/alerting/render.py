@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logwatchd.alerting.explain import caveat, explanation, shown_severity
-from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, Notice
+from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, IncidentGrew, Notice
 from logwatchd.alerting.text import MAX_EVENT_LINES, clip, excerpt, visible
 from logwatchd.records import Alert, Severity
 
@@ -45,6 +45,8 @@ def _lines(notice: Notice) -> Iterator[Line]:
             yield from _raised(alert)
         case AlertAnalysed():
             yield from _analysed(notice)
+        case IncidentGrew():
+            yield from _grew(notice)
         case IncidentEnded():
             yield from _ended(notice)
 
@@ -56,13 +58,17 @@ def _raised(alert: Alert) -> Iterator[Line]:
         (f"  score {alert.score:.2f} over {alert.threshold:.2f}", ""),
         (f"  {alert.read_at.astimezone():%H:%M:%S}  {alert.id}", _QUIET),
     )
-    for index, line in enumerate(excerpt(alert.line, MAX_EVENT_LINES)):
-        yield ("    " if index else "  > ", "bold"), (visible(clip(line, _MAX_LINE_CHARS)), "bold" if not index else "")
+    yield from _quoted(alert.line)
     yield ("  ", ""), (visible(explanation(alert)), "")
     if caveat(alert):
         yield ("  ", ""), (caveat(alert), _QUIET)
     for example in alert.nearest_examples:
         yield ("  normal: ", _QUIET), (visible(clip(example, _MAX_EXAMPLE_CHARS)), _QUIET)
+
+
+def _quoted(event: str) -> Iterator[Line]:
+    for index, line in enumerate(excerpt(event, MAX_EVENT_LINES)):
+        yield ("    " if index else "  > ", "bold"), (visible(clip(line, _MAX_LINE_CHARS)), "bold" if not index else "")
 
 
 def _analysed(notice: AlertAnalysed) -> Iterator[Line]:
@@ -73,6 +79,16 @@ def _analysed(notice: AlertAnalysed) -> Iterator[Line]:
     )
     yield ("  cause: ", "bold"), (visible(analysis.likely_cause), "")
     yield ("  first: ", "bold"), (visible(analysis.suggested_action), "")
+
+
+def _grew(notice: IncidentGrew) -> Iterator[Line]:
+    yield (
+        ("joins", "bold magenta"),
+        (f"  {visible(clip(notice.service, 60))}", "bold"),
+        (f"  {notice.why}", ""),
+        (f"  {notice.read_at.astimezone():%H:%M:%S}  {notice.alert_id}", _QUIET),
+    )
+    yield from _quoted(notice.line)
 
 
 def _ended(notice: IncidentEnded) -> Iterator[Line]:

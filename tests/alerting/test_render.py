@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, Notice
+from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, IncidentEnded, IncidentGrew, Notice
 from logwatchd.alerting.render import plain, rich_text
 from logwatchd.records import Analysis, Severity
 from tests.alerting.builders import NOON, alert, steers_nothing
@@ -39,12 +39,20 @@ def test_claudes_words_and_the_end_of_an_incident() -> None:
     assert line == f"over  shop  700 lines, {NOON.astimezone():%H:%M:%S} to {until.astimezone():%H:%M:%S}  a1b2"
 
 
+def test_what_joins_an_incident_says_why() -> None:
+    assert plain(IncidentGrew("a1b2", "shop", "near in meaning", "at db.connect", NOON)) == [
+        f"joins  shop  near in meaning  {NOON.astimezone():%H:%M:%S}  a1b2",
+        "  > at db.connect",
+    ]
+
+
 @given(line=ANY, service=ANY, example=ANY, cause=ANY)
 def test_no_line_steers_a_terminal(line: str, service: str, example: str, cause: str) -> None:
     made = alert(line, service=service, examples=(example,))
     for notice in (
         AlertRaised(made),
         AlertAnalysed(made, Analysis(cause, Severity.P3, cause, "m")),
+        IncidentGrew("a", service, "near in meaning", line, NOON),
         IncidentEnded("a", service, 1, NOON, NOON),
     ):
         for text in [*plain(notice), *rich_text(notice).plain.split("\n")]:

@@ -128,3 +128,20 @@ def test_a_terminal_that_goes_away_leaves_nothing_behind(tmp_path: Path) -> None
         process.send_signal(signal.SIGHUP)
         process.wait(30)
     assert not any(tmp_path.glob("logwatchd-watch-*"))
+
+
+def test_what_joins_an_incident_that_is_open_is_shown(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = watch(out, "-")
+    assert process.stdin is not None
+    process.stdin.write(block_of(NORMAL * 500))
+    process.stdin.flush()
+    wait_until(lambda: b"printing what is new" in out.read_bytes(), timeout_s=60)
+    process.stdin.write(block_of([FAULT, "ERROR payment of order refused: upstream certificate has expired"]))
+    process.stdin.close()
+    assert process.wait(60) == 1
+    text = out.read_text()
+    assert f"> {FAULT}" in text
+    assert "\njoins  stdin  from one of its sources, right after its first line" in text
+    assert "> ERROR payment of order refused" in text
+    assert "2 of them new, in 1 incident" in text
