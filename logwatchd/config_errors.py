@@ -39,7 +39,7 @@ _SHOWN_TYPES = (str, int, float, bool, type(None), list)
 def unreadable(what: str, file: Path, error: Exception) -> str:
     """One line for a file that cannot be read."""
     if isinstance(error, FileNotFoundError):
-        return f"{file}: no such {what} file; create it or name another one"
+        return f"{file}: no such {what} file; 'logwatchd setup' makes one, or name another"
     if isinstance(error, UnicodeDecodeError):
         return f"{file}: the {what} file is not UTF-8 (byte {error.start}); save it as UTF-8"
     reason = error.strerror if isinstance(error, OSError) else str(error)
