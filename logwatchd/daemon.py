@@ -17,7 +17,7 @@ from logwatchd.errors import ConfigError, Exit, LogwatchdError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
-from logwatchd.ingest.unlearned import unlearned
+from logwatchd.ingest.unlearned import files_of, unlearned
 from logwatchd.journal import Event
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.scoring.kept import kept_in
@@ -248,7 +248,7 @@ class Daemon:
         if self._warming:
             return
         for name in unlearned(self._config.sources, self._scoring.detector.baseline.manifest.sources):
-            _log.warning(Event.SOURCE_UNLEARNED, source=name)
+            _log.warning(Event.SOURCE_UNLEARNED, source=name, files=files_of(name) or None)
 
     def _shut_down(self) -> None:
         deadline = clock.monotonic() + SHUTDOWN_S

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
+from logwatchd.ingest.patterns import Glob, Listings, is_glob
 from logwatchd.ingest.streams import STDIN
-from logwatchd.parsing.names import base_of, uncompressed
+from logwatchd.parsing.names import base_of, is_compressed_name, uncompressed
 from logwatchd.records import SourceSpec
 
+_MAX_FILES = 5
 JOURNAL = "journal"  # what a baseline calls what it was taught by the journal
 
 
@@ -31,6 +34,16 @@ def unlearned(sources: Sequence[SourceSpec], learned: Iterable[str]) -> list[str
         if source.journal and JOURNAL not in names:
             missing[f"the {JOURNAL}"] = None
     return list(missing)
+
+
+def files_of(name: str) -> list[str]:
+    """Some of the files that a glob stands for now, in order; none of what is no glob."""
+    if not is_glob(name):
+        return []
+    listings = Listings()
+    listings.begin(0.0)
+    found = (path for path in Glob(name).expand(listings) if not is_compressed_name(path))
+    return list(islice(sorted(path for path in found if Path(path).is_file()), _MAX_FILES))
 
 
 def _is_fifo(path: str) -> bool:

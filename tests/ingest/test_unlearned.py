@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logwatchd.ingest.unlearned import unlearned
+from logwatchd.ingest.unlearned import files_of, unlearned
 from logwatchd.records import SourceSpec
 
 
@@ -52,3 +52,14 @@ def test_a_pipe_holds_nothing_to_learn_from(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_looked_at_ends_nothing() -> None:
     unlookable = f"/var/log/{'a' * 300}"  # root may enter every folder; a name that is too long is refused to all
     assert unlearned([SourceSpec((unlookable,))], []) == [unlookable]
+
+
+def test_a_glob_is_told_with_files_that_it_stands_for(tmp_path: Path) -> None:
+    for name in ("b.log", "a.log", "a.log.1", "c.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.log").mkdir()
+    assert files_of(f"{tmp_path}/*.log") == [f"{tmp_path}/a.log", f"{tmp_path}/b.log"]
+    assert files_of(f"{tmp_path}/a.log") == files_of("/nowhere/*.log") == files_of("the journal") == []
+    for number in range(20):
+        (tmp_path / f"many{number:02d}.log").touch()
+    assert len(files_of(f"{tmp_path}/*.log")) == 5
