@@ -15,9 +15,11 @@ exact by construction. `key_of` is the definition; it uses none of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from bisect import bisect
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from http import HTTPStatus
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -112,7 +114,8 @@ _VARIES = rb"""
   | (?P<number> (?: (?<![0A-Za-z:]) | (?<=[^0a-fA-F:]:) ) 0+
                 (?= (?:[kKMGTP]i?[bB]?|[mnu]?s|secs?|h|m|mins?|bytes)\b | [^0A-Za-z:] | :(?:[^0a-fA-F:]|$) | $ ) )
     """
-_BEGINS = rb"(?=[-+]?0)|(?<![0A-Za-z])(?=[A-Za-z]++:?0)"  # where any of it does; elsewhere it need not be tried
+# Where any of it does begin; elsewhere it need not be tried. Within a word, only what has no look behind.
+_BEGINS = rb"(?=[-+0]|(?<![0A-Za-z])[A-Za-z]++:?0)(?:(?<![0A-Za-z])|(?=00[0:/.]|[-+]0000))"
 _VARYING = re.compile(rb"(?:%b)(?:%b)" % (_BEGINS, _VARIES), re.VERBOSE)
 # A number that is a word of its own may be a year, or half of a stamp: by its length.
 _ALONE = re.compile(rb"([(\[{\"']?)(0+)([)\]}\"',;:.]?)")
@@ -243,7 +246,7 @@ def word(shape: bytes) -> bytes:
 
 def part(shape: bytes) -> bytes:
     """The skeleton of a part of a word, which is what stands between two commas (JSON has no blanks)."""
-    return _VARYING.sub(_shortened, shape)
+    return _VARYING.sub(_shortened, shape) if ZERO in shape else shape
 
 
 def _shortened(match: re.Match[bytes]) -> bytes:
@@ -269,10 +272,27 @@ def _shortened(match: re.Match[bytes]) -> bytes:
 
 def meaningful(text: bytes) -> Slots:
     """Where a shape or a skeleton (without its newline) holds digits that carry meaning."""
+    return next(meaningful_in([text]), (0, ()))[1]
+
+
+def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
+    """The same of several, by their numbers; those without any are left out."""
+    block = b"\n".join(texts)
+    begins = [len(block) - 1 - found.start() for found in _NUMBERED.finditer(block[::-1])]
+    if not begins:
+        return
+    ends = [*accumulate(len(text) + 1 for text in texts)]
+    for number, some in groupby(reversed(begins), lambda begin: bisect(ends, begin)):
+        slots = _slots(texts[number], [begin - (ends[number] - len(texts[number]) - 1) for begin in some])
+        if slots:
+            yield number, slots
+
+
+def _slots(text: bytes, begins: Iterable[int]) -> Slots:
+    """begins: of numbers, among them all that carry meaning."""
     slots: list[Slot] = []
-    begins = [len(text) - 1 - found.start() for found in _NUMBERED.finditer(text[::-1])]
     after = 0
-    for begin in reversed(begins):
+    for begin in begins:
         end = _ends(text, begin)
         # Nothing behind the byte that follows the number is looked at.
         found = _MEANINGFUL.search(text, max(after, begin - _REACH), end + 1)

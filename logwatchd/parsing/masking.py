@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import compress
 
 from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, MARKS, Rule
 
 MAX_PARTS = 20_000  # that are remembered
 _LONG_PART = 64  # characters; longer ones hardly come again
-_OTHERS = bytes(set(range(256)) - set(f"{MARKS}\n".encode()))
 
 # A word of letters, with the blanks after it. No rule sees it: names of months and days, and letters that may be digits
 # in base 16, are left to the rules. What may belong to a number before it is not looked at here.
-_PLAIN = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++[,.;:)]?+(?![^\ \n])\ *+"
+_LETTERS = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++"
+_OTHERS = r"[^\x00-\x7f]++|\\x[89a-f][1-9a-f]"  # of other scripts, and bytes of other encodings, see `decode`
+_PLAIN = rf"(?:{_LETTERS}|(?=[A-Za-z]*+(?:[^\x00-\x7f]|\\x))(?:{_LETTERS}|{_OTHERS})+)[,.;:)]?+(?![^\ \n])\ *+"
 # Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own.
+_FIELD = r'\{?+"[\w.@/-]++":\ "[^"\n]*+'  # what _WORD and _BLANK would make of it, sooner
 _WORD = r'[^\ "\n]*+(?:"(?:(?:(?<=[=:]")|(?<=:[^\S\n]")|(?=[A-Z]{3,7}\ /))[^"\n]*+)?[^\ "\n]*+)*'
 _NAME = r"[A-Z][a-z]{2}"
 # Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
@@ -32,7 +35,7 @@ _BLANK = rf"""\ (?:
 )"""
 # Python before 3.11.5 raises SystemError at some possessive groups. None is needed here: as the end of it cannot fail,
 # nothing is tried twice.
-_TAKE_APART = re.compile(rf"((?:\n?+{_PLAIN})*\n?+)({_WORD}(?:{_BLANK}{_WORD})*\ *+)", re.VERBOSE).split
+_TAKE_APART = re.compile(rf"((?:\n?+{_PLAIN})*\n?+)((?:{_FIELD})?{_WORD}(?:{_BLANK}{_WORD})*\ *+)", re.VERBOSE).split
 
 
 class Masking:
@@ -63,16 +66,16 @@ class Masking:
         return "".join(pieces)[1:]
 
 
-class _Choices(dict[frozenset[int], tuple[int, ...]]):
-    """The marks in a text -> the rules that may find something in it."""
+class _Choices(dict[tuple[bool, ...], tuple[int, ...]]):
+    """Which of the MARKS a text has -> the rules that may find something in it."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
-        self._rules = [[set(marks.encode()) for marks in rule.marks] for rule in rules]
+        self._rules = [[set(marks) for marks in rule.marks] for rule in rules]
 
-    def __missing__(self, found: frozenset[int]) -> tuple[int, ...]:
-        asked = enumerate(self._rules)
-        chosen = self[found] = tuple(number for number, marks in asked if any(each <= found for each in marks))
+    def __missing__(self, has: tuple[bool, ...]) -> tuple[int, ...]:
+        there, asked = {*compress(MARKS, has)}, enumerate(self._rules)
+        chosen = self[has] = tuple(number for number, marks in asked if any(each <= there for each in marks))
         return chosen
 
 
@@ -108,10 +111,9 @@ class _Parts(dict[str, str]):
         if not texts:
             return []
         texts = texts.copy()
-        marks = BETWEEN.join(texts).encode(errors="replace").translate(None, _OTHERS).split(BETWEEN.encode())
         asked: list[list[int]] = [[] for _ in self._rules]
-        for index, each in enumerate(marks):
-            for number in self._choices[frozenset(each)]:
+        for index, has in enumerate(zip(*([mark in text for text in texts] for mark in MARKS), strict=True)):
+            for number in self._choices[has]:
                 asked[number].append(index)
         for rule, those in zip(self._rules, asked, strict=True):
             if rule.hint and those:

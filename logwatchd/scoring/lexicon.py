@@ -14,7 +14,7 @@ from operator import ne
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful, show_kept, template, with_ids, without_ids
+from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful_in, show_kept, template, with_ids, without_ids
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode_all, patterns_of
@@ -113,7 +113,7 @@ class Lexicon:
     def _ids_of_some(self, shapes: Sequence[bytes]) -> list[int]:
         bares = self._skeletons.of(shapes)
         new = [bare for bare in dict.fromkeys(bares) if bare not in self._by_skeleton]
-        slots = {bare: found for bare in new if (found := meaningful(bare))}
+        slots = {new[number]: found for number, found in meaningful_in(new)}
         plain = [bare for bare in new if bare not in slots]
         self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
         self._by_skeleton.update({bare: self._digits.meaning(bare, found) for bare, found in slots.items()})

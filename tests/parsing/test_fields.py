@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.service import service_of
-from logwatchd.parsing.structured import fields_of
+from logwatchd.parsing.structured import field_of, fields_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
 
@@ -79,6 +80,46 @@ def test_no_line_is_too_strange(line: str) -> None:
     assert isinstance(level_of(line), Level)
     assert service_of(line, None, "/var/log/app.log")
     assert all(key == key.lower() for key in fields_of(line))
+
+
+VALUES = st.sampled_from(
+    [
+        '"info"',
+        "50",
+        "0",
+        "00",
+        "0000",
+        "-00",
+        '": 00"',
+        '":00,"',
+        '{"level": 00}',
+        '"a\\\\"b: 00"',
+        "null",
+        "[]",
+        "[00]",
+        "{}",
+    ]
+)
+PAIRS = st.tuples(st.sampled_from(['"level"', '"Level"', '"log"', '"a: 00"']), st.sampled_from([":", ": "]), VALUES)
+
+
+@given(st.lists(PAIRS.map("".join), max_size=4), st.sampled_from(["", " ", "x", "}", ': 00"}']))
+def test_fields_are_those_that_json_has(pairs: list[str], behind: str) -> None:
+    line = f"x {{{', '.join(pairs)}}}{behind}"
+    try:
+        parsed = json.loads(line[2:])
+    except ValueError:
+        assert fields_of(line) == {}
+        return
+    names = {
+        inner.lower()
+        for name, value in parsed.items()
+        for inner in ([f"{name}.{key}" for key in value] if isinstance(value, dict) else [name])
+    }
+    assert fields_of(line).keys() == names
+    assert field_of(line, ("none", "level", "log")) == next(
+        (fields_of(line)[name] for name in ("level", "log") if name in names), None
+    )
 
 
 @given(st.datetimes(datetime(2001, 9, 10), datetime(2033, 1, 1)))
