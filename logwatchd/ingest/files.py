@@ -17,6 +17,7 @@ from logwatchd.ingest.reader import Chunk, Stop
 from logwatchd.ingest.roster import Roster
 from logwatchd.ingest.source import IngestStatus
 from logwatchd.ingest.wakeup import Wakeup
+from logwatchd.ingest.wanted import Wanted
 from logwatchd.journal import Event
 from logwatchd.records import Block, FileId, SourceSpec
 
@@ -60,22 +61,20 @@ class FileSource:
         self._roster = Roster(specs, checkpoints, self._ledger)
         self._stirred = threading.Event()
         self._wakeup = Wakeup(self._stir)
-        self._lock = threading.Lock()
-        self._next_specs: Sequence[SourceSpec] | None = None
+        self._wanted = Wanted()
         self._survey_at = self._earliest_survey_at = 0.0
         self._active_until = 0.0
         self._after = ""  # the lineage that was read last: the next turn begins behind it
         self._status = IngestStatus()
         self._bytes = 0
-        self._surveyed = self._drained = False
+        self._drained = False
 
     @property
     def name(self) -> str:
         return "tail"
 
     def run_once(self, now: float) -> float:
-        with self._lock:
-            specs, self._next_specs = self._next_specs, None
+        specs = self._wanted.take()
         if specs is not None:
             self._roster.configure(specs)
             self._survey_at = now
@@ -96,16 +95,14 @@ class FileSource:
         self._ledger.commit(block)
 
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
-        with self._lock:
-            self._next_specs = tuple(specs)
-            self._surveyed = False
+        self._wanted.ask(specs)
         self.on_wake()
 
     def ready(self) -> bool:
-        return self._surveyed
+        return self._wanted.settled
 
     def drained(self) -> bool:
-        return self._surveyed and self._drained
+        return self._wanted.settled and self._drained
 
     def status(self) -> IngestStatus:
         return replace(
@@ -158,8 +155,7 @@ class FileSource:
         self._earliest_survey_at = ended + max(MIN_PAUSE_S, SURVEY_SHARE * (ended - began))
         active = now < self._active_until
         self._survey_at = max(now + (ACTIVE_POLL_S if active else IDLE_POLL_S), self._earliest_survey_at)
-        with self._lock:
-            self._surveyed = self._next_specs is None
+        self._wanted.settle()
 
     def _read(self, now: float) -> bool:
         """Deliver what there is room for; True if some of it is still unread.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from logwatchd.ingest.journal_entry import Oneself
 from logwatchd.ingest.journal_follower import Follower
 from logwatchd.ingest.readiness import Readiness
 from logwatchd.ingest.source import IngestStatus
+from logwatchd.ingest.wanted import Wanted
 from logwatchd.records import Block, SourceSpec
 
 NEVER_S = 3600.0
@@ -43,32 +43,29 @@ class JournalSource:
         self._cursors = Cursors(state_dir)
         self._readiness = Readiness(lambda: self.on_wake())
         self._oneself = Oneself.found(os.environ, int(clock.utc_now().timestamp() * 1e6))
-        self._lock = threading.Lock()
-        self._next_specs: Sequence[SourceSpec] | None = tuple(specs)
-        self._wanted: dict[str, SourceSpec] | None = None  # by part; until it is in force
+        self._wanted = Wanted(tuple(specs))
+        self._coming: dict[str, SourceSpec] | None = None  # by part; until it is in force
         self._followers: dict[str, Follower] = {}
-        self._settled = self._drained = False
+        self._drained = False
 
     @property
     def name(self) -> str:
         return "tail"
 
     def run_once(self, now: float) -> float:
-        with self._lock:
-            specs, self._next_specs = self._next_specs, None
+        specs = self._wanted.take()
         if specs is not None:
-            self._wanted = {part_of(spec): spec for spec in reversed(specs) if spec.journal}
-        leaving = self._leaving(self._wanted) if self._wanted is not None else []
-        if self._wanted is not None and not leaving:
-            self._configure(self._wanted)
-            self._wanted = None
+            self._coming = {part_of(spec): spec for spec in reversed(specs) if spec.journal}
+        leaving = self._leaving(self._coming) if self._coming is not None else []
+        if self._coming is not None and not leaving:
+            self._configure(self._coming)
+            self._coming = None
         staying = [follower for follower in self._followers.values() if follower not in leaving]
         delays = [follower.run_once(now) for follower in staying]
         if delays:
             self._cursors.tend(now)
         self._drained = all(follower.drained for follower in self._followers.values())
-        with self._lock:
-            self._settled = self._next_specs is None and not leaving and all(follower.settled for follower in staying)
+        self._wanted.settle(found=not leaving and all(follower.settled for follower in staying))
         return min(delays, default=NEVER_S)
 
     def commit(self, block: Block) -> None:
@@ -77,16 +74,14 @@ class JournalSource:
                 follower.commit(block)
 
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
-        with self._lock:
-            self._next_specs = tuple(specs)
-            self._settled = False
+        self._wanted.ask(specs)
         self.on_wake()
 
     def ready(self) -> bool:
-        return self._settled
+        return self._wanted.settled
 
     def drained(self) -> bool:
-        return self._settled and self._drained
+        return self._wanted.settled and self._drained
 
     def status(self) -> IngestStatus:
         followers = list(self._followers.values())

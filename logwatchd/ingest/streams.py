@@ -11,7 +11,6 @@ import errno
 import os
 import select
 import stat
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from logwatchd.ingest.patterns import is_glob
 from logwatchd.ingest.readiness import Readiness
 from logwatchd.ingest.source import IngestStatus
 from logwatchd.ingest.stream_lines import Run, StreamLines
+from logwatchd.ingest.wanted import Wanted
 from logwatchd.journal import Event
 from logwatchd.records import Block, FileId, SourceSpec
 
@@ -70,14 +70,13 @@ class StreamSource:
         self.on_wake: Callable[[], None] = _nobody
         self._queue = queue
         self._readiness = Readiness(lambda: self.on_wake())
-        self._lock = threading.Lock()
-        self._next_specs: Sequence[SourceSpec] | None = tuple(specs)
-        self._wanted: dict[str, SourceSpec] = {}
+        self._wanted = Wanted(tuple(specs))
+        self._specs: dict[str, SourceSpec] = {}  # by path, '-' for standard input
         self._streams: dict[tuple[int, int], _Stream] = {}
         self._said: set[tuple[str, str]] = set()
         self._stdin_ended = False
         self._look_at = 0.0
-        self._looked = self._drained = False
+        self._drained = False
         self._bytes = 0
 
     @property
@@ -85,8 +84,7 @@ class StreamSource:
         return "tail"
 
     def run_once(self, now: float) -> float:
-        with self._lock:
-            specs, self._next_specs = self._next_specs, None
+        specs = self._wanted.take()
         if specs is not None:
             self._configure(specs)
         if specs is not None or now >= self._look_at:
@@ -96,28 +94,25 @@ class StreamSource:
         for stream in list(self._streams.values()):
             more |= self._read(stream, now)
         self._drained = not more
-        with self._lock:
-            self._looked = self._next_specs is None
+        self._wanted.settle()
         return self._delay_s(now, more)
 
     def commit(self, block: Block) -> None:
         """Nothing is remembered of a stream."""
 
     def reconfigure(self, specs: Sequence[SourceSpec]) -> None:
-        with self._lock:
-            self._next_specs = tuple(specs)
-            self._looked = False
+        self._wanted.ask(specs)
         self.on_wake()
 
     def ready(self) -> bool:
-        return self._looked
+        return self._wanted.settled
 
     def drained(self) -> bool:
-        return self._looked and self._drained
+        return self._wanted.settled and self._drained
 
     def ended(self) -> bool:
         """Whether standard input was all that is configured, and has ended."""
-        return self._looked and self._stdin_ended and set(self._wanted) == {STDIN}
+        return self._wanted.settled and self._stdin_ended and set(self._specs) == {STDIN}
 
     def status(self) -> IngestStatus:
         count = len(self._streams)
@@ -133,12 +128,12 @@ class StreamSource:
         self._readiness.close()
 
     def _configure(self, specs: Sequence[SourceSpec]) -> None:
-        self._wanted = {}
+        self._specs = {}
         for spec in specs:
             for path in stream_paths(spec):
-                self._wanted.setdefault(path if path == STDIN else os.path.normpath(path), spec)
+                self._specs.setdefault(path if path == STDIN else os.path.normpath(path), spec)
         for stream in list(self._streams.values()):
-            spec_now = self._wanted.get(stream.path)
+            spec_now = self._specs.get(stream.path)
             if spec_now is None:
                 self._deliver(stream, stream.lines.finish())
                 self._let_go(stream)
@@ -153,7 +148,7 @@ class StreamSource:
         """Open the streams that are there and not open yet."""
         for stream in self._streams.values():
             stream.named = stream.path == STDIN
-        for path, spec in self._wanted.items():
+        for path, spec in self._specs.items():
             if path == STDIN:
                 self._open_stdin(spec)
                 continue
@@ -275,7 +270,7 @@ class StreamSource:
             return 0.0
         held = [stream for stream in self._streams.values() if room and stream.lines.holds_event]
         waits = [stream.changed_at + EVENT_S - now for stream in held]
-        if any(path != STDIN for path in self._wanted):
+        if any(path != STDIN for path in self._specs):
             waits.append(self._look_at - now)
         return max(0.0, min(waits, default=NEVER_S))
 
