@@ -66,7 +66,7 @@ class Condition:
         if failing:
             yield f"{', '.join(failing)}, {_several(alerts.alerts_pending, 'alert')} to deliver"
         if refused := alerts.alerts_refused + alerts.alerts_set_aside:
-            yield f"{_several(refused, 'alert')} refused by a sink"
+            yield f"{_several(refused, 'alert')} set aside as undeliverable"
         if self._source.status().polling_only:
             yield "without inotify, polling only"
 

@@ -132,7 +132,8 @@ class Roster:
             if self._is_done(file):
                 self._copies.discard(file)
                 continue
-            if file.place is Place.LIVE or file.behind or file.reader.partial or now - file.changed_at < grace_s:
+            busy = file.behind or file.reader.partial or file.reader.is_unpacking
+            if file.place is Place.LIVE or busy or now - file.changed_at < grace_s:
                 continue
             if file.place is Place.RENAMED:
                 file.reader.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd import clock
-from logwatchd.ingest.files import FILE_BYTES_A_TURN
+from logwatchd.ingest.files import FILE_BYTES_A_TURN, GRACE_S
 from tests.ingest.tailer import Tailer, append
 
 PIECES = 3  # so many turns it takes at the least
@@ -160,3 +160,19 @@ def test_one_that_was_begun_before_a_stop_and_is_damaged_is_not_unpacked_all_the
         bench.turn()
     assert sum(unpacked > 0 for unpacked in bench.in_turn) < 60 / 2
     assert capsys.readouterr().out.count("app.log.1.gz: cannot be read: its compression is not whole") == 1
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["there", "deleted"])
+def test_one_that_takes_longer_than_a_quiet_file_stays_open_is_not_begun_anew(bench: Bench, deleted: bool) -> None:
+    bench.until(lambda: len(bench.of_app()) > 0)
+    bench.tailer.restart()
+    bench.in_turn.clear()
+    bench.turn()
+    if deleted:
+        bench.packed.unlink()
+    for _ in range(PIECES - 1):
+        bench.now += 2 * GRACE_S
+        bench.turn()
+    assert bench.in_turn == [FILE_BYTES_A_TURN] * PIECES
+    bench.until(lambda: len(bench.of_app()) > len(bench.rest))
+    assert bench.of_app() == [*bench.rest, b"live"]
