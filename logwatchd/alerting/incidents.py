@@ -81,7 +81,10 @@ class OpenIncidents:
         self._begun.setdefault(incident.service, deque(maxlen=_MAX_BEGUN)).appendleft(incident)
         self._latest.appendleft(incident)
         dimensions = len(incident.vector)
-        self._rows.setdefault((incident.service, dimensions), _Rows(dimensions)).add(incident)
+        rows = self._rows.get((incident.service, dimensions))
+        if rows is None:
+            rows = self._rows[incident.service, dimensions] = _Rows(dimensions)
+        rows.add(incident)
 
     def remove(self, incident: Incident) -> None:
         del self._by_id[incident.alert_id]

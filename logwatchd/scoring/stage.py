@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 
@@ -33,6 +34,7 @@ Submit = Callable[[Sequence[str]], None]
 CONTEXT_LINES = 50
 _MAX_CONTEXT_FILES = 4096
 _MAX_UNDECIDED = 20_000  # texts that wait for vectors at once, but for the last block's: where every line is new
+_MAX_TOLD = 500  # anomalies at once
 _MAX_EXPLAINED = 100  # patterns a block whose first line is told in full: a storm must not cost fifty lines a line
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
@@ -45,9 +47,9 @@ _INNER = bytes([INNER])
 class _Waiting:
     """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself.
 
-    asked: whether its vectors were asked for. kept: events that are kept for later, and none of this block's any more.
-    stood_in: whether a twin judged what waited. late, number: of lines that were kept, which are these and where in the
-    backlog.
+    told: how many events are dealt with, as far as the anomalies among them are stored. asked: whether its vectors were
+    asked for. kept: events that are kept for later, and none of this block's any more. stood_in: whether a twin judged
+    what waited. late, number: of lines that were kept, which are these and where in the backlog.
     """
 
     block: Block
@@ -56,6 +58,7 @@ class _Waiting:
     undecided: set[int]
     read_at: datetime
     own: int = 0
+    told: int = 0
     asked: bool = False
     kept: frozenset[int] = frozenset()
     stood_in: bool = False
@@ -170,7 +173,7 @@ class ScoreStage:
         if self._outage:
             self._outage.twin = twin
         self._waiting = [
-            self._item(item.block, item.read_at, item.late, item.number, item.kept) for item in self._waiting
+            self._item(item.block, item.read_at, item.late, item.number, item.kept, item.told) for item in self._waiting
         ]
 
     def _item(
@@ -180,10 +183,11 @@ class ScoreStage:
         late: Excerpt | None = None,
         number: int = 0,
         kept: frozenset[int] = frozenset(),
+        told: int = 0,
     ) -> _Waiting:
         judge = self._judge
         ids = judge.ids_of(block.flat())
-        item = _Waiting(block, judge, ids, set(), read_at, late=late, number=number, kept=kept)
+        item = _Waiting(block, judge, ids, set(), read_at, told=told, late=late, number=number, kept=kept)
         item.undecided.update(judge.undecided(set(item.judged().tolist()), block.source.skip_levels))
         return item
 
@@ -255,7 +259,7 @@ class ScoreStage:
         else:
             # What is kept is not kept twice, where storing the others failed and a reload made more of them undecided.
             found = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
-            events = [event for event in found if event not in item.kept]
+            events = [event for event in found if event >= item.told and event not in item.kept]
             before = self._context.get(item.block.file[:2], ())
             if not self._outage.keep(excerpts(item.block, events, tuple(before), item.read_at, CONTEXT_LINES)):
                 return False
@@ -272,11 +276,7 @@ class ScoreStage:
         block, judged = item.block, item.judged()
         found = item.judge.anomalous(set(judged.tolist()), block.source.skip_levels, block.path)
         if found:
-            anomalies = self._describe(item, found)
-            if anomalies:
-                self._on_anomalies(anomalies, now)
-            self.anomalies += len(anomalies)
-            self.own_lines += item.own
+            self._tell(item, found, now)
         self.lines += len(judged)
         by_twin = item.judge.by_another
         self.twin_lines += int(np.isin(judged, list(by_twin)).sum()) if by_twin else 0
@@ -287,26 +287,35 @@ class ScoreStage:
             self._remember(block)
             self._on_done(block)
 
-    def _describe(self, item: _Waiting, found: set[int]) -> list[Anomaly]:
-        """The anomalous events of a block with their context, in order."""
+    def _tell(self, item: _Waiting, found: set[int], now: float) -> None:
+        """Pass on a block's anomalies, in order and some at once: where every line is new, there are ten thousand."""
+        item.own = 0
+        anomalies = self._describe(item, found)
+        while some := list(islice(anomalies, _MAX_TOLD)):
+            self._on_anomalies([anomaly for _, anomaly in some], now)
+            item.told = some[-1][0] + 1
+            self.anomalies += len(some)
+            self.own_lines += item.own
+            item.own = 0
+        self.own_lines += item.own
+
+    def _describe(self, item: _Waiting, found: set[int]) -> Iterator[tuple[int, Anomaly]]:
+        """The anomalous events of a block that are still to be told, with their context, in order."""
         block = item.block
         lines = block.flat().split(b"\n")[:-1]
         before = item.late.before if item.late else tuple(self._context.get(block.file[:2], ()))
         judged = set(item.late.waiting) if item.late else set(range(len(item.ids))) - item.kept
-        anomalies: list[Anomaly] = []
         explained: set[int] = set()
-        item.own = 0
         at = 0
         for index, pattern_id in enumerate(item.ids.tolist()):
             end = at + len(lines[index])
-            if pattern_id in found and index in judged and not self._is_own(item, lines[index]):
+            if index >= item.told and pattern_id in found and index in judged and not self._is_own(item, lines[index]):
                 context: list[bytes] | None = None
                 if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
                     explained.add(pattern_id)
                     context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
-                anomalies.append(self._anomaly(item, pattern_id, at, end, context))
+                yield index, self._anomaly(item, pattern_id, at, end, context)
             at = end + 1
-        return anomalies
 
     @staticmethod
     def _is_own(item: _Waiting, raw: bytes) -> bool:

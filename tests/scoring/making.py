@@ -78,7 +78,8 @@ def learn(
 class StageBench:
     """A score stage with its neighbours: turns are taken by hand, `answer` plays the embedding service.
 
-    trouble: what storing an anomaly meets, such as a full disk. outage: with lines kept on the disk, see `Outage`.
+    trouble: what storing an anomaly meets, such as a full disk, once `trouble_after` are stored. outage: with lines
+    kept on the disk, see `Outage`.
     """
 
     def __init__(self, baseline: Baseline | None = None, outage: Outage | None = None) -> None:
@@ -86,6 +87,7 @@ class StageBench:
         self.anomalies: list[Anomaly] = []
         self.done: list[Block] = []
         self.trouble: Exception | None = None
+        self.trouble_after = 0
         self.queue = BlockQueue()
         detector = Detector(baseline or learn())
         self.stage = ScoreStage(self.queue, detector, self._submit, self._store, self._commit, outage)
@@ -94,7 +96,7 @@ class StageBench:
         self.asked.update(dict.fromkeys(texts))
 
     def _store(self, anomalies: Sequence[Anomaly], now: float) -> None:
-        if self.trouble:
+        if self.trouble and len(self.anomalies) >= self.trouble_after:
             raise self.trouble
         self.anomalies.extend(anomalies)
 

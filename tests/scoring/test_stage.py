@@ -127,6 +127,25 @@ def test_nothing_is_committed_before_its_anomalies_are_stored(bench: StageBench)
     assert len(bench.anomalies) == 1
 
 
+def test_many_anomalies_are_stored_some_at_once_and_each_of_them_once(bench: StageBench) -> None:
+    block = bench.put([*[FAULT, NORMAL[0]] * 700, FAULT])
+    bench.turn()
+    bench.answer()
+    bench.trouble, bench.trouble_after = RetryableError("disk full"), 1
+    bench.turn()
+    assert bench.done == []
+    assert 1 <= len(bench.anomalies) == bench.stage.anomalies < 701
+    bench.trouble = None
+    bench.stage.swap(Detector(learn()))
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.done == [block]
+    places = [anomaly.offset for anomaly in bench.anomalies]
+    assert len(places) == bench.stage.anomalies == 701
+    assert places == sorted(set(places))
+
+
 def test_a_reload_judges_what_waits_by_the_new_baseline(bench: StageBench) -> None:
     block = bench.put([FAULT])
     bench.turn()
