@@ -117,6 +117,14 @@ _VARIES = rb"""
 # Where any of it does begin; elsewhere it need not be tried. Within a word, only what has no look behind.
 _BEGINS = rb"(?=[-+0]|(?<![0A-Za-z])[A-Za-z]++:?0)(?:(?<![0A-Za-z])|(?=00[0:/.]|[-+]0000))"
 _VARYING = re.compile(rb"(?:%b)(?:%b)" % (_BEGINS, _VARIES), re.VERBOSE)
+_SHORT: dict[str | None, bytes] = {
+    "number": b"0",
+    "joined": b"00",
+    "address": b"0.0.0.0",
+    "dotted": b"0000.0.0.0",  # more digits than an address has
+    "based": b"0x0",
+    "hex": b"a0000000",
+}
 # A number that is a word of its own may be a year, or half of a stamp: by its length.
 _ALONE = re.compile(rb"([(\[{\"']?)(0+)([)\]}\"',;:.]?)")
 _LENGTHS = {4: b"0000", 6: b"000000", 8: b"00000000"}
@@ -250,24 +258,13 @@ def part(shape: bytes) -> bytes:
 
 
 def _shortened(match: re.Match[bytes]) -> bytes:
-    found: bytes = match[0]
-    match match.lastgroup:
-        case "address":
-            return b"0.0.0.0" + match["port"][:1] + b"0" if match["port"] else b"0.0.0.0"
-        case "dotted":
-            return b"0000.0.0.0"  # more digits than an address has
-        case "based":
-            return b"0x0"
-        case "hex":
-            return b"a0000000"
-        case "named":
-            name: bytes = match["name"]
-            return name + b"0"
-        case "joined":
-            return b"00"
-        case "number":
-            return b"0"
-    return found
+    kind = match.lastgroup
+    if kind == "named":
+        name: bytes = match["name"]
+        return name + b"0"
+    if kind == "address" and match["port"]:
+        return b"0.0.0.0" + match["port"][:1] + b"0"
+    return _SHORT.get(kind, match[0])
 
 
 def meaningful(text: bytes) -> Slots:

@@ -28,7 +28,7 @@ OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 # What else takes a part of that: words and digits (caches that are emptied when they are full; what they held is cheap
 # to find), and the lines that are looked at at once (what is made of them leaves holes in memory).
 _WORDS_SHARE, _DIGITS_SHARE, _PIECE_SHARE = 3, 5, 8
-_NEW_AT_ONCE = 500  # shapes
+_NEW_AT_ONCE = 1 << 16  # bytes of shapes
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
 _UNKNOWN = np.iinfo(np.int64).min
@@ -106,9 +106,15 @@ class Lexicon:
     def ids_of_shapes(self, shapes: Sequence[bytes]) -> list[int]:
         """For each shape a pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
         found: list[int] = []
-        for begin in range(0, len(shapes), _NEW_AT_ONCE):
-            found += self._ids_of_some([shape[:MAX_LINE_BYTES] for shape in shapes[begin : begin + _NEW_AT_ONCE]])
-        return found
+        some: list[bytes] = []
+        size = 0
+        for shape in shapes:
+            some.append(shape[:MAX_LINE_BYTES])
+            size += len(some[-1])
+            if size > _NEW_AT_ONCE:
+                found += self._ids_of_some(some)
+                some, size = [], 0
+        return found + self._ids_of_some(some)
 
     def _ids_of_some(self, shapes: Sequence[bytes]) -> list[int]:
         bares = self._skeletons.of(shapes)
