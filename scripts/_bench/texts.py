@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import tempfile
@@ -64,7 +65,12 @@ def streams(count: int) -> dict[str, list[bytes]]:
     if LOGS.exists():
         found["texts of real logs, each once"] = _distinct(count)
     found["JSON, a new word each"] = _json(count)
+    found["the same without blanks"] = _json(count, separators=(",", ":"))
     rng = random.Random(4)
+    found["a new address in the web each"] = [_fetched(rng, number) for number in range(count)]
+    found["an access log, new paths"] = [_requested(rng, number) for number in range(count)]
+    found["a new base64 blob each"] = [_accepted(rng, number) for number in range(count)]
+    found["Chinese, new words"] = [_chinese(rng, number) for number in range(count)]
     found["lines of 1 MiB"] = [b" ".join(_word(rng).encode() for _ in range(_LONG // 7)) for _ in range(_LONG_LINES)]
     found["binary"] = [line for line in rng.randbytes(_LONG).split(b"\n") if line]
     return found
@@ -98,7 +104,7 @@ def _distinct(count: int) -> list[bytes]:
     return [first[number] for number in sorted(first)][:count]
 
 
-def _json(count: int) -> list[bytes]:
+def _json(count: int, separators: tuple[str, str] | None = None) -> list[bytes]:
     rng = random.Random(5)
     return [
         json.dumps(
@@ -109,7 +115,37 @@ def _json(count: int) -> list[bytes]:
                 "msg": f"order {rng.randint(1, 99999)} of {_word(rng)}{_word(rng)} was sent on",
                 "user": _word(rng),
                 "duration_ms": rng.randint(1, 5000),
-            }
+            },
+            separators=separators,
         ).encode()
         for number in range(count)
     ]
+
+
+def _stamp(number: int) -> str:
+    return f"2026-01-{1 + number // 1440 % 28:02d} {number // 60 % 24:02d}:{number % 60:02d}:00"
+
+
+def _fetched(rng: random.Random, number: int) -> bytes:
+    host, folder, page, query = (_word(rng) for _ in range(4))
+    address = (
+        f"https://{host}.example.com/{folder}/{rng.randint(1, 9999)}/{page}.html?q={query}&page={rng.randint(1, 99)}"
+    )
+    return f"{_stamp(number)} INFO proxy fetched {address} in {rng.randint(1, 900)} ms".encode()
+
+
+def _requested(rng: random.Random, number: int) -> bytes:
+    folder, page, host, agent = (_word(rng) for _ in range(4))
+    when = f"21/Jan/2026:05:{number // 60 % 60:02d}:{number % 60:02d} +0000"
+    said = f"{rng.choice((200, 200, 404, 302))} {rng.randint(100, 99_999)}"
+    caller = f'"https://{host}.example.com/" "Mozilla/5.0 ({agent}; Linux x86_64)"'
+    return f'10.0.{rng.randint(0, 255)}.7 - - [{when}] "GET /{folder}/{page}.html HTTP/1.1" {said} {caller}'.encode()
+
+
+def _accepted(rng: random.Random, number: int) -> bytes:
+    return f"{_stamp(number)} DEBUG auth payload={base64.b64encode(rng.randbytes(180)).decode()} accepted".encode()
+
+
+def _chinese(rng: random.Random, number: int) -> bytes:
+    words = ("".join(chr(rng.randint(0x4E00, 0x9FA5)) for _ in range(rng.randint(1, 4))) for _ in range(8))
+    return f"{_stamp(number)} ERROR {' '.join(words)}".encode()

@@ -88,6 +88,61 @@ def test_so_do_full_caches(lines: list[bytes]) -> None:
                 assert quickly(known, [line]) == [slowly(line)]
 
 
+SEAMS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                " ",
+                " ",
+                ",",
+                '"',
+                ": ",
+                "=",
+                "/",
+                ".",
+                "-",
+                "\\n",
+                "\x0b",
+                "\x10",
+                "\x1c",
+                "\x85",
+                "\xa0",
+                "\ufeff",
+                "\t",
+            ]
+        ),
+        st.sampled_from(
+            [
+                '{"level": "warn", "n": ',
+                '"}',
+                "ERROR",
+                "level=",
+                "status: ",
+                "Jan",
+                "00:00:00",
+                "user=",
+                "é",
+                "日",
+                "🚀",
+            ]
+        ),
+        st.sampled_from(
+            ["a" * 70, "0a" * 200, "deadbeef", "0x", "\udc80", "\udce9", "\udcf0\udc9f", "ms", "7", "503", "2024"]
+        ),
+    ),
+    max_size=14,
+).map(lambda pieces: "".join(pieces).encode(errors="surrogateescape"))
+
+
+@settings(max_examples=300)
+@given(st.lists(SEAMS, min_size=1, max_size=30))
+def test_lines_that_are_new_together_do_not_see_each_other(lines: list[bytes]) -> None:
+    for most in (1 << 16, 40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lexicon, "_NEW_AT_ONCE", most)
+            assert quickly(Lexicon(), lines) == [slowly(line) for line in lines]
+
+
 STATUSES = st.lists(
     st.tuples(
         st.sampled_from([b"status: ", b"[%s] status=" % (b"7" * 30), b'"GET /a HTTP/1.1" ', b'{"level":', b"signal "]),
