@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ SHARED = ROOT.parent / "shared"
 # No example is too slow on a busy machine; CI tries the same ones each time, so that a red run is about the change.
 settings.register_profile("logwatchd", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("logwatchd")
+# Processes that tests start are to hear it also where the tests themselves were started with nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,24 +19,33 @@ from tests.scoring.making import FAULT, NORMAL, block_of
 pytestmark = pytest.mark.slow
 
 
-def watch(out: Path, *paths: object, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "logwatchd", "watch", *map(str, paths)]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=out.open("wb"),
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **(env or {})},
-    )
+Watch = Callable[..., subprocess.Popen[bytes]]
 
 
-def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(tmp_path: Path) -> None:
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Starts it, with what it says in a file; it is ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(out: Path, *paths: object, env: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "logwatchd", "watch", *map(str, paths)]
+        streams = {"stdin": subprocess.PIPE, "stdout": out.open("wb"), "stderr": subprocess.STDOUT}
+        started.append(subprocess.Popen(command, env={**os.environ, **(env or {})}, **{**streams, **more}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(watch: Watch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
     assert process.stdin is not None
     process.stdin.write(block_of(NORMAL * 500))
     process.stdin.flush()
-    wait_until(lambda: b"printing what is new" in out.read_bytes(), timeout_s=60)
+    wait_until(lambda: b"printing what is new" in out.read_bytes())
     process.stdin.write(block_of([*NORMAL, FAULT]))
     process.stdin.close()
     assert process.wait(60) == 1
@@ -45,7 +56,7 @@ def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(tmp_path
     assert "1 of them new, in 1 incident" in text
 
 
-def test_a_long_stream_without_a_pause_teaches_with_its_first_ten_thousand_lines(tmp_path: Path) -> None:
+def test_a_long_stream_without_a_pause_teaches_with_its_first_ten_thousand_lines(watch: Watch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
     process.communicate(block_of([*NORMAL * 30_000, FAULT]), timeout=100)
@@ -64,7 +75,7 @@ def test_a_short_stream_that_ends_at_once_has_taught(times: int, tmp_path: Path)
     assert f"from {times * len(NORMAL):,} lines in the stream's beginning" in out.read_text()
 
 
-def test_a_stream_that_says_nothing_is_told(tmp_path: Path) -> None:
+def test_a_stream_that_says_nothing_is_told(watch: Watch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
     process.communicate(b"", timeout=60)
@@ -72,37 +83,33 @@ def test_a_stream_that_says_nothing_is_told(tmp_path: Path) -> None:
     assert "the stream held nothing to learn from" in out.read_text()
 
 
-def test_beside_files_a_fifo_is_judged_by_what_the_files_taught(tmp_path: Path) -> None:
+def test_beside_files_a_fifo_is_judged_by_what_the_files_taught(watch: Watch, tmp_path: Path) -> None:
     out, fifo, log = tmp_path / "out", tmp_path / "fifo", tmp_path / "app.log"
     os.mkfifo(fifo)
     log.write_bytes(block_of(NORMAL * 500))
     process = watch(out, log, fifo)
-    try:
-        with fifo.open("wb") as writer:  # waits until it is read
-            writer.write(block_of([*NORMAL, FAULT]))
-        wait_until(lambda: FAULT.encode() in out.read_bytes(), timeout_s=60)
-        process.terminate()
-        assert process.wait(30) == 1
-    finally:
-        process.kill()
-        process.wait()
+    with fifo.open("wb") as writer:  # waits until it is read
+        writer.write(block_of([*NORMAL, FAULT]))
+    wait_until(lambda: FAULT.encode() in out.read_bytes())
+    process.terminate()
+    assert process.wait(30) == 1
     assert "in 1 file; printing what is new" in out.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_learning_at_once(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_ends_the_learning_at_once(number: signal.Signals, watch: Watch, tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "app.log"
     # Words that were never seen, and so a text to embed each: minutes of learning.
     log.write_text("".join(f"INFO {i:x}q{i * i:x}z {i * 7:x}k{i * i * 3:x}w started\n" for i in range(300_000)))
     process = watch(out, log, env={"TMPDIR": str(tmp_path)})
-    wait_until(lambda: any(tmp_path.glob("logwatchd-watch-*/*")), timeout_s=60)  # made just before it learns
+    wait_until(lambda: any(tmp_path.glob("logwatchd-watch-*/*")))  # made just before it learns
     process.send_signal(number)
     assert process.wait(15) == 130
     assert out.read_bytes() == b""
     assert not any(tmp_path.glob("logwatchd-watch-*"))
 
 
-def test_a_wrong_override_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_wrong_override_is_one_clear_line(watch: Watch, tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "app.log"
     log.write_bytes(block_of(NORMAL))
     assert watch(out, log, env={"LOGWATCHD_BASELINE__THRESHOLD": "high"}).wait(60) == 78
@@ -112,31 +119,29 @@ def test_a_wrong_override_is_one_clear_line(tmp_path: Path) -> None:
     )
 
 
-def test_a_terminal_that_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_terminal_that_goes_away_leaves_nothing_behind(watch: Watch, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_bytes(block_of(NORMAL * 500))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "logwatchd", "watch", str(log)]
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TMPDIR": str(tmp_path)}
-    ) as process:
-        os.close(theirs)
-        said = b""
-        while b"printing what is new" not in said:
-            said += os.read(ours, 1 << 16)
-        os.close(ours)
-        process.send_signal(signal.SIGHUP)
-        process.wait(30)
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = watch(tmp_path / "nothing", log, env={"TMPDIR": str(tmp_path)}, **terminal)
+    os.close(theirs)
+    said = b""
+    while b"printing what is new" not in said:
+        said += os.read(ours, 1 << 16)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    process.wait(30)
     assert not any(tmp_path.glob("logwatchd-watch-*"))
 
 
-def test_what_joins_an_incident_that_is_open_is_shown(tmp_path: Path) -> None:
+def test_what_joins_an_incident_that_is_open_is_shown(watch: Watch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
     assert process.stdin is not None
     process.stdin.write(block_of(NORMAL * 500))
     process.stdin.flush()
-    wait_until(lambda: b"printing what is new" in out.read_bytes(), timeout_s=60)
+    wait_until(lambda: b"printing what is new" in out.read_bytes())
     process.stdin.write(block_of([FAULT, "ERROR payment of order refused: upstream certificate has expired"]))
     process.stdin.close()
     assert process.wait(60) == 1
