@@ -50,7 +50,7 @@ def test_figures_of_all_programs_that_are_there(tmp_path: Path) -> None:
     [
         (["tail", "--corpus", "/nonexistent/app.log"], "--corpus /nonexistent/app.log: no such file"),
         (["tail", "--rounds", "0"], "has to be at least 1"),
-        ([], "BENCHMARK"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )
 def test_what_cannot_be_measured_is_one_clear_line(args: list[str], word: str) -> None:
