@@ -66,9 +66,11 @@ def run(given: argparse.Namespace) -> int:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as every command of logwatchd does
     from logwatchd.clock import utc_now
+    from logwatchd.ingest.memory import keep_freed
     from logwatchd.scoring.builder import BaselineBuilder
     from logwatchd.scoring.local import LocalEmbedder
 
+    keep_freed()  # as all that reads logs does
     embedder, builder = LocalEmbedder(), BaselineBuilder()
     builder.add("".join(f"{line}\n" for line in islice(texts.novel(1), CENTROIDS)).encode())
     baseline = builder.build(
@@ -174,6 +176,11 @@ def _print_texts(rates: dict[str, float]) -> None:
     say("", passing=True)
     for name, rate in rates.items():
         print(f"{name:18}{rate:>12,.0f} texts/s")
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    if kernels:
+        print(
+            f"all products by OpenBLAS's kernels for {kernels}, as OPENBLAS_CORETYPE says, whatever the processor has"
+        )
     both, times = rates["embed and score"], rates["matrix product"] / rates["score"]
     print(f"embedded and scored at {TARGET_PER_S:,.0f}/s: {'yes' if both >= TARGET_PER_S else 'no'}")
     print(
