@@ -64,6 +64,8 @@ def test_a_hundred_reloads_under_load_lose_nothing_and_leak_nothing(tmp_path: Pa
         finally:
             stop.set()
             writer.join()
+        # The last reload is told before the thread that asks systemd for patience meanwhile has ended.
+        daemon.wait(lambda: _status_field(pid, "Threads") <= before[1], "as many threads as before")
         after = (_handles(pid), _status_field(pid, "Threads"), _status_field(pid, "VmRSS"))
         daemon.wait(lambda: _counter(daemon, "lines") >= written[0] + 1, "the last line")
         assert daemon.stop() == 0
