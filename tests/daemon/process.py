@@ -65,7 +65,8 @@ class Daemon:
         address = self.folder / "notify"
         address.unlink(missing_ok=True)
         self._socket.bind(str(address))
-        threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True)
+        self._listener.start()
         self.process = subprocess.Popen(
             self._argv("run", "--config", self.config),
             stdout=subprocess.PIPE,
@@ -114,6 +115,8 @@ class Daemon:
         self.process.send_signal(number)
         status = self.process.wait(timeout_s)
         self._reader.join(5)
+        self._socket.sendto(b"", str(self.folder / "notify"))  # comes behind all that the daemon has sent
+        self._listener.join(5)
         self._socket.close()
         self.process = None
         return status
@@ -153,8 +156,5 @@ class Daemon:
 
     @staticmethod
     def _listen(receiver: socket.socket, into: list[str]) -> None:
-        while True:
-            try:
-                into.extend(receiver.recv(8192).decode().split("\n"))
-            except OSError:
-                return
+        while data := receiver.recv(8192):
+            into.extend(data.decode().split("\n"))
