@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -296,23 +297,32 @@ def _on(switch: Switch, secret: SecretStr | None) -> bool:
     return secret is not None if switch == "auto" else switch
 
 
-def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path) -> list[str]:
+def any_secret(name: str) -> bool:
+    """For a command that does without: only the daemon is given its secrets."""
+    return True
+
+
+def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path, may_lack: Callable[[str], bool]) -> list[str]:
     """What is switched on without its secret; other mistakes in the same table do not hide it."""
     embedder = _with_only(EmbedderSettings, given.get("embedder"), "provider")
     analysis = _with_only(AnalysisSettings, given.get("analysis"), "enabled")
     slack = _with_only(SlackSettings, given.get("slack"), "enabled")
+
+    def lacks(*names: str) -> bool:
+        return not any(getattr(secrets, name) or may_lack(name) for name in names)
+
     problems = []
-    if embedder.provider == "openai" and secrets.openai_api_key is None:
+    if embedder.provider == "openai" and lacks("openai_api_key"):
         problems.append(missing_secret(file, "embedder.provider", "openai", "openai_api_key"))
-    if analysis.enabled is True and secrets.anthropic_api_key is None:
+    if analysis.enabled is True and lacks("anthropic_api_key"):
         problems.append(missing_secret(file, "analysis.enabled", "true", "anthropic_api_key"))
-    if slack.enabled is True and secrets.slack_webhook_url is None and secrets.slack_bot_token is None:
+    if slack.enabled is True and lacks("slack_webhook_url", "slack_bot_token"):
         problems.append(missing_secret(file, "slack.enabled", "true", "slack_webhook_url"))
     channel = _with_only(SlackSettings, given.get("slack"), "channel").channel
     if secrets.slack_bot_token is not None and channel is None and slack.enabled is not False:
         problems.append(f"{file}: slack.channel: missing; a bot's token needs the channel that it writes to; add it")
     for number, name in enumerate(sink_secrets(given), start=1):
-        if name and name not in secrets.sinks:
+        if name and name not in secrets.sinks and not may_lack(name):
             problems.append(missing_secret(file, f"sink[{number}].secret", repr(name), name))
     repeated = repeated_sinks(given.get("sink"))
     problems += [f"{file}: sink.name = {name!r}: stands twice; give each sink its own" for name in repeated]
@@ -362,8 +372,11 @@ def _read_toml(file: Path, others: list[str]) -> dict[str, Any]:
         raise ConfigError([not_toml(file, error), *others]) from None
 
 
-def load(file: Path = DEFAULT_PATH) -> Config:
+def load(file: Path = DEFAULT_PATH, may_lack: Callable[[str], bool] = lambda name: False) -> Config:
     """Read and validate the whole configuration.
+
+    Args:
+        may_lack: whether it is no mistake that a secret of this name is not here.
 
     Raises:
         ConfigError: with every problem at once, one line each.
@@ -379,20 +392,7 @@ def load(file: Path = DEFAULT_PATH) -> Config:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         problems = problems_of(error, file, tables, Settings, ENV_PREFIX) + problems
-    problems += _repeated_paths(given, file) + _secret_problems(given, secrets, file)
+    problems += _repeated_paths(given, file) + _secret_problems(given, secrets, file, may_lack)
     if settings is None or problems:
         raise ConfigError(problems)
     return Config(path=file, settings=settings, secrets=secrets)
-
-
-def unknown_overrides() -> list[str]:
-    """Variables that look like overrides and name no key, one line each: a slip of the pen goes unnoticed otherwise.
-
-    No errors: Kubernetes sets LOGWATCHD_PORT and others for a service that is called logwatchd.
-    """
-    known = {name.upper() for name in Settings.model_fields}
-    return [
-        f"environment variable {variable}: names no key of the configuration and is ignored"
-        for variable in sorted(os.environ)
-        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).partition("__")[0].upper() not in known
-    ]

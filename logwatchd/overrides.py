@@ -46,3 +46,16 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         lower = both.get(key)
         both[key] = merged(lower, value) if isinstance(lower, dict) and isinstance(value, dict) else value
     return both
+
+
+def unknown(model: type[BaseModel]) -> list[str]:
+    """Variables that look like overrides and name no key, one line each: a slip of the pen goes unnoticed otherwise.
+
+    No errors: Kubernetes sets LOGWATCHD_PORT and others for a service that is called logwatchd.
+    """
+    known = {name.upper() for name in model.model_fields}
+    return [
+        f"environment variable {variable}: names no key of the configuration and is ignored"
+        for variable in sorted(os.environ)
+        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).partition("__")[0].upper() not in known
+    ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logwatchd import config
+from logwatchd import config, overrides
 from logwatchd.config import Config
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.records import Level
@@ -239,6 +239,18 @@ def test_one_mistake_gets_one_line(text: str, line: str, file: Path) -> None:
     assert "hidden" not in said
 
 
+def test_a_command_that_does_without_misses_none_of_the_daemons_secrets(file: Path) -> None:
+    file.write_text(
+        SOURCE + "[slack]\nenabled = true\n[analysis]\nenabled = true\n[embedder]\nprovider = 'openai'\n"
+        "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'ops_key'\n"
+    )
+    assert config.load(file, config.any_secret).secrets.sinks == {}
+    with pytest.raises(ConfigError) as raised:
+        config.load(file, {"ops_key", "slack_bot_token", "anthropic_api_key"}.__contains__)
+    (problem,) = raised.value.problems
+    assert "embedder.provider = openai: needs a secret" in problem
+
+
 def test_every_mistake_is_told_at_once(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("SLACK_WEBHOOK_URL", "hooks.example.com/secret-part")
@@ -289,7 +301,7 @@ def test_an_override_of_nothing_is_a_warning(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LOGWATCHD_EMBEDER__PROVIDER", "openai")
     monkeypatch.setenv("LOGWATCHD_EMBEDDER__PROVIDER", "local")
     monkeypatch.setenv("LOGWATCHD_STATE_DIR", "/x")
-    (line,) = config.unknown_overrides()
+    (line,) = overrides.unknown(config.Settings)
     assert line.startswith("environment variable LOGWATCHD_EMBEDER__PROVIDER: ")
 
 

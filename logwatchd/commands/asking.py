@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from logwatchd.errors import ConfigError
@@ -14,30 +15,45 @@ if TYPE_CHECKING:
     from logwatchd.config_alerting import RedactSettings
 
 
-def machine_rules() -> list[RedactSettings]:
-    """The `[[redact]]` tables of this machine's own configuration, for a command that was named none.
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine's own configuration says of a service that embeds. base_url: None for OpenAI's, or what the
+    environment says."""
+
+    rules: list[RedactSettings] = field(default_factory=list)
+    base_url: str | None = None
+
+
+def machine() -> Machine:
+    """For a command that was named no configuration: what is not to leave, and where the rest goes to.
 
     Whatever else is wrong with that file, or cannot be had by this user, such as its secrets, is no matter here.
 
     Raises:
-        ConfigError: they cannot be read, and so what is not to leave is not known.
+        ConfigError: these cannot be read, and so what may leave is not known.
     """
     from pydantic import TypeAdapter, ValidationError
 
     from logwatchd import config
     from logwatchd.config_alerting import RedactSettings
+    from logwatchd.config_types import HttpUrl
 
     file = config.DEFAULT_PATH
     try:
         given = tomllib.loads(file.read_bytes().decode())
-        return TypeAdapter(list[RedactSettings]).validate_python(given.get("redact", []))
+        embedder = TypeAdapter(dict[str, object]).validate_python(given.get("embedder", {}))
+        return Machine(
+            rules=TypeAdapter(list[RedactSettings]).validate_python(given.get("redact", [])),
+            base_url=TypeAdapter(HttpUrl | None).validate_python(embedder.get("base_url")),
+        )
     except FileNotFoundError:
-        return []
+        return Machine()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         reason = (
             error.strerror if isinstance(error, OSError) else "mend it; 'logwatchd check-config' says what is wrong"
         )
-        raise ConfigError([f"{file}: its [[redact]] tables cannot be read, so nothing is sent: {reason}"]) from None
+        what = "its [[redact]] tables or embedder.base_url cannot be read"
+        raise ConfigError([f"{file}: {what}, so nothing is sent: {reason}"]) from None
 
 
 def tell_cost(embedder: Embedder, settings: EmbedderSettings | None = None) -> None:

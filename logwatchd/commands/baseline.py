@@ -144,9 +144,9 @@ def show(path: Path, *, as_json: bool) -> Exit:
 
 def _config(path: Path | None, patterns: list[str]) -> Config | None:
     if path is not None:
-        return config.load(path)
+        return config.load(path, config.any_secret)
     if patterns:
         return None
     if config.DEFAULT_PATH.exists():
-        return config.load()
+        return config.load(may_lack=config.any_secret)
     raise UsageError("nothing to learn from: name known-good log files, or a --config whose sources are to be learned")

@@ -48,7 +48,7 @@ def run(
     """
     old, new = load(old_path, any_normaliser=not logs), load(new_path)
     alike = old.manifest.normaliser == new.manifest.normaliser
-    found = config.load(config_path) if config_path else None
+    found = config.load(config_path, config.any_secret) if config_path else None
     report: Report = {
         "old": _baseline(old_path, old),
         "new": _baseline(new_path, new),

@@ -35,7 +35,7 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
     baselines = [load(path) for path in paths]
     for path, baseline in zip(paths[1:], baselines[1:], strict=True):
         _check_alike(paths[0], baselines[0], path, baseline)
-    found = config.load(config_path) if config_path else None
+    found = config.load(config_path, config.any_secret) if config_path else None
     wanted = found.settings.baseline if found else None
     embedder = embedder_for(baselines[0], found)
     knowledge = merged([knowledge_of(baseline) for baseline in baselines])

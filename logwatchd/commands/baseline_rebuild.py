@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock, config
-from logwatchd.commands.asking import machine_rules, tell_cost
+from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.terminal import counted, say
@@ -68,10 +68,12 @@ def run(path: Path, output: Path, name: str | None, config_path: Path | None, *,
     if name is None and config_path is None:
         raise UsageError("no embedder: name one with --embedder, or a --config that has one")
     baseline = load(path)
-    found = config.load(config_path) if config_path else None
+    found = config.load(config_path, config.any_secret) if config_path else None
     settings = of_name(name, found.settings.embedder if found else EmbedderSettings())
-    secrets = found.secrets if found else read_secrets()[0]
-    rules = found.settings.redact if found else machine_rules() if settings.provider == "openai" else ()
+    secrets, rules = (found.secrets, found.settings.redact) if found else (read_secrets()[0], [])
+    if found is None and settings.provider == "openai":
+        own = machine()
+        settings, rules = settings.model_copy(update={"base_url": own.base_url}), own.rules
     embedder = make_embedder(settings, secrets, rules, offline=True)
     kept = _kept(output, settings, found)
     keeping = CachedEmbedder(

@@ -24,7 +24,7 @@ def run(config_path: Path, *, forget: bool, as_json: bool) -> Exit:
     Raises:
         ConfigError: see `config.load`. StateError: the file cannot be read or written.
     """
-    settings = config.load(config_path).settings
+    settings = config.load(config_path, config.any_secret).settings
     file = settings.state_dir / FILE_NAME
     if not is_database(file):
         return _print(file, [], [], 0, settings.embedder.cache_mb, as_json=as_json)

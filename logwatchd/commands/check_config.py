@@ -7,14 +7,19 @@ import pwd
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from logwatchd import clock, config
+from pydantic import SecretStr
+
+from logwatchd import clock, config, overrides
+from logwatchd.commands import unit
 from logwatchd.commands.terminal import counted, say
-from logwatchd.config import Config
+from logwatchd.config import Config, Settings
 from logwatchd.config_alerting import RoutedSettings, SinkSettings
+from logwatchd.config_errors import SECRETS
+from logwatchd.config_secrets import Secrets
 from logwatchd.errors import BaselineError, ConfigError, Exit
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.ingest.patterns import Glob, Listings
@@ -38,14 +43,19 @@ class Matches:
     streams: tuple[str, ...] = ()
 
 
-def run(config_path: Path) -> Exit:
+def run(config_path: Path, root: Path = Path("/")) -> Exit:
     """Print problems and warnings to stderr, one line each, or a summary to stdout.
+
+    Args:
+        root: below which systemd's units lie: a credential that the daemon's asks for is not missing.
 
     Returns:
         OK, or CONFIG when the daemon would refuse to start with this configuration.
     """
+    given = unit.credentials(root)
     try:
-        loaded = config.load(config_path)
+        found = config.load(config_path, given.__contains__)
+        loaded = _with_credentials(found, given)
         _check_state_dir(loaded)
         scoring, doubts = _scoring(loaded)
     except ConfigError as error:
@@ -64,23 +74,40 @@ def run(config_path: Path) -> Exit:
         f"slack {_switch(loaded.slack_enabled)}",
     ]
     print(f"{config_path}: OK: {'; '.join(parts)}")
-    for line in sinks(loaded):
+    for line in sinks(loaded, found.secrets):
         print(line)
     return Exit.OK
 
 
-def sinks(loaded: Config) -> list[str]:
+def _with_credentials(found: Config, given: frozenset[str]) -> Config:
+    """As the daemon will find it; what a credential of the unit says is not known here, and not needed."""
+    secrets, unknown = found.secrets, SecretStr("(a credential of the unit)")
+    named = {name: unknown for name in SECRETS if name in given and getattr(secrets, name) is None}
+    asked = (sink.secret for sink in found.settings.sink)
+    sinks = {name: unknown for name in asked if name in given and name not in secrets.sinks}
+    return replace(found, secrets=replace(secrets, **named, sinks={**secrets.sinks, **sinks}))
+
+
+def sinks(loaded: Config, here: Secrets) -> list[str]:
     """One line for each sink beside the journal, which gets everything: what it is, whether its secret is there, and
-    which alerts it gets. Of an address only the host is shown: the rest may be a secret itself."""
+    which alerts it gets. Of an address only the host is shown: the rest may be a secret itself.
+
+    here: what this command was given; the rest of `loaded.secrets` is the unit's.
+    """
     lines = []
+    known = {name for name in SECRETS if getattr(here, name) is not None} | here.sinks.keys()
+
+    def state(name: str) -> str:
+        return f"{name} is {'there' if name in known else 'given to the unit'}"
+
     slack = loaded.settings.slack
     if loaded.slack_enabled:
         bot = loaded.secrets.slack_bot_token is not None and slack.channel is not None
         what = f"Slack's bot, channel {slack.channel}" if bot else "Slack's webhook"
         secret = "slack_bot_token" if bot else "slack_webhook_url"
-        lines.append(f"sink slack: {what}; {secret} is there; gets {_gets(slack)}")
+        lines.append(f"sink slack: {what}; {state(secret)}; gets {_gets(slack)}")
     for sink in loaded.settings.sink:
-        secret = "needs no secret" if sink.secret is None else f"{sink.secret} is there"  # refused where it is not
+        secret = "needs no secret" if sink.secret is None else state(sink.secret)  # refused where there is none
         lines.append(f"sink {sink.name}: {_what(sink)}; {secret}; gets {_gets(sink)}")
     return lines
 
@@ -128,7 +155,7 @@ def look(source: SourceSpec) -> Matches:
 
 def warnings(matches: Sequence[Matches]) -> list[str]:
     """What may be meant so, but rarely is; one line each."""
-    lines = config.unknown_overrides()
+    lines = overrides.unknown(Settings)
     owner: dict[str, int] = {}
     for number, match in enumerate(matches, start=1):
         key = f"source[{number}].paths"

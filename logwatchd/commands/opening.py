@@ -53,7 +53,7 @@ def open_baseline(path: Path, config_path: Path | None) -> Opened:
     Raises:
         BaselineError, ConfigError: the baseline or the configuration cannot be used.
     """
-    found = config.load(config_path) if config_path else None
+    found = config.load(config_path, config.any_secret) if config_path else None
     baseline = load(path)
     if found:
         embedder = embedder_of(found, offline=True)

@@ -103,7 +103,7 @@ def _redactor(config_path: Path | None, *, needs_key: bool, says_key: bool) -> t
         only = ", with pseudonyms of this run only" if says_key else ""
         print(f"no configuration: by the built-in rules{only}", file=sys.stderr)
         return Redactor(b""), ()
-    found = config.load(config_path or config.DEFAULT_PATH)
+    found = config.load(config_path or config.DEFAULT_PATH, config.any_secret)
     key = b""
     if says_key:
         try:

@@ -61,7 +61,7 @@ def carry_out(config_path: Path, proposals: Sequence[Proposal]) -> None:
         UsageError, ConfigError, BaselineError: see `run`.
     """
     _write(config_path, proposals)
-    loaded = config.load(config_path)
+    loaded = config.load(config_path, config.any_secret)
     learned = _learn(loaded)
     _tell_next(config_path, loaded, learned)
 

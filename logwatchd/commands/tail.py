@@ -108,7 +108,7 @@ def run(config_path: Path, output: Path) -> Exit:
         ConfigError, StateError, UsageError: nothing was started.
     """
     journal.configure("terminal")
-    found = config.load(config_path)
+    found = config.load(config_path, config.any_secret)
     _refuse_a_loop(found.sources, output)
     state_dir = found.settings.state_dir
     with StateLock(state_dir):

@@ -59,6 +59,22 @@ def test_the_report_has_all_of_it(log: Path, tmp_path: Path) -> None:
     assert len(report["warnings"]) == 1
 
 
+def test_secrets_that_only_the_daemon_has_are_not_needed(log: Path, tmp_path: Path) -> None:
+    file = tmp_path / "logwatchd.toml"
+    file.write_text(
+        f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{log}"]\n[analysis]\nenabled = true\n'
+        '[[sink]]\nname = "pd"\ntype = "pagerduty"\nsecret = "pd_key"\n'
+    )
+    done = logwatchd("baseline", "build", "--config", file, "--output", tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+    for args in (["scan", "--baseline", tmp_path / "b", log], ["redact", log], ["cache"]):
+        assert logwatchd(args[0], "--config", file, *args[1:]).returncode == 0
+    file.write_text(file.read_text() + '[embedder]\nprovider = "openai"\n')
+    refused = logwatchd("baseline", "build", "--config", file, "--output", tmp_path / "b")
+    assert refused.returncode == Exit.CONFIG
+    assert b"embedder.provider = openai: needs openai_api_key or OPENAI_API_KEY" in refused.stderr
+
+
 def test_a_folder_that_takes_no_file_is_told_before_anything_is_read(log: Path) -> None:
     for args in (
         ["build", log],

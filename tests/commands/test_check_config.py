@@ -44,6 +44,30 @@ def file(tmp_path: Path, baseline: Path) -> Path:
     return file
 
 
+def test_what_the_unit_is_given_is_not_missing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An operator's shell has none of the daemon's credentials."""
+    tables = "[analysis]\nenabled = true\n[[sink]]\nname = 'pd'\ntype = 'pagerduty'\nsecret = 'pd_key'\n"
+    file.write_text(file.read_text() + tables)
+    dropin = tmp_path / "machine" / "etc" / "systemd" / "system" / "logwatchd.service.d" / "override.conf"
+    dropin.parent.mkdir(parents=True)
+    dropin.write_text("[Service]\nLoadCredential=slack_webhook_url:/etc/logwatchd/url\n# LoadCredential=pd_key:/x\n")
+    assert check_config.run(file, tmp_path / "machine") is Exit.CONFIG
+    refused = capsys.readouterr().err
+    assert "sink[1].secret = 'pd_key': needs a secret" in refused
+    assert "analysis.enabled = true: needs a secret" in refused
+    more = "LoadCredentialEncrypted = pd_key:/etc/logwatchd/pd\nSetCredential=anthropic_api_key:x\n"
+    dropin.write_text(dropin.read_text() + more)
+    assert check_config.run(file, tmp_path / "machine") is Exit.OK
+    told = capsys.readouterr().out
+    assert "analysis on; slack on" in told
+    assert "sink slack: Slack's webhook; slack_webhook_url is given to the unit; gets" in told
+    assert "sink pd: pagerduty; pd_key is given to the unit; gets" in told
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert check_config.run(file, tmp_path / "machine") is Exit.CONFIG, "within the unit they have to be there"
+
+
 def test_names_of_files_steer_no_terminal(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (file.parent / "logs" / "\x1b]0;owned\x07.log").write_bytes(b"x\n")
     again = file.read_text().replace("later/*", "logs/*.log")
