@@ -57,6 +57,7 @@ class Daemon:
         self._exit = Exit.OK
         self._hanging: set[str] = set()
         self._status_due = 0.0
+        self._untold = False  # the status file could not be written, and that was said
         self._last_good_config: datetime = self._started_at
         self._warming: Warming | None = None
         with self._supervisor.patience():
@@ -74,13 +75,9 @@ class Daemon:
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
             self._source = Sources(found.sources, blocks, self._state_dir)
+            self._kept = kept_in(self._state_dir, found.settings.embedder)
             self._pipeline = Pipeline(
-                blocks,
-                self._source,
-                self._scoring,
-                self._alerting.observe,
-                self._crashed,
-                kept_in(self._state_dir, found.settings.embedder),
+                blocks, self._source, self._scoring, self._alerting.observe, self._crashed, self._kept
             )
             if self._warming:
                 self._pipeline.learn = self._warming.add
@@ -200,6 +197,7 @@ class Daemon:
                 warming.reconfigure(found)
                 scoring = warming.scoring
             self._use(scoring, warming)
+            self._kept.resize(found.settings.embedder)
             self._source.reconfigure(found.sources)
             self._config = found
             journal.configure(secrets=found.secrets.all())
@@ -288,6 +286,9 @@ class Daemon:
                 DaemonStatus(os.getpid(), __version__, state, self._started_at, self._reloads, counters),
             )
         except OSError as error:
-            _log.warning(
-                Event.STATUS_NOT_WRITTEN, file=str(self._state_dir / status_file.FILE_NAME), reason=error.strerror
-            )
+            if not self._untold:
+                file = self._state_dir / status_file.FILE_NAME
+                _log.warning(Event.STATUS_NOT_WRITTEN, file=str(file), reason=error.strerror)
+            self._untold = True
+        else:
+            self._untold = False

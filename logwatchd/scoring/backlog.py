@@ -28,8 +28,9 @@ class Backlog:
     """
 
     def __init__(self, state_dir: Path, max_bytes: int) -> None:
+        """max_bytes: of lines as they are stored. It may be set anew."""
         self._database = Database(state_dir / FILE_NAME, _SCHEMA, part="embed")
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self.lines = 0
         self._last = 0  # number that was given or seen: none comes twice, not even in a file that is begun anew
         self._size_bytes = 0
@@ -46,7 +47,7 @@ class Backlog:
         self._count()
         rows = [(len(excerpt.waiting), to_bytes(excerpt)) for excerpt in excerpts]
         size = sum(len(row[1]) for row in rows)
-        if self._size_bytes and self._size_bytes + size > self._max_bytes:
+        if self._size_bytes and self._size_bytes + size > self.max_bytes:
             if not self._full:
                 logger("score").warning(Event.BACKLOG_FULL, lines=self.lines, size_bytes=self._size_bytes)
             self._full = True

@@ -24,6 +24,11 @@ class Kept:
     ledger: Ledger
     backlog: Backlog
 
+    def resize(self, settings: EmbedderSettings) -> None:
+        """Keep so much from now on. What is over it leaves with the next vectors; lines that wait stay."""
+        self.cache.max_bytes = settings.cache_mb << 20
+        self.backlog.max_bytes = settings.outage_mb << 20
+
     def close(self) -> None:
         self.database.close()
         self.backlog.close()

@@ -65,9 +65,9 @@ class VectorCache:
     """Any thread may call it. Where the disk fails it holds nothing, says so once, and nobody waits for it."""
 
     def __init__(self, database: Database, max_bytes: int) -> None:
-        """max_bytes: of vectors; the longest unused leave first."""
+        """max_bytes: of vectors; the longest unused leave first. It may be set anew."""
         self._database = database
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._size_bytes: int | None = None
         self._failing = False
 
@@ -100,8 +100,8 @@ class VectorCache:
                 self._size_bytes = _size(connection)
             else:
                 self._size_bytes += sum(len(row[3]) for row in rows)
-            if self._size_bytes > self._max_bytes:
-                _evict(connection, self._max_bytes * _ROOM_AGAIN)
+            if self._size_bytes > self.max_bytes:
+                _evict(connection, self.max_bytes * _ROOM_AGAIN)
                 self._size_bytes = _size(connection)
 
         self._guarded(write)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
 from logwatchd import status_file
 from tests.daemon.process import Daemon
+from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import NORMAL
 
 pytestmark = pytest.mark.slow
@@ -24,6 +27,28 @@ def _handles(pid: int) -> int:
 def _status_field(pid: int, name: str) -> int:
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name))
     return int(line.split()[1])
+
+
+def test_room_for_vectors_and_for_lines_changes_with_a_reload(service: FakeOpenAI, tmp_path: Path) -> None:
+    """A megabyte has room for 8,192 vectors of 64 dimensions; a few lines that wait fill no megabyte."""
+    openai = f'[embedder]\nprovider = "openai"\nbase_url = "{service.url}/v1"\nmax_wait_ms = 0\n'
+    lines = [
+        f"INFO {a * 5} {b * 5} {c * 3} ran" for a in ascii_lowercase for b in ascii_lowercase for c in "uvwxyzrstqpon"
+    ]
+    with Daemon(tmp_path, openai, {"OPENAI_API_KEY": "sk-test"}) as daemon:
+        daemon.state.mkdir()
+        daemon.learn()
+        daemon.log.touch()
+        daemon.start()
+        daemon.write_config(openai + "cache_mb = 1\noutage_mb = 1\n")
+        assert daemon.command("reload", "--config", daemon.config).returncode == 0
+        daemon.append(*lines)
+        daemon.wait(lambda: _counter(daemon, "lines") >= len(lines), "all lines", 120)
+        assert len(service.answered) > len(lines)
+        assert daemon.stop() == 0
+    with sqlite3.connect(f"file:{daemon.state}/embeddings.sqlite?mode=ro", uri=True) as database:
+        (size,) = database.execute("SELECT SUM(LENGTH(vector)) FROM vectors").fetchone()
+    assert 800_000 < size <= 1 << 20
 
 
 def test_a_hundred_reloads_under_load_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:
