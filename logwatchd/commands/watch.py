@@ -96,7 +96,7 @@ class _Watch:
         files = [path for path in expand(others) if path.suffix not in _COMPRESSED]
         if not files and not streams:
             raise UsageError(f"{', '.join(patterns)}: only compressed files; name logs that are being written")
-        own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}]}
+        own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}], "sink": []}
         self._config = _config({**overrides(Settings), **own})
         self._files = files
         self._blocks = BlockQueue()

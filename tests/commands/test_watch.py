@@ -75,6 +75,16 @@ def test_a_short_stream_that_ends_at_once_has_taught(times: int, tmp_path: Path)
     assert f"from {times * len(NORMAL):,} lines in the stream's beginning" in out.read_text()
 
 
+def test_nothing_leaves_the_machine_whatever_the_environment_says(watch: Watch, tmp_path: Path) -> None:
+    """The daemon's own overrides may be there: sinks are not for a look at a log, and their secrets are not read."""
+    out = tmp_path / "out"
+    sinks = '[{"name": "ops", "type": "webhook", "url": "https://ops.example.org/", "secret": "ops_secret"}]'
+    process = watch(out, "-", env={"LOGWATCHD_SINK": sinks, "LOGWATCHD_SLACK__ENABLED": "true"})
+    process.communicate(block_of(NORMAL * 300), timeout=100)
+    assert process.returncode == 0, out.read_text()
+    assert "0 of them new" in out.read_text()
+
+
 def test_a_stream_that_says_nothing_is_told(watch: Watch, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = watch(out, "-")
