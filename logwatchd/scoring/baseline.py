@@ -24,7 +24,6 @@ FORMAT = 4
 _ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "levels", "variables")
 _HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
 _PREFIX = "held_out_"
-_MAX_TEXT_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
