@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from logwatchd.alerting.text import visible
-from logwatchd.commands.asking import machine, tell_cost
+from logwatchd.commands.asking import machine_rules, tell_cost
 from logwatchd.commands.terminal import console, counted, say
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
@@ -37,12 +38,12 @@ _STDIN = "-"
 _BATCH = 200  # texts
 _JUDGED_AT_ONCE = 5 * _BATCH  # in a run of new texts there are tens of megabytes of vectors
 _HELD_RUNS = 8  # of about 1 MiB
+_TERMINAL_BY = ("FORCE_COLOR", "TTY_COMPATIBLE")  # variables that have rich take a pipe for one
 _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
-    """The embedder that a baseline was made with, which the manifest names; what leaves goes to the configured service,
-    by the machine's own configuration where `found` is None.
+    """The embedder that a baseline was made with, which the manifest names; at the configured service, if it is that.
 
     Raises:
         ConfigError: it needs a key, or a folder that only a configuration can name.
@@ -67,12 +68,8 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
 
     # A baseline may have fewer dimensions than the model; these models can be asked for any number.
     dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None
-    if found:
-        base, secrets, rules = found.settings.embedder, found.secrets, found.settings.redact
-    else:
-        own = machine()
-        base, secrets, rules = EmbedderSettings(base_url=own.base_url), read_secrets()[0], own.rules
-    settings = base.model_copy(update={"provider": "openai", "model": model, "dimensions": dimensions})
+    settings = EmbedderSettings(provider="openai", model=model, dimensions=dimensions)
+    secrets, rules = (found.secrets, found.settings.redact) if found else (read_secrets()[0], machine_rules())
     return make_embedder(settings, secrets, rules, offline=True)
 
 
@@ -94,7 +91,7 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     if config_path:
         from logwatchd import config
 
-        found = config.load(config_path, config.any_secret)
+        found = config.load(config_path)
         detector, source = _configured(baseline, baseline_path, found, file)
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
@@ -239,6 +236,8 @@ class _Text:
 
     @cached_property
     def _terminal(self) -> Console | None:
+        if not (self._out.isatty() or any(map(os.environ.get, _TERMINAL_BY))):
+            return None  # known without an import that takes as long as 20,000 lines
         found = console(self._out)
         return found if found.is_terminal else None
 
