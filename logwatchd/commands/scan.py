@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from logwatchd.alerting.text import visible
-from logwatchd.commands.asking import machine_rules, tell_cost
+from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.terminal import console, counted, say
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
@@ -43,7 +43,8 @@ _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
-    """The embedder that a baseline was made with, which the manifest names; at the configured service, if it is that.
+    """The embedder that a baseline was made with, which the manifest names; what leaves goes to the configured service,
+    by the machine's own configuration where `found` is None.
 
     Raises:
         ConfigError: it needs a key, or a folder that only a configuration can name.
@@ -68,8 +69,12 @@ def embedder_for(baseline: Baseline, found: Config | None = None) -> Embedder:
 
     # A baseline may have fewer dimensions than the model; these models can be asked for any number.
     dimensions = baseline.manifest.dimensions if model.startswith("text-embedding-3") else None
-    settings = EmbedderSettings(provider="openai", model=model, dimensions=dimensions)
-    secrets, rules = (found.secrets, found.settings.redact) if found else (read_secrets()[0], machine_rules())
+    if found:
+        base, secrets, rules = found.settings.embedder, found.secrets, found.settings.redact
+    else:
+        own = machine()
+        base, secrets, rules = EmbedderSettings(base_url=own.base_url), read_secrets()[0], own.rules
+    settings = base.model_copy(update={"provider": "openai", "model": model, "dimensions": dimensions})
     return make_embedder(settings, secrets, rules, offline=True)
 
 
@@ -91,7 +96,7 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     if config_path:
         from logwatchd import config
 
-        found = config.load(config_path)
+        found = config.load(config_path, config.any_secret)
         detector, source = _configured(baseline, baseline_path, found, file)
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
