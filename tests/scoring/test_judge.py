@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import normalise
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.local import LocalEmbedder
@@ -54,6 +57,29 @@ def test_the_fast_path_gives_the_verdict_of_the_slow_one(lines: list[str]) -> No
             pattern, level, score = slowly(line)
             assert (verdict.pattern, verdict.score) == (pattern, pytest.approx(score, abs=1e-5))
             assert verdict.level is level_of(line) or level is Level.UNKNOWN
+
+
+@settings(max_examples=25)
+@given(
+    rows=st.integers(1, 1300), centroids=st.integers(1, 60), dimensions=st.integers(1, 50), seed=st.integers(0, 1 << 30)
+)
+def test_any_number_of_vectors_have_the_nearest_centroid_of_any_number(
+    rows: int, centroids: int, dimensions: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    known = unit_rows(rng.standard_normal((centroids, dimensions), dtype=np.float32))
+    known[rng.integers(centroids)] = known[0]  # a tie
+    vectors = unit_rows(rng.standard_normal((rows, dimensions), dtype=np.float32))
+    vectors[:: rng.integers(1, 7)] *= rng.choice([0.0, 1e-42], (1, 1)).astype(np.float32)
+    few = {name: np.resize(getattr(BASELINE, name), centroids) for name in ("radii", "concerns", "alarms", "weights")}
+    baseline = replace(BASELINE, centroids=known, examples=(("x",),) * centroids, **few)
+    verdicts = Detector(baseline).judge(["new"] * rows, [Level.INFO] * rows, vectors)
+    distances = np.maximum(0.0, 1.0 - vectors.astype(np.float64) @ known.T.astype(np.float64))
+    assert len(verdicts) == rows
+    for row, verdict in enumerate(verdicts):
+        assert verdict.nearest is not None
+        assert verdict.nearest.distance == pytest.approx(distances[row].min(), abs=1e-5)
+        assert distances[row, verdict.nearest.centroid] == pytest.approx(distances[row].min(), abs=1e-5)
 
 
 def test_known_lines_are_normal_and_a_fault_is_not() -> None:
