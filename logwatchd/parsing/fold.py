@@ -56,13 +56,14 @@ _NOWHERE: Places = np.empty(0, dtype=np.int64)
 _TAIL = r"(?![0A-Za-z.:/-])"
 _MEANINGFUL = re.compile(
     rf"""
-    (?: "[ ](?=0+(?:[ ]|$))  # an access log's status follows the quoted request
+    (?=["CcEeHlrSs])  # is soon seen
+    (?: (?: "[ ](?=0+(?:[ ]|$))  # an access log's status follows the quoted request
       | \bHTTP/0(?:\.0)?["']?[ ](?=0+\b) ) (?P<http>0+){_TAIL}
   | \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=: ]{{1,3}}["']? (?P<status>0+){_TAIL}
   | (?: \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=: ]{{1,3}}
       | \b(?:returned|rc|ret)["']?[=: #\[(]{{1,3}}-? ) (?P<exit>0+){_TAIL}
   | \b(?:[Ss]ignal|SIG)["']?[=: #\[(]{{1,3}} (?P<signal>0+){_TAIL}
-  | \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=: #\[(]{{1,3}}-? (?P<code>0+){_TAIL}
+  | \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=: #\[(]{{1,3}}-? (?P<code>0+){_TAIL} )
     """.encode(),
     re.VERBOSE,
 )

@@ -53,14 +53,14 @@ _FIELD_NAMES = frozenset((b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
 _NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", *_FIELD_NAMES))
 _FIELD_THERE = re.compile(_FIELD, re.IGNORECASE).match
 _WORDS = bytes(ord(chr(byte).upper()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
-_ODD = "\u0130\u0131\u017f"  # letters that are an I or an S as well, where case is ignored
+_DOTTED_I, _DOTLESS_I, _LONG_S = "\u0130\u0131\u017f"  # an I or an S as well, where case is ignored
 _BEFORE = 34  # characters that _MARKED may take before such a word
 
 
 def level_of(line: str) -> Level:
     """The level that a line names, or UNKNOWN. Works on raw lines and on keys (digits as '0')."""
     head = line[:_MAX_CHARS]
-    if head.lstrip()[:1] == "{":
+    if "{" in head and head.lstrip()[:1] == "{":
         named = field_of(line, _FIELDS)
         if named is not None:
             return _named(named)
@@ -78,7 +78,7 @@ def level_of(line: str) -> Level:
 def _written(head: str) -> Level:
     """What `_searched` finds. Nearly all texts show by their words where to look."""
     raw = head.encode(errors="replace")
-    if len(raw) > len(head) and any(letter in head for letter in _ODD):
+    if len(raw) > len(head) and (_DOTTED_I in head or _DOTLESS_I in head or _LONG_S in head):
         return _searched(head, 0)
     words = raw.translate(_WORDS)
     word = next(filter(_NAMING.__contains__, words.split()), None)

@@ -85,7 +85,7 @@ def _rule(
 
 def _hint(pattern: str, *, backwards: bool = False) -> Hint:
     """In which of some texts the pattern is found, by one search through all of them."""
-    find = re.compile(pattern).finditer
+    find = re.compile(rf"(?:{pattern})[^\n]*+").finditer  # once in each text at most
 
     def hint(texts: Sequence[str]) -> list[int]:
         block = BETWEEN.join(texts)
@@ -93,7 +93,8 @@ def _hint(pattern: str, *, backwards: bool = False) -> Hint:
         if not found:
             return []
         ends = [*accumulate(len(text) + len(BETWEEN) for text in texts)]
-        return sorted({bisect(ends, len(block) - 1 - at if backwards else at) for at in found})
+        numbers = [bisect(ends, len(block) - 1 - at if backwards else at) for at in found]
+        return numbers[::-1] if backwards else numbers
 
     return hint
 

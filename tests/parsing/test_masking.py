@@ -126,7 +126,7 @@ def test_so_they_do_in_real_logs() -> None:
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
 @given(st.data())
 def test_what_is_asked_first_is_true_of_all_that_a_rule_matches(rule: Rule, data: st.DataObject) -> None:
-    text = data.draw(st.from_regex(rule.pattern))
+    text = data.draw(st.from_regex(rule.pattern).filter(lambda text: "\n" not in text))
     assert any(set(marks) <= set(text) & set(MARKS) for marks in rule.marks)
     assert rule.hint is None or rule.hint(["x", text, "=", text]) == [1, 3]
 
