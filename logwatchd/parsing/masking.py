@@ -1,17 +1,16 @@
 """Rules, quickly: lines are taken apart where no rule looks from one part to the next.
 
 Nearly every part, such as a word, has been masked before, whatever the line, and most of what is new is plain words,
-which no rule touches. Only what is left is asked of the rules, many parts at once, and of those only such as may find
-something in it.
+which no rule touches. Only what is left is asked of the rules, many parts at once, and most rules see at a glance that
+they find nothing in them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import compress
 
-from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, MARKS, Rule
+from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, Rule
 
 MAX_PARTS = 20_000  # that are remembered
 _LONG_PART = 64  # characters; longer ones hardly come again
@@ -67,31 +66,18 @@ class Masking:
         return "".join(pieces)[1:]
 
 
-class _Choices(dict[tuple[bool, ...], tuple[int, ...]]):
-    """Which of the MARKS a text has -> the rules that may find something in it."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        super().__init__()
-        self._rules = [[set(marks) for marks in rule.marks] for rule in rules]
-
-    def __missing__(self, has: tuple[bool, ...]) -> tuple[int, ...]:
-        there, asked = {*compress(MARKS, has)}, enumerate(self._rules)
-        chosen = self[has] = tuple(number for number, marks in asked if any(each <= there for each in marks))
-        return chosen
-
-
 class _Parts(dict[str, str]):
     """part -> what the rules make of it, which is lost when they are many: any of it is only made again."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
         self._rules = rules
-        self._choices = _Choices(rules)
 
     def masked(self, parts: Sequence[str]) -> list[str]:
         """What the rules make of parts after a blank."""
         new = [part for part in set(parts) if part not in self]
-        self.update(zip(new, self._asked(new, BETWEEN), strict=True))
+        if new:
+            self.update(zip(new, self._asked(["", *new])[1:], strict=True))
         found = [*map(self.__getitem__, parts)]
         for part in new:
             if len(part) > _LONG_PART:
@@ -102,27 +88,23 @@ class _Parts(dict[str, str]):
 
     def __missing__(self, part: str) -> str:
         """Another thread has thrown it away."""
-        return self._asked([part], BETWEEN)[0]
+        return self._asked(["", part])[1]
 
     def masked_first(self, part: str) -> str:
         """What they make of the first part of a line."""
-        return self._asked([part], "")[0]
+        return self._asked([part])[0]
 
-    def _asked(self, texts: list[str], before: str) -> list[str]:
-        if not texts:
-            return []
-        texts = texts.copy()
-        asked: list[list[int]] = [[] for _ in self._rules]
-        for index, has in enumerate(zip(*([mark in text for text in texts] for mark in MARKS), strict=True)):
-            for number in self._choices[has]:
-                asked[number].append(index)
-        for rule, those in zip(self._rules, asked, strict=True):
-            if rule.hint and those:
-                those = [those[number] for number in rule.hint([texts[index] for index in those])]
-            if those:
-                block = before + BETWEEN.join([texts[index] for index in those])
-                found, changes = rule.quick.subn(rule.token, block)
-                if changes:
-                    for index, text in zip(those, found[len(before) :].split(BETWEEN), strict=True):
-                        texts[index] = text
-        return texts
+    def _asked(self, texts: Sequence[str]) -> list[str]:
+        """What the rules make of texts, all but the first of which are after a blank."""
+        block = BETWEEN.join(texts)
+        for rule in self._rules:
+            if rule.hint is None:
+                block = rule.quick.sub(rule.token, block)
+            elif numbers := rule.hint(block):
+                all_texts = block.split(BETWEEN)
+                before = [""] if numbers[0] else []
+                found = rule.quick.sub(rule.token, BETWEEN.join([*before, *[all_texts[number] for number in numbers]]))
+                for number, text in zip(numbers, found.split(BETWEEN)[len(before) :], strict=True):
+                    all_texts[number] = text
+                block = BETWEEN.join(all_texts)
+        return block.split(BETWEEN)

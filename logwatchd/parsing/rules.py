@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -41,19 +40,18 @@ _HEX_NUMBER = (
 )
 
 
-MARKS = '0-/.:="@_*#~+'  # characters that tell which rules may find something
-BETWEEN = "\n\n"  # texts: no rule looks across it, and to none it is other than a blank
+BETWEEN = "\n\n"  # texts in a block: no rule looks across it, and to none it is other than a blank
 _HEX = bytes(0x68 if chr(byte) in "0abcdefABCDEF" else byte if chr(byte) in "=x\n" else 0x20 for byte in range(256))
 
-Hint = Callable[[Sequence[str]], list[int]]
+Hint = Callable[[str], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One mask. example: (raw line, its pattern under all rules).
 
-    marks: whatever it matches has all characters of one of these. hint: of some texts, in which it may find something;
-    soon asked. quick: finds what `pattern` finds after BETWEEN, sooner.
+    hint: in which texts of a block, by their numbers, it may find something; soon asked. None: it is as soon applied.
+    quick: finds what `pattern` finds after BETWEEN, sooner.
     """
 
     name: str
@@ -61,7 +59,6 @@ class Rule:
     token: str
     reason: str
     example: tuple[str, str]
-    marks: tuple[str, ...] = ("",)
     hint: Hint | None = None
     quick: re.Pattern[str] = field(kw_only=True)
 
@@ -73,34 +70,31 @@ def _rule(
     reason: str,
     raw: str,
     masked: str,
-    marks: tuple[str, ...] = ("",),
     hint: str | Hint = "",
     quick: str = "",
 ) -> Rule:
     asked = (_hint(hint) if hint else None) if isinstance(hint, str) else hint
     finds = re.compile(pattern)
     faster = re.compile(quick) if quick else finds
-    return Rule(name, finds, token, reason, (raw, masked), marks, asked, quick=faster)
+    return Rule(name, finds, token, reason, (raw, masked), asked, quick=faster)
 
 
 def _hint(pattern: str, *, backwards: bool = False) -> Hint:
-    """In which of some texts the pattern is found, by one search through all of them."""
-    find = re.compile(rf"(?:{pattern})[^\n]*+").finditer  # once in each text at most
+    """In which texts the pattern is found."""
+    find = re.compile(rf"(?:{pattern})[^\n]*+").finditer  # once in each at most
 
-    def hint(texts: Sequence[str]) -> list[int]:
-        block = BETWEEN.join(texts)
-        found = [match.start() for match in find(block[::-1] if backwards else block)]
-        if not found:
-            return []
-        ends = [*accumulate(len(text) + len(BETWEEN) for text in texts)]
-        numbers = [bisect(ends, len(block) - 1 - at if backwards else at) for at in found]
-        return numbers[::-1] if backwards else numbers
+    def hint(block: str) -> list[int]:
+        places = [match.start() for match in find(block[::-1] if backwards else block)]
+        if backwards:
+            places = [len(block) - 1 - place for place in reversed(places)]
+        between = (block.count(BETWEEN, last, place) for last, place in pairwise([0, *places]))
+        return [*accumulate(between)]
 
     return hint
 
 
-def _like_hex(texts: Sequence[str]) -> list[int]:
-    classes = BETWEEN.join(texts).encode(errors="replace").translate(_HEX).decode().split(BETWEEN)
+def _like_hex(block: str) -> list[int]:
+    classes = block.encode(errors="replace").translate(_HEX).decode().split(BETWEEN)
     return [number for number, each in enumerate(classes) if "hhhhhhh" in each or "hx" in each or "=hh" in each]
 
 
@@ -112,7 +106,6 @@ RULES: tuple[Rule, ...] = (
         "names one object, never a kind of event",
         "deleting 54fadb41-2c4e-40cd-baed-9335e4c35a9e",
         "deleting <UUID>",
-        marks=("-",),
         hint="-[0a-fA-F]{4}-",
     ),
     _rule(
@@ -122,8 +115,6 @@ RULES: tuple[Rule, ...] = (
         "when, not what: ISO 8601, nginx's and Spark's dates, Blue Gene's stamps",
         "at 2015-10-18T18:01:47,978+02:00 done, was 17/06/09 20:10:40",
         "at <TIME> done, was <TIME>",
-        marks=("0-", "0/", "0."),
-        hint=r"00-00-00|00/00/00|00\.00\.00",
         quick=rf"0(?<!\w0)(?:000-00-00|000/00/00|000\.00\.00|0/00/00)(?:[T _-]{_CLOCK}{_ZONE})?(?![0A-Za-z])",
     ),
     _rule(
@@ -133,7 +124,6 @@ RULES: tuple[Rule, ...] = (
         "when, not what: syslog's, Apache's and ctime's stamps",
         "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] Jun  9 06:06:20",
         "[<TIME>] [<TIME>] <TIME>",
-        marks=("0:", "0."),
         hint=r"00[:.]00[:.]00",
     ),
     _rule(
@@ -144,7 +134,6 @@ RULES: tuple[Rule, ...] = (
         "when, not what: HDFS's and klog's stamps, times without a date",
         "081109 203615 148 INFO, next at 20:36:15.100",
         "<TIME> <N> INFO, next at <TIME>",
-        marks=("0",),
         hint=r"00[:.]00[:.]00|000000[ ]000000|00000000[ -]00?:00?:00?",
     ),
     _rule(
@@ -154,7 +143,6 @@ RULES: tuple[Rule, ...] = (
         "in JSON and logfmt the field says that its value names one object or person",
         '{"user": "anna", "msg": "paid"} request_id=k3-abz client.ip="unknown host" state=lost',
         '{"user": "<V>", "msg": "paid"} request_id=<V> client.ip="<V>" state=lost',
-        marks=("=", '":'),
         # The end of the name and what follows it, read backwards: that begins with what is rarer than letters.
         hint=_hint(rf""":\s?"s?(?:{_IDENTITY[::-1]})|=(?:{_IDENTITY[::-1]})""", backwards=True),
         quick=rf'([\s,{{;(\[](?:"(?=[\w.-]++"){_IDENTITY_NAME}s?"\s?:\s?|(?=[\w.-]++=){_IDENTITY_NAME}=))'
@@ -167,7 +155,6 @@ RULES: tuple[Rule, ...] = (
         "the target is what strangers ask for; what the service says of it is the status, which is kept",
         '"GET /v2/54fadb41/servers/detail?limit=1 HTTP/1.1" status: 200 len: 1893',
         '"GET <PATH>" status: 200 len: <N>',
-        marks=('"/',),
     ),
     _rule(
         "path",
@@ -176,8 +163,6 @@ RULES: tuple[Rule, ...] = (
         "folders are the installation's choice; the last name says which program or file",
         "cannot stat /var/lib/app/3/cache.db",
         "cannot stat <PATH>/cache.db",
-        marks=("/",),
-        hint=r"/[\w\-.+@:]{1,255}/",
         quick=r"/(?<![\w<./>]/)(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@]|[\s\"',;)\]]|$)",
     ),
     _rule(
@@ -187,7 +172,6 @@ RULES: tuple[Rule, ...] = (
         "a temporary file's random ending, by the capitals inside of it",
         "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
         "building in <PATH>/build.<ID> from <PATH>/README.Debian",
-        marks=("/.",),
         hint="<PATH>/",
     ),
     _rule(
@@ -197,7 +181,6 @@ RULES: tuple[Rule, ...] = (
         "names one network card",
         "DHCPREQUEST from fa:16:3e:7a:0c:11",
         "DHCPREQUEST from <MAC>",
-        marks=(":", "-"),
         hint="[:-][0a-fA-F]{2}[:-][0a-fA-F]{2}[:-]",
     ),
     _rule(
@@ -207,8 +190,7 @@ RULES: tuple[Rule, ...] = (
         "names one machine; which one is a matter for the incident, not for the pattern",
         "rhost=218.188.2.4 to 10.0.0.7:53017",
         "rhost=<IP> to <IP>",
-        marks=("0.",),
-        hint=r"0\.0{1,3}\.0{1,3}\.0",
+        quick=r"0(?<![\w.]0)0{0,2}(?:\.0{1,3}){3}(?:[:/]0{1,5})?(?![\w.]\w)",
     ),
     _rule(
         "ipv6",
@@ -218,7 +200,6 @@ RULES: tuple[Rule, ...] = (
         "as ipv4",
         "peer fe80::f816:3eff:fe7a:c11 up",
         "peer <IP> up",
-        marks=(":",),
         hint="::|:[0a-fA-F]{1,4}:",
     ),
     _rule(
@@ -228,7 +209,6 @@ RULES: tuple[Rule, ...] = (
         "names one person",
         "mail to jo.doe@example.org bounced",
         "mail to <EMAIL> bounced",
-        marks=("@.",),
         hint=r"@[\w-]{1,63}\.",
     ),
     _rule(
@@ -239,7 +219,6 @@ RULES: tuple[Rule, ...] = (
         "as ipv4: three parts or more that end in a top-level domain, but no reversed one, which names a package",
         "mirror.san.fastserv.com answered ip-10-0-0-1.ec2.internal, not org.apache.commons.io",
         "<HOST> answered <HOST>, not org.apache.commons.io",
-        marks=(".",),
         hint=rf"\.{_TOP_DOMAIN}(?![\w(-])",
     ),
     _rule(
@@ -249,7 +228,6 @@ RULES: tuple[Rule, ...] = (
         "names a card in a slot of a rack; beyond nine they count in letters",
         "R04-M1-NB-C:J16-U01 failed",
         "<SLOT> failed",
-        marks=("0-",),
         hint="0-[A-Z]",
     ),
     _rule(
@@ -271,7 +249,6 @@ RULES: tuple[Rule, ...] = (
         "names one object of the kind that its prefix tells",
         "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
         "txn_<ID> charged usr_<ID>, blk_<ID>",
-        marks=("_", "0-"),
         hint="[_-](?:(?<=(?:txn|usr|req|ord|cus|job|pod|blk|vol).)|(?<=(?:user|sess|span|task|snap).)|(?<=(?:order|trace).)"
         r"|(?<=session.)|(?<=\bi.))",
     ),
@@ -282,7 +259,6 @@ RULES: tuple[Rule, ...] = (
         "how long is a measurement",
         "took 12ms, then 3.5 seconds",
         "took <DURATION>, then <DURATION>",
-        marks=("0",),
         quick=rf"0(?<![\w.<]0)0*(?:[.,]0+)? ?(?:{_DURATIONS})\b",
     ),
     _rule(
@@ -292,7 +268,6 @@ RULES: tuple[Rule, ...] = (
         "how much is a measurement",
         "free 12.5 MB of 3GB, read 512 bytes",
         "free <SIZE> of <SIZE>, read <SIZE>",
-        marks=("0",),
         quick=rf"0(?<![\w.<]0)0*(?:[.,]0+)? ?(?:{_SIZES})(?:/s)?\b",
     ),
     _rule(
@@ -302,7 +277,6 @@ RULES: tuple[Rule, ...] = (
         "letters and digits in turn: a random name, not a word",
         "session k3J9x2Qa opened",
         "session <ID> opened",
-        marks=("0",),
         hint="0[A-Za-z]+0",
     ),
     _rule(
@@ -312,7 +286,6 @@ RULES: tuple[Rule, ...] = (
         "a count, an id, a pid, a version; those that carry meaning were kept before",
         "worker[1934] v1.10.2: 3/16 done, 1024x768, -5 left on node12",
         "worker[<N>] v<N>: <N> done, <N>, <N> left on node<N>",
-        marks=("0",),
         quick=r"(?:-(?<![\w<]-)0|\+(?<![\w<]\+)0|0)0*(?:(?:[.,:/x_-]|(?<=0)[eE][+-]?)0+)*",
     ),
     _rule(
@@ -322,7 +295,6 @@ RULES: tuple[Rule, ...] = (
         "a line drawn across a terminal; its length follows the text beside it",
         "TASK [deploy] ****************",
         "TASK [deploy] ****",
-        marks=tuple("-=*_#.~+"),
         hint=r"----|====|\*\*\*\*|____|~~~~|####|\.\.\.\.|\+\+\+\+",
     ),
 )
