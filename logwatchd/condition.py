@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from logwatchd import clock
+from logwatchd.alerting.text import counted
 from logwatchd.alerting.wiring import Alerting
 from logwatchd.ingest.sources import Sources
 from logwatchd.pipeline import Pipeline
@@ -47,11 +48,11 @@ class Condition:
         now, lines = clock.monotonic(), int(counters["lines"])
         at, before = self._lines_before
         self._lines_before = (now, lines)
-        followed = _several(counters["files"], "file")
+        followed = counted(counters["files"], "file")
         if counters["streams"]:
-            followed += f", {_several(counters['streams'], 'stream')}"
+            followed += f", {counted(counters['streams'], 'stream')}"
         rate = (lines - before) / max(now - at, 1e-3)
-        return f"{state}: {followed}, {rate:,.0f} lines/s; {_several(counters['incidents_open'], 'incident')} open"
+        return f"{state}: {followed}, {rate:,.0f} lines/s; {counted(counters['incidents_open'], 'incident')} open"
 
     def troubles(self, *, has_twin: bool) -> Iterator[str]:
         """What does not work as it should. has_twin: new texts are judged while the embedder's service is away."""
@@ -64,9 +65,9 @@ class Condition:
             if state != "ok"
         ]
         if failing:
-            yield f"{', '.join(failing)}, {_several(alerts.alerts_pending, 'alert')} to deliver"
+            yield f"{', '.join(failing)}, {counted(alerts.alerts_pending, 'alert')} to deliver"
         if refused := alerts.alerts_refused + alerts.alerts_set_aside:
-            yield f"{_several(refused, 'alert')} set aside as undeliverable"
+            yield f"{counted(refused, 'alert')} set aside as undeliverable"
         if self._source.status().polling_only:
             yield "without inotify, polling only"
 
@@ -97,7 +98,3 @@ class Condition:
         if has_twin:
             return f"embedding is away, a local twin judges new texts: {embed.trouble}"
         return f"embedding is away, {kept:,} lines wait on the disk: {embed.trouble}"
-
-
-def _several(count: float, what: str) -> str:
-    return f"{count:,.0f} {what}" if count == 1 else f"{count:,.0f} {what}s"

@@ -16,7 +16,7 @@ from logwatchd.alerting.slack_text import (
     labelled,
     section,
 )
-from logwatchd.alerting.text import MAX_EVENT_LINES, excerpt, gist, visible
+from logwatchd.alerting.text import MAX_EVENT_LINES, counted, excerpt, gist, visible
 from logwatchd.records import Alert, Analysis, Severity
 
 FALLBACK_UNITS = 1000
@@ -77,7 +77,7 @@ def _alert(message: Message) -> list[Block]:
         found.append(labelled("*Note* ", caveat(alert)))
     found += _analysis(alert, analysis) if analysis else [labelled("", explanation(alert))]
     if message.story.samples:
-        label = f"*With it* ({_counted(message.story.kinds, 'kind')} of lines)\n"
+        label = f"*With it* ({counted(message.story.kinds, 'kind')} of lines)\n"
         found.append(section(label + fenced(message.story.samples, SECTION_UNITS - len(label))))
     if alert.nearest_examples:
         label = "*Nearest normal lines*\n"
@@ -121,10 +121,10 @@ def _digest(digest: Digest) -> list[Block]:
         rows.append(f"{digest.others:5}  of other services")
     since, until = (at.isoformat(timespec="seconds") for at in (digest.began, digest.ended))
     found = [
-        header(f"📋 {_counted(digest.incidents, 'more incident')} held back"),
+        header(f"📋 {counted(digest.incidents, 'more incident')} held back"),
         section(
-            f"There were more than `max_alerts_per_hour` allows: {_counted(digest.incidents, 'incident')} with"
-            f" {_counted(digest.lines, 'line')} between {since} and {until} got no message of their own."
+            f"There were more than `max_alerts_per_hour` allows: {counted(digest.incidents, 'incident')} with"
+            f" {counted(digest.lines, 'line')} between {since} and {until} got no message of their own."
         ),
         section(fenced(rows, SECTION_UNITS)),
     ]
@@ -167,7 +167,3 @@ def _mute(alert: Alert) -> str:
         "to mute: add the line to the known-good logs and build the baseline again, or give it a level of its source's"
         f" `skip_levels`; kind {alert.fingerprint}"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -80,3 +80,8 @@ def span(seconds: float) -> str:
         if seconds >= size_s:
             return f"{seconds / size_s:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def counted(count: float, noun: str, nouns: str | None = None) -> str:
+    """'1 line', '2,000 lines'; nouns: where it is no added 's'. count: a whole number."""
+    return f"{count:,.0f} {noun if count == 1 else nouns or noun + 's'}"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from logwatchd import config
-from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.alerting.text import clip, counted, gist, visible
 from logwatchd.assembly import detector_of
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.baseline import source_of
 from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.scan import embedder_for
-from logwatchd.commands.terminal import console, counted
+from logwatchd.commands.terminal import console
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
 from logwatchd.ingest.offline import expand, read_events

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.alerting.text import counted
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.embedding import embed_for
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
 from logwatchd.commands.scan import embedder_for
-from logwatchd.commands.terminal import counted, say
+from logwatchd.commands.terminal import say
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct

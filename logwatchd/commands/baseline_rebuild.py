@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd import clock, config
+from logwatchd.alerting.text import counted
 from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.output import check_output
 from logwatchd.commands.progress import progress
-from logwatchd.commands.terminal import counted, say
+from logwatchd.commands.terminal import say
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.config_secrets import read_secrets
 from logwatchd.database import Database

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.alerting.text import clip, counted, gist, visible
 from logwatchd.commands.learning import FEW_LINES, Taught
-from logwatchd.commands.terminal import counted
 from logwatchd.scoring.alarms import Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.coverage import END, Growth

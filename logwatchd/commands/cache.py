@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from logwatchd import clock, config
-from logwatchd.commands.terminal import counted
+from logwatchd.alerting.text import counted
 from logwatchd.database import is_database
 from logwatchd.errors import Exit, RetryableError, StateError
 from logwatchd.scoring.ledger import Day, days

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from logwatchd import clock, config, overrides
+from logwatchd.alerting.text import counted
 from logwatchd.commands import unit
-from logwatchd.commands.terminal import counted, say
+from logwatchd.commands.terminal import say
 from logwatchd.config import Config, Settings
 from logwatchd.config_alerting import RoutedSettings, SinkSettings
 from logwatchd.config_errors import SECRETS

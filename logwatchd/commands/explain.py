@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from logwatchd.alerting.text import visible
+from logwatchd.alerting.text import counted, visible
 from logwatchd.commands import terminal
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.opening import Opened, as_line, open_baseline
-from logwatchd.commands.terminal import counted
 from logwatchd.errors import Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.ingest.streams import STDIN

@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from logwatchd.alerting.text import visible
+from logwatchd.alerting.text import counted, visible
 from logwatchd.commands.asking import machine, tell_cost
-from logwatchd.commands.terminal import console, counted, say
+from logwatchd.commands.terminal import console, say
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
 from logwatchd.parsing.service import service_of

@@ -10,12 +10,12 @@ from itertools import count
 from pathlib import Path
 
 from logwatchd import clock, config, status_file
-from logwatchd.alerting.text import visible
+from logwatchd.alerting.text import counted, visible
 from logwatchd.commands import reference
 from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.commands.reload import state_dirs
 from logwatchd.commands.survey import Proposal, Survey, survey
-from logwatchd.commands.terminal import counted, say
+from logwatchd.commands.terminal import say
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.ingest.journal_history import read_history

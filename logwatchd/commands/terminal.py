@@ -54,8 +54,3 @@ def say(text: str, style: str = "") -> None:
         console(sys.stderr).print(text, style=style)
     else:
         print(text, file=sys.stderr)
-
-
-def counted(count: int, noun: str, nouns: str | None = None) -> str:
-    """'1 line', '2,000 lines'; nouns: where it is no added 's'."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

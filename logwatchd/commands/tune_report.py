@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from logwatchd.alerting.text import clip, gist, visible
+from logwatchd.alerting.text import clip, counted, gist, visible
 from logwatchd.commands import terminal
 from logwatchd.commands.labelled import Labelled
-from logwatchd.commands.terminal import counted
 from logwatchd.commands.tuning import Report, Text
 from logwatchd.parsing.normalise import decode
 from logwatchd.scoring.curve import Point

@@ -17,9 +17,9 @@ from logwatchd import clock, journal
 from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
+from logwatchd.alerting.text import counted
 from logwatchd.commands import terminal
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
-from logwatchd.commands.terminal import counted
 from logwatchd.config import Config, Settings
 from logwatchd.config_errors import problems_of
 from logwatchd.config_secrets import Secrets
