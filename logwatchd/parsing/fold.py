@@ -309,13 +309,15 @@ def _ends(text: bytes, begin: int) -> int:
 def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
     """Where the slots of a shape's skeleton `bare` stand in the shape itself; none where that cannot be told."""
     found: list[Slot] = []
-    words = shape.split(b" ")
+    words = shape.split(b" ", bare.count(b" ", 0, slots[-1].start) + 1) if slots else []
+    last = index = at = 0
     for slot in slots:
+        passed = bare.count(b" ", last, slot.start)
+        at += sum(map(len, words[index : index + passed])) + passed
+        last, index = slot.start, index + passed
         begins = bare.rfind(b" ", 0, slot.start) + 1
-        index = bare.count(b" ", 0, begins)
-        at = sum(map(len, words[:index])) + index
         lead = bare[begins : slot.start]
-        if b"0" in lead or not words[index].startswith(lead):
+        if ZERO in lead or not words[index].startswith(lead):
             again = meaningful(shape)
             return again if [slot.kind for slot in again] == [slot.kind for slot in slots] else ()
         start = at + len(lead)

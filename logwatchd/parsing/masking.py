@@ -97,14 +97,15 @@ class _Parts(dict[str, str]):
     def _asked(self, texts: Sequence[str]) -> list[str]:
         """What the rules make of texts, all but the first of which are after a blank."""
         block = BETWEEN.join(texts)
+        apart: list[str] = []  # the block, where it is known
         for rule in self._rules:
             if rule.hint is None:
-                block = rule.quick.sub(rule.token, block)
+                block, apart = rule.quick.sub(rule.token, block), []
             elif numbers := rule.hint(block):
-                all_texts = block.split(BETWEEN)
+                apart = apart or block.split(BETWEEN)
                 before = [""] if numbers[0] else []
-                found = rule.quick.sub(rule.token, BETWEEN.join([*before, *[all_texts[number] for number in numbers]]))
+                found = rule.quick.sub(rule.token, BETWEEN.join([*before, *[apart[number] for number in numbers]]))
                 for number, text in zip(numbers, found.split(BETWEEN)[len(before) :], strict=True):
-                    all_texts[number] = text
-                block = BETWEEN.join(all_texts)
-        return block.split(BETWEEN)
+                    apart[number] = text
+                block = BETWEEN.join(apart)
+        return apart or block.split(BETWEEN)
