@@ -237,7 +237,7 @@ class _Text:
     def __init__(self, out: IO[str], label: str) -> None:
         self._out = out
         self._label = label
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()  # patterns by their hashes: each line of a stream may have a new one
 
     @cached_property
     def _terminal(self) -> Console | None:
@@ -259,9 +259,10 @@ class _Text:
         shown = visible(text.replace("\t", "  ").replace("\r", ""), keep="\n").replace("\n", "\n" + " " * 17)
         style = "bold red" if verdict.anomaly else "green"
         self._print(f"{number:>8}  ", (f"{verdict.score:.3f}  ", style), shown)
-        if not verdict.anomaly or verdict.pattern in self._seen:
+        pattern = hash(verdict.pattern)
+        if not verdict.anomaly or pattern in self._seen:
             return
-        self._seen.add(verdict.pattern)
+        self._seen.add(pattern)
         if verdict.nearest and verdict.nearest.examples:
             example, distance = visible(verdict.nearest.examples[0]), verdict.nearest.distance
             self._print(f"{'':10}nearest known ({distance:.3f} away): {example}")
