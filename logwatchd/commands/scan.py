@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _STDIN = "-"
 _BATCH = 200  # texts
 _JUDGED_AT_ONCE = 5 * _BATCH  # in a run of new texts there are tens of megabytes of vectors
-_HELD_RUNS = 8  # of about 1 MiB
+_HELD_RUNS = 24  # of about 1 MiB; to judge one text alone takes as long as twenty at once
 _TERMINAL_BY = ("FORCE_COLOR", "TTY_COMPATIBLE")  # variables that have rich take a pipe for one
 _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -8,8 +8,8 @@ digits that carry meaning, they are looked up as well, see `digits`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
-from operator import ne
+from itertools import compress, repeat
+from operator import eq, ne
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +183,10 @@ class _Shapes(dict[bytes, int]):
 
     def of(self, shapes: Sequence[bytes]) -> list[int]:
         """What is known or now found out of each."""
-        missing = [shape for shape in dict.fromkeys(shapes) if shape not in self]
+        found = [*map(self.get, shapes, repeat(_UNKNOWN))]
+        missing = dict.fromkeys(compress(shapes, map(eq, found, repeat(_UNKNOWN))))
+        if not missing:
+            return found
         self.update({shape: self._older.pop(shape) for shape in missing if shape in self._older})
         new = [shape for shape in missing if shape not in self]
         self.update(zip(new, self._lexicon.ids_of_shapes(new), strict=True))
