@@ -6,7 +6,9 @@ such lines of a block are cut out at once, and looked up together with the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import eq
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,50 +41,52 @@ _SAYING = _saying()
 
 PatternId = int
 Ids = NDArray[np.int64]
-IdOfKey = Callable[[bytes], PatternId]
+IdsOfKeys = Callable[[Sequence[bytes]], list[PatternId]]
+_UNKNOWN: PatternId = -1
 
 
-class Meaning(dict[bytes, PatternId]):
-    """A skeleton with digits that carry meaning: its keys -> ids."""
+class Meaning:
+    """A skeleton with digits that carry meaning."""
 
-    def __init__(self, number: int, bare: bytes, slots: Slots, id_of_key: IdOfKey) -> None:
-        super().__init__()
+    __slots__ = ("_bare", "_plain", "_slots", "number")
+
+    def __init__(self, number: int, bare: bytes, slots: Slots) -> None:
         self.number = number
         self._bare = bare
         self._slots = slots
-        self._id_of_key = id_of_key
-
-    def __missing__(self, line_key: bytes) -> PatternId:
-        found = self[line_key] = self._id_of_key(line_key)
-        return found
+        self._plain: PatternId | None = None
 
     def places(self, shape: bytes) -> Slots:
         """Where its digits stand in a shape; none where that cannot be told, or where no digits there would be kept."""
         there = places(shape, self._bare, self._slots)
         return there if any(slot.end - slot.start <= MAX_KEPT for slot in there) else ()
 
-    def plain(self) -> PatternId:
+    def plain(self, ids_of_keys: IdsOfKeys) -> PatternId:
         """The pattern of lines in which no digits are kept."""
-        return self[self._bare]
+        if self._plain is None:
+            self._plain = ids_of_keys([self._bare])[0]
+        return self._plain
 
-    def of(self, digits: bytes) -> PatternId:
-        """The pattern of lines with these digits, of `fold.kept`."""
-        return self[key(self._bare, self._slots, digits)]
+    def key(self, digits: bytes) -> bytes:
+        """That of lines with these digits, of `fold.kept`."""
+        return key(self._bare, self._slots, digits)
 
 
 class Digits:
     """Codes -> patterns. Owned by one thread."""
 
-    def __init__(self, id_of_key: IdOfKey, max_bytes: int) -> None:
+    def __init__(self, ids_of_keys: IdsOfKeys, max_bytes: int) -> None:
         """max_bytes: of a cache that is emptied when it is full; what it held is cheap to find."""
-        self._id_of_key = id_of_key
+        self._ids_of_keys = ids_of_keys
         self._meanings: list[Meaning] = []
         self._several: list[tuple[Slots, Meaning]] = []
-        self._known = _Known(self._meanings, max_bytes // _ENTRY_BYTES)
+        self._by_key: dict[bytes, PatternId] = {}
+        self._known: dict[int, PatternId] = {}  # a skeleton's number and up to MAX_KEPT digits -> id
+        self._most_known = max_bytes // _ENTRY_BYTES
 
     def meaning(self, bare: bytes, slots: Slots) -> Meaning:
         """What a new skeleton with these slots is known by from now on."""
-        self._meanings.append(Meaning(len(self._meanings), bare, slots, self._id_of_key))
+        self._meanings.append(Meaning(len(self._meanings), bare, slots))
         return self._meanings[-1]
 
     def code(self, meaning: Meaning, there: Slots) -> int:
@@ -108,27 +112,34 @@ class Digits:
         asked = numbers << _DIGIT_BITS | _telling(there & _FIRST_BYTES[lengths], kinds, lengths)
         one = lengths != _SEVERAL
         found = np.empty(len(lines), dtype=np.int64)
-        found[one] = list(map(self._known.__getitem__, asked[one].tolist()))
-        for index in np.flatnonzero(~one).tolist():
-            slots, meaning = self._several[numbers[index]]
-            found[index] = meaning.of(kept(data, slots, int(starts[index])))
+        found[one] = self._of_one(asked[one].tolist())
+        keys = []
+        for number, start in zip(numbers[~one].tolist(), starts[~one].tolist(), strict=True):
+            slots, meaning = self._several[number]
+            keys.append(meaning.key(kept(data, slots, start)))
+        found[~one] = self._of_keys(keys)
         return found
 
+    def _of_one(self, asked: list[int]) -> list[PatternId]:
+        """The patterns of lines with digits in one place: of numbers as in `_known`."""
+        found = [*map(self._known.get, asked, repeat(_UNKNOWN))]
+        missing = list(dict.fromkeys(compress(asked, map(eq, found, repeat(_UNKNOWN)))))
+        if not missing:
+            return found
+        if len(self._known) + len(missing) > self._most_known:
+            self._known.clear()
+            missing = list(dict.fromkeys(asked))
+        self._known.update(zip(missing, self._of_keys([*map(self._key, missing)]), strict=True))
+        return [*map(self._known.__getitem__, asked)]
 
-class _Known(dict[int, PatternId]):
-    """A skeleton's number and up to MAX_KEPT digits -> id."""
-
-    def __init__(self, meanings: list[Meaning], max_entries: int) -> None:
-        super().__init__()
-        self._meanings = meanings
-        self._max_entries = max_entries
-
-    def __missing__(self, asked: int) -> PatternId:
+    def _key(self, asked: int) -> bytes:
         digits = (asked & (1 << _DIGIT_BITS) - 1).to_bytes(MAX_KEPT, "little").rstrip(b"\0")
-        if len(self) >= self._max_entries:
-            self.clear()
-        found = self[asked] = self._meanings[asked >> _DIGIT_BITS].of(digits)
-        return found
+        return self._meanings[asked >> _DIGIT_BITS].key(digits)
+
+    def _of_keys(self, keys: list[bytes]) -> list[PatternId]:
+        new = [each for each in dict.fromkeys(keys) if each not in self._by_key]
+        self._by_key.update(zip(new, self._ids_of_keys(new), strict=True))
+        return [*map(self._by_key.__getitem__, keys)]
 
 
 def _telling(digits: NDArray[np.uint32], kinds: Ids, lengths: Ids) -> Ids:

@@ -54,7 +54,7 @@ class Lexicon:
         self._templates = Templates()
         self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
-        self._digits = Digits(self.id_of_key, cache_bytes // _DIGITS_SHARE)
+        self._digits = Digits(self._ids_of_kept, cache_bytes // _DIGITS_SHARE)
         self._skeletons = Skeletons(cache_bytes // _WORDS_SHARE)
         self._by_shape = _Shapes(self, cache_bytes, {})
         self._piece_bytes = cache_bytes // _PIECE_SHARE
@@ -134,7 +134,7 @@ class Lexicon:
                 if bare in slots:
                     templates.append(template(bare, slots[bare], there))
             else:
-                ids.append(known.plain())
+                ids.append(known.plain(self._ids_of_kept))
         self._templates.learn(templates)
         return ids
 
@@ -144,6 +144,13 @@ class Lexicon:
             return [*map(self.id_of_key, keys)]
         texts = decode_all(keys)
         return [*map(self._id_of, keys, patterns_of(texts), map(level_of, texts))]
+
+    def _ids_of_kept(self, keys: Sequence[bytes]) -> list[PatternId]:
+        """`id_of_key` of keys whose patterns are learned templates but for their kept digits."""
+        if max(map(len, keys), default=0) > MAX_KEY_BYTES:
+            return [*map(self.id_of_key, keys)]
+        texts = decode_all(show_kept(b"\n".join(keys)).split(b"\n")) if keys else []
+        return [*map(self._id_of, keys, map(self._templates.pattern_of_key, keys), map(level_of, texts))]
 
     def id_of_key(self, line_key: bytes) -> PatternId:
         """The pattern of all lines with this key; normalises."""
