@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ def machine() -> Machine:
     Raises:
         ConfigError: these cannot be read, and so what may leave is not known.
     """
+    import tomllib
+
     from pydantic import TypeAdapter, ValidationError
 
     from logwatchd import config

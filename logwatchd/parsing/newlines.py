@@ -8,12 +8,25 @@ from numpy.typing import NDArray
 _WORD_BYTES = 8
 _NEWLINE = ord("\n")
 
+_last: tuple[bytes, NDArray[np.int64]] = b"", np.empty(0, dtype=np.int64)
+
 
 def newlines(data: bytes) -> NDArray[np.int64]:
-    """The places of all newlines in order, (N,).
+    """The places of all newlines in order, (N,), read-only.
 
-    Most words of eight bytes have none, and numpy finds the few that have one faster than it finds a byte among bytes.
+    A block is asked about when it is read and again when its lines are judged: the last one is remembered.
     """
+    global _last
+    known, found = _last
+    if known is not data:
+        found = _found(data)
+        found.flags.writeable = False
+        _last = data, found
+    return found
+
+
+def _found(data: bytes) -> NDArray[np.int64]:
+    """Most words of eight bytes have none, and numpy finds the few that have one faster than a byte among bytes."""
     text = np.frombuffer(data, dtype=np.uint8)
     rest = len(data) % _WORD_BYTES
     words: NDArray[np.uint64] = (text[: len(data) - rest] == _NEWLINE).view(np.uint64)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +110,7 @@ def calibrate(held_out: HeldOut, counts: NDArray[np.int64], *, levels: bool = Tr
 
 def of_any_log(thresholds: Sequence[float]) -> float:
     """The threshold of a log that was not learned from: what suits the median of those that were."""
-    return median(thresholds) if thresholds else PRIOR
+    return float(np.median(thresholds)) if thresholds else PRIOR
 
 
 def _calibrated(scores: NDArray[np.float64], counts: NDArray[np.int64], log: LearnedLog) -> float:

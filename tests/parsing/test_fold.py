@@ -10,7 +10,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import fold
-from logwatchd.parsing.fold import MAX_LINE_BYTES, key_of, meaningful, places, shapes, show_kept, skeleton, without_ids
+from logwatchd.parsing.fold import (
+    MAX_LINE_BYTES,
+    key_of,
+    meaningful,
+    places,
+    shapes,
+    show_kept,
+    skeleton,
+    with_ids,
+    without_ids,
+)
 from logwatchd.parsing.normalise import pattern_of_key
 
 LINES = st.binary(max_size=200).filter(lambda raw: b"\n" not in raw)
@@ -123,6 +133,12 @@ def test_no_mask_tells_a_key_from_its_shape(raw: bytes) -> None:
 def test_a_block_is_folded_as_its_lines_are(lines: list[bytes]) -> None:
     block = b"".join(line + b"\n" for line in lines)
     assert shapes(block).split(b"\n")[:-1] == [shapes(line) for line in lines]
+
+
+@given(st.lists(LINES | LOG_LIKE, max_size=8), st.sampled_from([b"09:15 a5", b"a\tb 7", b"", b"\x13\x80\xff 4\r"]))
+def test_a_large_block_is_folded_as_its_lines_are(lines: list[bytes], filling: bytes) -> None:
+    many = [*lines, *[filling] * 9000]
+    assert with_ids(b"\n".join(many)).split(b"\n") == [*map(with_ids, lines), *[with_ids(filling)] * 9000]
 
 
 @settings(max_examples=500)
