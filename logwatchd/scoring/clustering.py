@@ -61,8 +61,25 @@ def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray
     if len(vectors) > _BATCHES_ABOVE:
         model = MiniBatchKMeans(wanted, random_state=42, n_init=1, batch_size=4096, max_iter=20)
     else:
-        model = KMeans(wanted, random_state=42, n_init=1, max_iter=20)
+        # k-means++ takes seven times as long as all that follows, for less where nearly every text is a centroid.
+        start = vectors[_farthest_first(vectors, wanted)] if wanted > len(vectors) / 2 else "k-means++"
+        model = KMeans(wanted, init=start, random_state=42, n_init=1, max_iter=20)
     return np.asarray(model.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
+
+
+def _farthest_first(vectors: Vectors, wanted: int) -> list[int]:
+    """Texts for centroids to start from, (wanted,), each the farthest from those before it.
+
+    T. Gonzalez, Clustering to Minimize the Maximum Intercluster Distance, 1985. What is left out lies nearest to what
+    is chosen: no radius has to be large.
+    """
+    chosen = [0]
+    apart = np.full(len(vectors), np.inf, dtype=np.float32)
+    while len(chosen) < wanted:
+        np.minimum(apart, 1.0 - vectors @ vectors[chosen[-1]], out=apart)
+        apart[chosen[-1]] = -np.inf  # copies of it are a little apart by rounding, or not at all
+        chosen.append(int(apart.argmax()))
+    return chosen
 
 
 def _describe(vectors: Vectors, counts: NDArray[np.int64], labels: NDArray[np.int64]) -> Clusters:
