@@ -183,10 +183,8 @@ def prepare() -> bool:
     """
     global _wanted
     try:
-        if "structlog" not in sys.modules:
-            with without("rich"):  # of which it would make tracebacks for a terminal: 3 MiB that nobody uses
-                import structlog
-        import structlog
+        with without("rich"):  # of which it would make tracebacks for a terminal: 3 MiB that nobody uses
+            import structlog
     except (ImportError, OSError):
         return False
     wanted = _wanted

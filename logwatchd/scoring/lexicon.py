@@ -1,8 +1,8 @@
 """Every pattern met so far, and the caches that make a known line cost one dictionary look-up.
 
-shape -> pattern is asked for each line, in C. Only new shapes are looked at in Python, many at once: by
-their words for their skeletons, then skeleton -> pattern, and only new skeletons are normalised. Where a shape has
-digits that carry meaning, they are looked up as well, see `digits`.
+shape -> pattern is asked for each line, in C. Only new shapes are looked at in Python, many at once: by their words for
+their skeletons, then skeleton -> pattern, and only new skeletons are normalised. Where a shape has digits that carry
+meaning, they are looked up as well, see `digits`.
 """
 
 from __future__ import annotations

@@ -39,17 +39,21 @@ def watch() -> Iterator[Watch]:
         process.wait()
 
 
-def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(watch: Watch, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def _said_of(lines: list[str], watch: Watch, out: Path) -> str:
+    """What it says of a stream that teaches it NORMAL, pauses, and ends with these lines, one of them new at least."""
     process = watch(out, "-")
     assert process.stdin is not None
     process.stdin.write(block_of(NORMAL * 500))
     process.stdin.flush()
     wait_until(lambda: b"printing what is new" in out.read_bytes())
-    process.stdin.write(block_of([*NORMAL, FAULT]))
+    process.stdin.write(block_of(lines))
     process.stdin.close()
     assert process.wait(60) == 1
-    text = out.read_text()
+    return out.read_text()
+
+
+def test_a_stream_teaches_until_its_first_pause_and_ends_with_a_summary(watch: Watch, tmp_path: Path) -> None:
+    text = _said_of([*NORMAL, FAULT], watch, tmp_path / "out")
     assert f"from {500 * len(NORMAL):,} lines in the stream's beginning" in text
     assert f"> {FAULT}" in text
     assert f"{len(NORMAL) + 1} lines in" in text
@@ -146,16 +150,9 @@ def test_a_terminal_that_goes_away_leaves_nothing_behind(watch: Watch, tmp_path:
 
 
 def test_what_joins_an_incident_that_is_open_is_shown(watch: Watch, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    process = watch(out, "-")
-    assert process.stdin is not None
-    process.stdin.write(block_of(NORMAL * 500))
-    process.stdin.flush()
-    wait_until(lambda: b"printing what is new" in out.read_bytes())
-    process.stdin.write(block_of([FAULT, "ERROR payment of order refused: upstream certificate has expired"]))
-    process.stdin.close()
-    assert process.wait(60) == 1
-    text = out.read_text()
+    text = _said_of(
+        [FAULT, "ERROR payment of order refused: upstream certificate has expired"], watch, tmp_path / "out"
+    )
     assert f"> {FAULT}" in text
     assert "\njoins  stdin  from one of its sources, right after its first line" in text
     assert "> ERROR payment of order refused" in text

@@ -6,7 +6,7 @@ import errno
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,6 @@ from tests.daemon.process import Daemon
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path) as made:
-        made.learn()
-        yield made
 
 
 def fault(number: int) -> str:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,13 +77,6 @@ def _unread(handle: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(handle, termios.FIONREAD, count)
     return count[0]
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path) as made:
-        made.learn()
-        yield made
 
 
 def test_run_alerts_what_a_fifo_brings(daemon: Daemon, tmp_path: Path) -> None:

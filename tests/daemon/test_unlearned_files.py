@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.daemon.process import Daemon
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with Daemon(tmp_path) as made:
-        made.learn()
-        yield made
 
 
 def test_a_glob_that_taught_nothing_is_told_with_its_files(daemon: Daemon) -> None:
