@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # malloc.h
 _KEPT_BYTES = 16 << 20
@@ -15,7 +16,9 @@ def keep_freed() -> None:
     By default it returns a block of 1 MiB as soon as that is freed, and gets the next one page by page, zeroed: that
     is half of what reading a file that is in the page cache costs, and a third of what finding the shapes of its lines.
     All threads share one store: what one of them freed serves the others, and Python lets only one run at a time.
+    Python's search for cycles passes over what stands by now, which is there to stay.
     """
+    gc.freeze()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)

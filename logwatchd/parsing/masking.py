@@ -18,18 +18,23 @@ _LONG_PART = 64  # characters; longer ones hardly come again
 # A word of letters, with the blanks after it. No rule sees it: names of months and days, and letters that may be digits
 # in base 16, are left to the rules. What may belong to a number before it is not looked at here.
 _LETTERS = r"(?![A-Z][a-z]{2}(?![a-z])|[a-f]{8})[A-Za-z]++"
-_OTHERS = r"[^\x00-\x7f]++|\\x[89a-f][1-9a-f]"  # of other scripts, and bytes of other encodings, see `decode`
-_PLAIN = (
-    r"(?=[^\x00-@\[\]-`{-\x7f])"  # is soon seen
-    rf"(?:{_LETTERS}|(?=[A-Za-z]*+(?:[^\x00-\x7f]|\\x))(?:{_LETTERS}|{_OTHERS})+)[,.;:)]?+(?![^\ \n])\ *+"
+_FOREIGN = r"[^\x00-\x7f]++"  # of other scripts
+_MIXED = (  # with bytes of other encodings, see `decode`
+    rf"(?=[A-Za-z]*+(?:[^\x00-\x7f]|\\x))(?:{_LETTERS}|{_FOREIGN}|\\x[89a-f][1-9a-f])+"
 )
-# Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own.
+_PLAIN = (
+    r"(?=[^\x00-')-@\[\]-`{-\x7f])\(?+"  # is soon seen
+    rf"(?:{_LETTERS}|{_FOREIGN}(?![A-Za-z\\])|{_MIXED})[,.;:)]?+(?![^\ \n])\ *+"
+)
+# Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own. Between two
+# fields of JSON a word ends, though no blank stands there.
 _FIELD = r'\{?+"[\w.@/-]++":\ "[^"\n]*+'  # what _WORD and _BLANK would make of it, sooner
-_WORD = r'[^\ "\n]*+(?:"(?:(?:(?<=[=:]")|(?<=:[^\S\n]")|(?=[A-Z]{3,7}\ /))[^"\n]*+)?[^\ "\n]*+)*'
+_QUOTED = r'(?:(?<=[=:]")|(?<=:[^\S\n]")|(?=[A-Z]{3,7}\ /))[^"\n]*+'
+_WORD = rf'[^\ "\n]*+(?:"(?:{_QUOTED}|(?!,")[^\ "\n]*+)?)*'
 _NAME = r"[A-Z][a-z]{2}"
 # Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
 _BLANK = rf"""\ (?:
-    (?<=[0ZCT]\ ) (?: (?=[-+0]) | (?<=0\ )(?={AFTER_NUMBERS}|{_NAME}\b) )
+    (?<=[0ZCT]\ ) (?: (?=[-+]?0) | (?<=0\ )(?={AFTER_NUMBERS}|{_NAME}\b) )
   | (?<=[a-z,]\ ) (?: (?<=\b{_NAME}\ )(?:(?={_NAME}\b)|\ ?+(?=0)) | (?<=\b{_NAME},\ )(?=[0A-Z]) )
   | (?<=[":]\ ) (?: (?<="\ )(?=:) | (?<=":\ ) | (?<="\ :\ ) )
 )"""

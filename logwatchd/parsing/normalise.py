@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import add
 
-from logwatchd.parsing.fold import KEPT, alike, key_of, show_kept
+from logwatchd.parsing.keys import KEPT, alike, key_of, show_kept
 from logwatchd.parsing.masking import Masking
 from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import may_have_frames, without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
-NORMALISER_VERSION = f"4-{ruleset_version()}"
+NORMALISER_VERSION = f"5-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
 MAX_KEY_BYTES = 4 * MAX_PATTERN_CHARS  # what lies beyond is not looked at
 _BOM = b"\xef\xbb\xbf"
@@ -47,7 +46,7 @@ def pattern_of_key(key: bytes) -> str:
     """The pattern of every line that has this key.
 
     Args:
-        key: what `fold.key` returned, without a newline.
+        key: what `keys.key` returned, without a newline.
 
     Returns:
         One line of text, at most MAX_PATTERN_CHARS characters; empty for an empty line.
@@ -85,10 +84,12 @@ class Templates(dict[bytes, str]):
         one_key, digits = alike(key)
         if not digits:
             return _masked(key)
-        first, *rest = self[one_key].split(KEPT)
-        if len(rest) != len(digits):  # some of them are masked, or lie beyond the cut
+        pattern = self[one_key]
+        if pattern.count(KEPT) != len(digits):  # some of them are masked, or lie beyond the cut
             return pattern_of_key(key)
-        return first + "".join(map(add, digits, rest))
+        for digit in digits:
+            pattern = pattern.replace(KEPT, digit, 1)
+        return pattern
 
 
 def normalise(line: str) -> str:

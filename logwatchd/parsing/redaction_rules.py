@@ -112,6 +112,8 @@ RULES: tuple[Rule, ...] = (
         ("://",),
     ),
     Rule("token", re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}"), ("eyj",)),
+    # In patterns, encoded data is one mask, and what is left beside it of a token that has several parts.
+    Rule("token", re.compile(r"[\w.+/-]{0,255}<BLOB>(?:[\w.+/-]|<BLOB>){0,255}"), ("<blob>",)),
     Rule(
         "token",
         re.compile(

@@ -1,6 +1,6 @@
 """The masks: what varies from line to line without changing what the line says.
 
-They see keys (see `fold`): every digit that does not carry meaning is a '0' there. Order matters: what is more specific
+They see keys (see `keys`): every digit that does not carry meaning is a '0' there. Order matters: what is more specific
 comes first. Each rule has a reason and an example, which the tests run.
 """
 
@@ -155,6 +155,15 @@ RULES: tuple[Rule, ...] = (
         "the target is what strangers ask for; what the service says of it is the status, which is kept",
         '"GET /v2/54fadb41/servers/detail?limit=1 HTTP/1.1" status: 200 len: 1893',
         '"GET <PATH>" status: 200 len: <N>',
+    ),
+    _rule(
+        "web-address",
+        r"(://[\w.@:%-]{1,255})/[^\s\"'<>)\]}]*",
+        r"\1/<PATH>",
+        "as request: which page of a site; which site is left to the masks of hosts",
+        "fetched https://pypi.org/simple/rich/?page=2 from http://127.0.0.1:8080/",
+        "fetched https://pypi.org/<PATH> from http://<IP>/<PATH>",
+        hint="://",
     ),
     _rule(
         "path",

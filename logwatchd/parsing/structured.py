@@ -49,9 +49,10 @@ def _no_json(text: str) -> bool:
     return (":00" in outside or ": 00" in outside) and "\\" not in text
 
 
-def _flat(table: dict[str, object]) -> dict[str, object]:
+def _flat(table: dict[str, object]) -> Mapping[str, object]:
     if dict not in map(type, table.values()):
-        return {name.lower(): value for name, value in table.items()}
+        names = "".join(table)
+        return table if names == names.lower() else {name.lower(): value for name, value in table.items()}
     flat: dict[str, object] = {}
     for name, value in table.items():
         if isinstance(value, dict):

@@ -13,8 +13,10 @@ from operator import eq
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_KEPT, MAX_LINE_BYTES, SAYS, Slots, kept, key, places
+from logwatchd.parsing.keys import key
 from logwatchd.parsing.newlines import newlines
+from logwatchd.parsing.shapes import MAX_LINE_BYTES
+from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slots, kept, places
 
 # A code is -1 - (number of the skeleton, where its digits begin, of which kind and how many they are).
 _KINDS = tuple(SAYS)
@@ -59,7 +61,10 @@ class Meaning:
     def places(self, shape: bytes) -> Slots:
         """Where its digits stand in a shape; none where that cannot be told, or where no digits there would be kept."""
         there = places(shape, self._bare, self._slots)
-        return there if any(slot.end - slot.start <= MAX_KEPT for slot in there) else ()
+        for start, end, _ in there:
+            if end - start <= MAX_KEPT:
+                return there
+        return ()
 
     def plain(self, ids_of_keys: IdsOfKeys) -> PatternId:
         """The pattern of lines in which no digits are kept."""
@@ -68,7 +73,7 @@ class Meaning:
         return self._plain
 
     def key(self, digits: bytes) -> bytes:
-        """That of lines with these digits, of `fold.kept`."""
+        """That of lines with these digits, of `slots.kept`."""
         return key(self._bare, self._slots, digits)
 
 

@@ -14,11 +14,13 @@ from operator import eq, ne
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.fold import MAX_LINE_BYTES, meaningful_in, show_kept, template, with_ids, without_ids
+from logwatchd.parsing.keys import show_kept, template
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode_all, patterns_of
+from logwatchd.parsing.shapes import MAX_LINE_BYTES, with_ids, without_ids
 from logwatchd.parsing.skeletons import Skeletons
+from logwatchd.parsing.slots import meaningful_in
 from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits, Meaning
 

@@ -43,7 +43,7 @@ def planted(seed: int) -> tuple[tuple[str, str], ...]:
         ("slack: invalid_auth {}", "xoxb-" + _any(12, string.digits) + "-" + _any(12, string.digits) + "-" + _any(24)),
         ("slack app {}", "xapp-1-A" + _any(10) + "-" + _any(13, string.digits) + "-" + _hex(32)),
         ("POST {} 404", "https://hooks.slack.com/services/T" + _any(8) + "/B" + _any(8) + "/" + _any(24)),
-        ("POST {} 401", "https://discord.com/api/webhooks/" + _any(18, string.digits) + "/" + _any(60)),
+        ("POST https://discord.com/api/webhooks/{} 401", _any(18, string.digits) + "/" + _any(60)),
         ("stripe key {} is live", "sk_live_" + _any(24)),
         ("stripe restricted {}", "rk_test_" + _any(24)),
         ("webhook secret {}", "whsec_" + _any(32)),

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import masking
-from logwatchd.parsing.fold import key_of
+from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.masking import Masking
 from logwatchd.parsing.rules import BETWEEN, RULES, Rule
 from tests.conftest import ROOT
@@ -49,6 +49,9 @@ WORDS = st.one_of(
                 "txn_",
                 "blk_",
                 "::",
+                '","',
+                '",',
+                '":"',
                 "0x0",
                 "=a0",
                 "Dec  0",
@@ -106,6 +109,7 @@ def test_parts_do_not_see_each_other_whatever_they_are(texts: list[str]) -> None
         "/a.b.com /a.b.com/c /a.b.com",
         "🚀Jan  0 00:00:00 at éJan 00 00:00:00",
         '{"a": "b c", "user": "anna b", "msg=": "c d", "x": "user=e f", "sha": 0} {"id": "x',
+        '{"a":"b c","user":"anna","id":0,"x":"GET /a b","n":"00:00:00","url":"https://a.b.c/d",","=","}',
         "\\xe9abcdefab caf\\xe9abcdefab \\xa0 \\xe9\\xe8, \\x41 日abcdefab",
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logwatchd.parsing.fold import key_of
+from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.normalise import pattern_of_key
 from logwatchd.records import flat
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logwatchd.parsing.fold import key_of, show_kept
+from logwatchd.parsing.keys import key_of, show_kept
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import decode, pattern_of_key
 from logwatchd.records import Level

@@ -1,0 +1,57 @@
+"""Raw lines -> keys: what masks see of a line.
+
+1. The shape of a line is the line with every digit as '0'. One operation makes the shapes of a megabyte; see `shapes`.
+2. The skeleton of a line is its shape without what no mask looks at; see `skeletons`.
+3. The key of a line is its skeleton, in which numbers that carry meaning are kept; see `slots`.
+
+The pattern of a line is defined on its key, never on the raw line, so that caches by shape, by word and by skeleton are
+exact by construction. `key_of` is the definition; it uses none of them.
+"""
+
+from __future__ import annotations
+
+from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_LINE_BYTES, shapes
+from logwatchd.parsing.skeletons import skeleton
+from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slots, kept, meaningful, places
+
+KEPT = chr(KEPT_DIGITS[0])
+_HIDE = bytes.maketrans(DIGITS, KEPT_DIGITS)
+_ALIKE = bytes.maketrans(KEPT_DIGITS, KEPT_DIGITS[:1] * 10)
+_NOT_KEPT = bytes(set(range(256)) - set(KEPT_DIGITS))
+_SHOW = bytes.maketrans(KEPT_DIGITS, DIGITS)
+
+
+def key_of(raw: bytes) -> bytes:
+    """The key of one raw line, without any cache: the definition that the fast path has to match."""
+    shape = shapes(raw)[:MAX_LINE_BYTES]
+    bare = skeleton(shape)
+    slots = meaningful(bare)
+    there = places(shape, bare, slots) if slots else ()
+    return key(bare, slots, kept(raw, there)) if there else bare
+
+
+def key(bare: bytes, slots: Slots, digits: bytes) -> bytes:
+    """The key of the lines with this skeleton, these slots in it, and these digits, of `kept`, in the slots."""
+    numbers = digits.split(b",")
+    for (start, end, kind), number in zip(reversed(slots), reversed(numbers), strict=True):
+        if len(number) <= MAX_KEPT and number.isdigit() and int(number) in SAYS[kind]:
+            bare = bare[:start] + number.translate(_HIDE) + bare[end:]
+    return bare
+
+
+def template(bare: bytes, slots: Slots, there: Slots) -> bytes:
+    """What `alike` makes of `key` where all digits are kept that may be. there: see `places`."""
+    for (start, end, _), (begin, stop, _) in zip(reversed(slots), reversed(there), strict=True):
+        if stop - begin <= MAX_KEPT:
+            bare = bare[:start] + KEPT_DIGITS[:1] * (stop - begin) + bare[end:]
+    return bare
+
+
+def show_kept(text: bytes) -> bytes:
+    """Put the kept digits of a key back into their place."""
+    return text.translate(_SHOW)
+
+
+def alike(line_key: bytes) -> tuple[bytes, str]:
+    """A key with all its kept digits as one control character, KEPT; and the digits."""
+    return line_key.translate(_ALIKE), line_key.translate(_SHOW, _NOT_KEPT).decode()

@@ -1,0 +1,93 @@
+"""Where a shape holds digits that carry meaning: an HTTP status, an exit code, an error number.
+
+They are words, not measurements, so they are kept in the pattern. Where they stand depends on the shape alone.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Collection, Iterator, Sequence
+from http import HTTPStatus
+from itertools import accumulate
+
+from logwatchd.parsing.shapes import ZERO
+
+# Where digits that carry meaning stand: data[start:end], and of which kind of `SAYS` they are. There are many, and the
+# search for cycles passes over plain tuples.
+Slot = tuple[int, int, str]
+Slots = tuple[Slot, ...]
+
+_HTTP = frozenset({*HTTPStatus, 444, *range(494, 500), *range(520, 531)})  # nginx's and Cloudflare's as well
+# Which numbers are words of a kind; others at its place are measurements: a status of 4675 is no status.
+SAYS: dict[str, Collection[int]] = {
+    "http": _HTTP,
+    "status": _HTTP | frozenset(range(100)),
+    "exit": range(256),
+    "signal": range(65),
+    "code": range(10_000),
+}
+MAX_KEPT = 4  # digits; in all of these
+
+# Read backwards, from the number's last digit on, for numbers are rarer than letters: what is before the number comes
+# after it. An access log's status follows the quoted request; other kinds have a name.
+_BACKWARDS = re.compile(
+    rb"""
+    0(?<![0A-Za-z_.:/-]0)0*  # no part of a longer number or word
+    (?= \ "  # what it may be behind is soon seen
+      | ["'=:\ \#\[(_-]++ (?:[0.]*+/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|ytir|rorr) )
+    (?P<begins>) (?:
+        (?P<exit> [=:\ ]{1,3}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
+                | -?[=:\ \#\[(]{1,3}["']?(?:denruter|cr|ter)\b )
+      | (?P<status> ["']?[=:\ ]{1,3}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
+      | (?P<signal> [=:\ \#\[(]{1,3}["']?(?:langi[Ss]|GIS)\b )
+      | (?P<code> -?[=:\ \#\[(]{1,3}["']?(?:onrre|level|ytireves|edo[Cc]|rorr[Ee])\b )
+      | (?P<http> \ (?:"|["']?(?:0\.)?0/PTTH\b) ) )
+    """,
+    re.VERBOSE,
+)
+
+
+def meaningful(text: bytes) -> Slots:
+    """Where a shape or a skeleton (without its newline) holds digits that carry meaning."""
+    return next(meaningful_in([text]), (0, ()))[1]
+
+
+def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
+    """The same of several, by their numbers; those without any are left out."""
+    block = b"\n".join(texts)
+    size = len(block)
+    ends: list[int] = []  # of each text behind its newline
+    slots: dict[int, Slots] = {}
+    for match in _BACKWARDS.finditer(block[::-1]):
+        ends = ends or [*accumulate(len(text) + 1 for text in texts)]
+        start, end = size - match.start("begins"), size - match.start()
+        number = bisect(ends, start)
+        begins = ends[number] - len(texts[number]) - 1
+        slots[number] = ((start - begins, end - begins, match.lastgroup or ""), *slots.get(number, ()))
+    yield from reversed(slots.items())
+
+
+def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
+    """Where the slots of a shape's skeleton `bare` stand in the shape itself; none where that cannot be told."""
+    found: list[Slot] = []
+    for start, _, kind in slots:
+        lead = bare[bare.rfind(b" ", 0, start) + 1 : start]
+        rest = shape.split(b" ", bare.count(b" ", 0, start))[-1]
+        if ZERO in lead or not rest.startswith(lead):
+            again = meaningful(shape)
+            return again if [kind for _, _, kind in again] == [kind for _, _, kind in slots] else ()
+        rest = rest[len(lead) :]
+        begin, digits = len(shape) - len(rest), len(rest) - len(rest.lstrip(b"0"))
+        if not digits:
+            return ()
+        found.append((begin, begin + digits, kind))
+    return tuple(found)
+
+
+def kept(data: bytes, slots: Slots, line: int = 0) -> bytes:
+    """The digits at these slots of the line that begins at data[line], with a comma between."""
+    if len(slots) == 1:
+        start, end, _ = slots[0]
+        return data[line + start : line + end]
+    return b",".join([data[line + start : line + end] for start, end, _ in slots])
