@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_LINE_BYTES, shapes
 from logwatchd.parsing.skeletons import skeleton
-from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slots, kept, meaningful, places
+from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slot, Slots, kept, meaningful, places
 
 KEPT = chr(KEPT_DIGITS[0])
 _HIDE = bytes.maketrans(DIGITS, KEPT_DIGITS)
@@ -33,15 +33,20 @@ def key_of(raw: bytes) -> bytes:
 def key(bare: bytes, slots: Slots, digits: bytes) -> bytes:
     """The key of the lines with this skeleton, these slots in it, and these digits, of `kept`, in the slots."""
     numbers = digits.split(b",")
-    for (start, end, kind), number in zip(reversed(slots), reversed(numbers), strict=True):
-        if len(number) <= MAX_KEPT and number.isdigit() and int(number) in SAYS[kind]:
-            bare = bare[:start] + number.translate(_HIDE) + bare[end:]
+    for slot, number in zip(slots[::-1], numbers[::-1], strict=True):
+        if len(number) <= MAX_KEPT and number.isdigit() and int(number) in SAYS[slot[2]]:
+            bare = keep(bare, slot, number)
     return bare
+
+
+def keep(bare: bytes, slot: Slot, number: bytes) -> bytes:
+    """A skeleton with the digits of a number in one of its slots."""
+    return bare[: slot[0]] + number.translate(_HIDE) + bare[slot[1] :]
 
 
 def template(bare: bytes, slots: Slots, there: Slots) -> bytes:
     """What `alike` makes of `key` where all digits are kept that may be. there: see `places`."""
-    for (start, end, _), (begin, stop, _) in zip(reversed(slots), reversed(there), strict=True):
+    for (start, end, _), (begin, stop, _) in zip(slots[::-1], there[::-1], strict=True):
         if stop - begin <= MAX_KEPT:
             bare = bare[:start] + KEPT_DIGITS[:1] * (stop - begin) + bare[end:]
     return bare

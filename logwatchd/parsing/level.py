@@ -81,9 +81,10 @@ def _written(head: str) -> Level:
     if len(raw) > len(head) and (_DOTTED_I in head or _DOTLESS_I in head or _LONG_S in head):
         return _searched(head, 0)
     words = raw.translate(_WORDS)
-    word = next(filter(_NAMING.__contains__, words.split()), None)
-    if word is None:
+    each = words.split()
+    if _NAMING.isdisjoint(each):
         return Level.UNKNOWN
+    word = next(filter(_NAMING.__contains__, each))
     at = words.find(word)
     end = at + len(word)
     alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"

@@ -28,7 +28,7 @@ _PLAIN = (
 )
 # Any word. In quotes, a value of JSON or logfmt and an access log's request are no words of their own. Between two
 # fields of JSON a word ends, though no blank stands there.
-_FIELD = r'\{?+"[\w.@/-]++":\ "[^"\n]*+'  # what _WORD and _BLANK would make of it, sooner
+_FIELD = r'(?:\{|(?<=,\ ))"[\w.@/-]++":\ "[^"\n]*+'  # what _WORD and _BLANK would make of it, sooner
 _QUOTED = r'(?:(?<=[=:]")|(?<=:[^\S\n]")|(?=[A-Z]{3,7}\ /))[^"\n]*+'
 _WORD = rf'[^\ "\n]*+(?:"(?:{_QUOTED}|(?!,")[^\ "\n]*+)?)*'
 _NAME = r"[A-Z][a-z]{2}"

@@ -14,6 +14,7 @@ NORMALISER_VERSION = f"5-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
 MAX_KEY_BYTES = 4 * MAX_PATTERN_CHARS  # what lies beyond is not looked at
 _BOM = b"\xef\xbb\xbf"
+_RARE_BLANKS = "\v\f\r\t\x1c\x1d\x1e\x1f"
 _MASK = Masking(RULES)
 
 
@@ -59,7 +60,14 @@ def patterns_of(texts: Sequence[str]) -> list[str]:
     block = "\n".join(texts)
     if may_have_frames(block):
         block = "\n".join(map(without_frames, texts))
-    return [" ".join(line.split())[:MAX_PATTERN_CHARS] for line in _MASK.lines(block).split("\n")] if texts else []
+    block = _MASK.lines(block)
+    if "  " in block or not block.isascii() or any(map(block.__contains__, _RARE_BLANKS)):
+        patterns = [" ".join(line.split()) for line in block.split("\n")]
+    else:
+        patterns = [*map(str.strip, block.split("\n"))]
+    if max(map(len, patterns)) > MAX_PATTERN_CHARS:
+        patterns = [pattern[:MAX_PATTERN_CHARS] for pattern in patterns]
+    return patterns if texts else []
 
 
 def _masked(key: bytes) -> str:

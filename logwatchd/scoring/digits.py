@@ -13,7 +13,7 @@ from operator import eq
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.keys import key
+from logwatchd.parsing.keys import keep, key
 from logwatchd.parsing.newlines import newlines
 from logwatchd.parsing.shapes import MAX_LINE_BYTES
 from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slots, kept, places
@@ -47,59 +47,45 @@ IdsOfKeys = Callable[[Sequence[bytes]], list[PatternId]]
 _UNKNOWN: PatternId = -1
 
 
-class Meaning:
-    """A skeleton with digits that carry meaning."""
-
-    __slots__ = ("_bare", "_plain", "_slots", "number")
-
-    def __init__(self, number: int, bare: bytes, slots: Slots) -> None:
-        self.number = number
-        self._bare = bare
-        self._slots = slots
-        self._plain: PatternId | None = None
-
-    def places(self, shape: bytes) -> Slots:
-        """Where its digits stand in a shape; none where that cannot be told, or where no digits there would be kept."""
-        there = places(shape, self._bare, self._slots)
-        for start, end, _ in there:
-            if end - start <= MAX_KEPT:
-                return there
-        return ()
-
-    def plain(self, ids_of_keys: IdsOfKeys) -> PatternId:
-        """The pattern of lines in which no digits are kept."""
-        if self._plain is None:
-            self._plain = ids_of_keys([self._bare])[0]
-        return self._plain
-
-    def key(self, digits: bytes) -> bytes:
-        """That of lines with these digits, of `slots.kept`."""
-        return key(self._bare, self._slots, digits)
-
-
 class Digits:
     """Codes -> patterns. Owned by one thread."""
 
     def __init__(self, ids_of_keys: IdsOfKeys, max_bytes: int) -> None:
         """max_bytes: of a cache that is emptied when it is full; what it held is cheap to find."""
         self._ids_of_keys = ids_of_keys
-        self._meanings: list[Meaning] = []
-        self._several: list[tuple[Slots, Meaning]] = []
+        self._learned: list[tuple[bytes, Slots]] = []  # skeletons and their slots
+        self._several: list[tuple[Slots, int]] = []  # slots of a shape, and the number of its skeleton
+        self._plain: dict[int, PatternId] = {}
         self._by_key: dict[bytes, PatternId] = {}
         self._known: dict[int, PatternId] = {}  # a skeleton's number and up to MAX_KEPT digits -> id
         self._most_known = max_bytes // _ENTRY_BYTES
 
-    def meaning(self, bare: bytes, slots: Slots) -> Meaning:
-        """What a new skeleton with these slots is known by from now on."""
-        self._meanings.append(Meaning(len(self._meanings), bare, slots))
-        return self._meanings[-1]
+    def learn(self, bare: bytes, slots: Slots) -> int:
+        """The number by which a new skeleton with these slots is known from now on."""
+        self._learned.append((bare, slots))
+        return len(self._learned) - 1
 
-    def code(self, meaning: Meaning, there: Slots) -> int:
-        """What to keep of a shape, below 0. there: of `Meaning.places`, at least one."""
+    def places(self, number: int, shape: bytes) -> Slots:
+        """Where a skeleton's digits stand in a shape; none where that cannot be told, or where none would be kept."""
+        bare, slots = self._learned[number]
+        there = places(shape, bare, slots)
+        for start, end, _ in there:
+            if end - start <= MAX_KEPT:
+                return there
+        return ()
+
+    def plain(self, number: int) -> PatternId:
+        """The pattern of lines with this skeleton in which no digits are kept."""
+        if number not in self._plain:
+            self._plain[number] = self._ids_of_keys([self._learned[number][0]])[0]
+        return self._plain[number]
+
+    def code(self, number: int, there: Slots) -> int:
+        """What to keep of a shape, below 0. there: of `places`, at least one."""
         if len(there) == 1:
             start, end, kind = there[0]
-            return _code(meaning.number, start, _KINDS.index(kind), end - start)
-        self._several.append((there, meaning))
+            return _code(number, start, _KINDS.index(kind), end - start)
+        self._several.append((there, number))
         return _code(len(self._several) - 1, 0, 0, _SEVERAL)
 
     def ids(self, data: bytes, lines: Ids, codes: Ids) -> Ids:
@@ -120,8 +106,9 @@ class Digits:
         found[one] = self._of_one(asked[one].tolist())
         keys = []
         for number, start in zip(numbers[~one].tolist(), starts[~one].tolist(), strict=True):
-            slots, meaning = self._several[number]
-            keys.append(meaning.key(kept(data, slots, start)))
+            stand, skeleton = self._several[number]
+            bare, slots = self._learned[skeleton]
+            keys.append(key(bare, slots, kept(data, stand, start)))
         found[~one] = self._of_keys(keys)
         return found
 
@@ -139,7 +126,8 @@ class Digits:
 
     def _key(self, asked: int) -> bytes:
         digits = (asked & (1 << _DIGIT_BITS) - 1).to_bytes(MAX_KEPT, "little").rstrip(b"\0")
-        return self._meanings[asked >> _DIGIT_BITS].key(digits)
+        bare, (slot,) = self._learned[asked >> _DIGIT_BITS]
+        return keep(bare, slot, digits) if digits else bare
 
     def _of_keys(self, keys: list[bytes]) -> list[PatternId]:
         new = [each for each in dict.fromkeys(keys) if each not in self._by_key]

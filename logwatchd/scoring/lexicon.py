@@ -7,8 +7,9 @@ meaning, they are looked up as well, see `digits`.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
-from itertools import compress, repeat
+from itertools import accumulate, compress, repeat
 from operator import eq, ne
 
 import numpy as np
@@ -22,7 +23,7 @@ from logwatchd.parsing.shapes import MAX_LINE_BYTES, with_ids, without_ids
 from logwatchd.parsing.skeletons import Skeletons
 from logwatchd.parsing.slots import meaningful_in
 from logwatchd.records import Level
-from logwatchd.scoring.digits import Digits, Meaning
+from logwatchd.scoring.digits import Digits
 
 MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
 MAX_CACHE_BYTES = 3 << 20  # of shapes: when they are full, those that were not met lately are forgotten
@@ -54,7 +55,7 @@ class Lexicon:
         self._ids: tuple[dict[str, PatternId], ...] = tuple({} for _ in Level)  # by level
         self._bytes = 0
         self._templates = Templates()
-        self._by_skeleton: dict[bytes, PatternId | Meaning] = {}
+        self._by_skeleton: dict[bytes, int] = {}  # its pattern, or below 0 what `digits` has learned of it
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
         self._digits = Digits(self._ids_of_kept, cache_bytes // _DIGITS_SHARE)
         self._skeletons = Skeletons(cache_bytes // _WORDS_SHARE)
@@ -95,48 +96,47 @@ class Lexicon:
             self._full_of_ids -= 1
         lines = block.split(b"\n")
         lines.pop()  # what follows the last newline is no line
-        found = np.array(list(map(self._by_shape.get, lines, repeat(_UNKNOWN))), dtype=np.int64)
+        found = np.fromiter(map(self._by_shape.get, lines, repeat(_UNKNOWN)), dtype=np.int64, count=len(lines))
         unknown = np.flatnonzero(found == _UNKNOWN)
         if len(unknown):
-            some = [lines[index] for index in unknown.tolist()]
-            others = without_ids(b"\n".join(some)).split(b"\n")
+            some = lines if len(unknown) == len(lines) else [lines[index] for index in unknown.tolist()]
+            asked = b"\n".join(some)
+            folded = without_ids(asked)
+            others = some if folded is asked else folded.split(b"\n")
             found[unknown] = self._by_shape.of(others)
-            if sum(map(ne, some, others)) > len(lines) // 2:
+            if others is not some and sum(map(ne, some, others)) > len(lines) // 2:
                 self._full_of_ids = _BLOCKS_ALIKE
         return found
 
     def ids_of_shapes(self, shapes: Sequence[bytes]) -> list[int]:
         """For each shape a pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
+        if max(map(len, shapes), default=0) > MAX_LINE_BYTES:
+            shapes = [shape[:MAX_LINE_BYTES] for shape in shapes]
+        ends = [*accumulate(map(len, shapes), initial=0)]
         found: list[int] = []
-        some: list[bytes] = []
-        size = 0
-        for shape in shapes:
-            some.append(shape[:MAX_LINE_BYTES])
-            size += len(some[-1])
-            if size > _NEW_AT_ONCE:
-                found += self._ids_of_some(some)
-                some, size = [], 0
-        return found + self._ids_of_some(some)
+        while (begin := len(found)) < len(shapes):
+            found += self._ids_of_some(shapes[begin : bisect(ends, ends[begin] + _NEW_AT_ONCE, begin + 1)])
+        return found
 
     def _ids_of_some(self, shapes: Sequence[bytes]) -> list[int]:
         bares = self._skeletons.of(shapes)
         new = [bare for bare in dict.fromkeys(bares) if bare not in self._by_skeleton]
         slots = {new[number]: found for number, found in meaningful_in(new)}
-        plain = [bare for bare in new if bare not in slots]
+        plain = [bare for bare in new if bare not in slots] if slots else new
         self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
-        self._by_skeleton.update({bare: self._digits.meaning(bare, found) for bare, found in slots.items()})
-        ids: list[int] = []
+        self._by_skeleton.update({bare: ~self._digits.learn(bare, found) for bare, found in slots.items()})
+        ids = [*map(self._by_skeleton.__getitem__, bares)]
         templates: list[bytes] = []
-        for shape, bare, known in zip(shapes, bares, map(self._by_skeleton.__getitem__, bares), strict=True):
-            if isinstance(known, int):
-                ids.append(known)
-            elif there := known.places(shape):
-                ids.append(self._digits.code(known, there))
-                self._bytes += _ENTRY_BYTES if len(there) > 1 else 0
-                if bare in slots:
-                    templates.append(template(bare, slots[bare], there))
-            else:
-                ids.append(known.plain(self._ids_of_kept))
+        for index in [index for index, known in enumerate(ids) if known < 0]:
+            number = ~ids[index]
+            there = self._digits.places(number, shapes[index])
+            if not there:
+                ids[index] = self._digits.plain(number)
+                continue
+            ids[index] = self._digits.code(number, there)
+            self._bytes += _ENTRY_BYTES if len(there) > 1 else 0
+            if bares[index] in slots:
+                templates.append(template(bares[index], slots[bares[index]], there))
         self._templates.learn(templates)
         return ids
 

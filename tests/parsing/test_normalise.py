@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logwatchd.parsing.normalise import MAX_PATTERN_CHARS, decode, normalise
+from logwatchd.parsing.normalise import MAX_PATTERN_CHARS, decode, normalise, patterns_of
 from logwatchd.parsing.rules import RULES, Rule, ruleset_version
 
 WORDS = st.sampled_from(
@@ -109,6 +109,14 @@ def test_any_bytes_can_be_shown(raw: bytes) -> None:
     shown = decode(raw)
     assert shown == raw.removeprefix(b"\xef\xbb\xbf").decode(errors="backslashreplace").rstrip("\r\n")
     shown.encode("utf-8")
+
+
+WITH_BLANKS = st.text(st.sampled_from(" ab\v\f\x1c\x1f\x85\xa0\u2028é"), max_size=12)
+
+
+@given(st.lists(WITH_BLANKS, min_size=1, max_size=6))
+def test_blanks_are_one_blank_whatever_they_are(texts: list[str]) -> None:
+    assert patterns_of(texts) == [" ".join(text.split()) for text in texts]
 
 
 @pytest.mark.parametrize(
