@@ -25,7 +25,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder, model_of
 from logwatchd.scoring.embedders import embed_all, embedder_of, make_embedder
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Ids, PatternId
+from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Ids, PatternId, distinct
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
 
@@ -165,9 +165,9 @@ class _Scanning:
             self._judge = Judge(self._judge.detector, OFFLINE_CACHE_BYTES)
         places = Places(data, inner)
         ids = self._judge.ids_of(places.flat)
-        distinct = np.flatnonzero(np.bincount(ids)).tolist()
-        self._held.append(_Run(places, len(ids) + len(inner), ids, distinct))
-        self._undecided.update(dict.fromkeys(self._judge.undecided(distinct, self._skip_levels)))
+        each = distinct(ids)
+        self._held.append(_Run(places, len(ids) + len(inner), ids, each))
+        self._undecided.update(dict.fromkeys(self._judge.undecided(each, self._skip_levels)))
         if not self._undecided or len(self._undecided) >= _BATCH or len(self._held) >= _HELD_RUNS:
             self.settle()
 

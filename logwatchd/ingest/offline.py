@@ -105,7 +105,7 @@ def whole_lines(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
     Args:
         chunks: of CHUNK_BYTES at most; the first one starts at a line's beginning.
     """
-    rest: list[bytes] = []
+    rest: list[bytes | memoryview] = []
     size = 0  # of rest: the beginning of a line
     for chunk in chunks:
         data = _without_nuls(chunk, at_start=not size) if coding.width == 1 else chunk
@@ -116,7 +116,7 @@ def whole_lines(chunks: Iterable[bytes], coding: Coding) -> Iterator[bytes]:
             size += len(begin)
             continue
         end = coding.rfind(data, 0, len(data)) + coding.width
-        rest += [begin, data[newline:end]] if size + newline > MAX_LINE_BYTES else [data[:end]]
+        rest += [begin, data[newline:end]] if size + newline > MAX_LINE_BYTES else [memoryview(data)[:end]]
         yield b"".join(rest)
         rest, size = [data[end:]], len(data) - end
     if size:

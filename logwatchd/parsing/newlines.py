@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD_BYTES = 8
-_NEWLINE = ord("\n")
+from logwatchd.parsing.sparse import true_places
 
 _last: tuple[bytes, NDArray[np.int64]] = b"", np.empty(0, dtype=np.int64)
 
@@ -19,22 +18,9 @@ def newlines(data: bytes) -> NDArray[np.int64]:
     global _last
     known, found = _last
     if known is not data:
-        found = _found(data)
+        found = true_places(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
         found.flags.writeable = False
         _last = data, found
-    return found
-
-
-def _found(data: bytes) -> NDArray[np.int64]:
-    """Most words of eight bytes have none, and numpy finds the few that have one faster than a byte among bytes."""
-    text = np.frombuffer(data, dtype=np.uint8)
-    rest = len(data) % _WORD_BYTES
-    words: NDArray[np.uint64] = (text[: len(data) - rest] == _NEWLINE).view(np.uint64)
-    some = np.flatnonzero(words != 0)
-    within = np.flatnonzero(words[some].view(np.bool_))
-    found: NDArray[np.int64] = (some[within >> 3] << 3) + (within & 7)
-    if _NEWLINE in data[len(data) - rest :]:
-        found = np.concatenate([found, np.flatnonzero(text[len(data) - rest :] == _NEWLINE) + len(data) - rest])
     return found
 
 

@@ -11,6 +11,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from logwatchd.parsing.newlines import newlines
+from logwatchd.parsing.sparse import true_places
+
 MAX_LINE_BYTES = 16_384  # what lies beyond is cut off: long payloads carry no more meaning
 ZERO = ord("0")  # to look for a number in bytes is ten times as fast as to look for a byte
 DIGITS = b"0123456789"
@@ -55,7 +58,7 @@ def with_ids(data: bytes) -> bytes:
     What comes of a line without ids is its shape.
     """
     text = np.frombuffer(data, dtype=np.uint8)
-    if len(data) < _LARGE_BYTES or np.count_nonzero(text < ord(" ")) > np.count_nonzero(text == ord("\n")):
+    if len(data) < _LARGE_BYTES or np.count_nonzero(text < ord(" ")) > len(newlines(data)):
         return data.translate(_SHAPE)
     # Where no control character is to be replaced, a few operations on whole arrays are quicker.
     values = text - np.uint8(ord("0"))
@@ -83,7 +86,7 @@ def _uuids(text: Text) -> Places:
     if len(text) < size:
         return _NOWHERE
     dash = text == ord("-")
-    starts = np.flatnonzero(dash[:-_NEXT_DASH] & dash[_NEXT_DASH:]) - _FIRST_DASH
+    starts = true_places(dash[:-_NEXT_DASH] & dash[_NEXT_DASH:]) - _FIRST_DASH
     if not len(starts):
         return starts
     starts = starts[(starts >= 0) & (starts <= len(text) - size)]
@@ -96,9 +99,9 @@ def _digests(text: Text) -> Places:
     size = len(_ZERO_DIGEST)
     if len(text) < size:
         return _NOWHERE
-    seen = _HEX[text[::_STEP]]
+    seen = _HEX.take(text[::_STEP])
     four = seen[:-3] & seen[1:-2] & seen[2:-1] & seen[3:]
-    starts = np.flatnonzero(four) * _STEP
+    starts = true_places(four) * _STEP
     for between in range(_STEP // 2, 3 * _STEP, _STEP):  # most are none; it is cheap to see that early
         starts = starts[_HEX[text[starts + between]]]
     run = _run_before(text, starts)
@@ -119,7 +122,7 @@ def _run_before(text: Text, starts: Places) -> Places:
 
 def _based(text: Text) -> Places:
     """The digits of `(?<!W)0x[0a-fA-F]{1,16}`, each."""
-    marks = np.flatnonzero(text == ord("x"))
+    marks = true_places(text == ord("x"))
     marks = marks[(marks > 0) & (text[marks - 1] == ord("0"))]
     marks = marks[(marks == 1) | ~_IN_WORD[text[marks - 2]]] + 1
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
+from itertools import filterfalse
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,7 @@ class Judge:
     def undecided(self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level]) -> list[PatternId]:
         """Those that need a vector first, each once, in order; patterns of skipped levels never do."""
         wanted: dict[PatternId, None] = {}
-        for pattern_id in pattern_ids:
-            if pattern_id in self._verdicts:
-                continue
+        for pattern_id in filterfalse(self._verdicts.__contains__, pattern_ids):
             pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
             known = self.detector.known(pattern, level)
             if known is not None:
@@ -86,6 +85,8 @@ class Judge:
         self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level], log: str | None
     ) -> set[PatternId]:
         """Which of these decided patterns are anomalies in a log of which these levels are skipped."""
+        if not self._vectors:
+            return set()
         found = self._vectors.keys() & pattern_ids
         return {i for i in found if self._lexicon.levels[i] not in skip_levels and self.verdict(i, log).anomaly}
 

@@ -36,12 +36,21 @@ _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
 
 _UNKNOWN = np.iinfo(np.int64).min
 _BLOCKS_ALIKE = 16
+_COUNTED = 64  # to count ids up to so many times their number takes no longer than to sort them out
 
 PatternId = int
 Ids = NDArray[np.int64]
 
 
 _NONE: Ids = np.empty(0, dtype=np.int64)
+
+
+def distinct(ids: Ids) -> list[PatternId]:
+    """Each of them once, ascending."""
+    if _COUNTED * len(ids) < ids.max(initial=0):
+        return sorted(set(ids.tolist()))
+    found: list[PatternId] = np.flatnonzero(np.bincount(ids)).tolist()
+    return found
 
 
 class Lexicon:

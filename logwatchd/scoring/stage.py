@@ -23,7 +23,7 @@ from logwatchd.records import INNER, Anomaly, Block
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.excerpts import Excerpt, excerpts
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import Ids
+from logwatchd.scoring.lexicon import Ids, distinct
 from logwatchd.scoring.outage import Outage
 from logwatchd.vectors import Vectors
 
@@ -188,7 +188,7 @@ class ScoreStage:
         judge = self._judge
         ids = judge.ids_of(block.flat())
         item = _Waiting(block, judge, ids, set(), read_at, told=told, late=late, number=number, kept=kept)
-        item.undecided.update(judge.undecided(set(item.judged().tolist()), block.source.skip_levels))
+        item.undecided.update(judge.undecided(distinct(item.judged()), block.source.skip_levels))
         return item
 
     def _take_up_kept(self) -> None:
@@ -274,7 +274,7 @@ class ScoreStage:
 
     def _finish(self, item: _Waiting, now: float) -> None:
         block, judged = item.block, item.judged()
-        found = item.judge.anomalous(set(judged.tolist()), block.source.skip_levels, block.path)
+        found = item.judge.anomalous(distinct(judged), block.source.skip_levels, block.path)
         if found:
             self._tell(item, found, now)
         self.lines += len(judged)
