@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import smtplib
 import socket
 import ssl
@@ -25,7 +26,10 @@ _CANNOT_RUN = (FileNotFoundError, PermissionError, NotADirectoryError)
 
 
 class CommandSink:
-    """Runs a program for each message; its exit status 0 says that it has taken it. No shell reads anything of it."""
+    """Runs a program for each message; no shell reads anything of it.
+
+    Its exit status 0 says that it has taken it, 65 (EX_DATAERR of sysexits.h) that it never will; any other, not now.
+    """
 
     pace_s = 0.0
 
@@ -51,6 +55,8 @@ class CommandSink:
             raise PermanentError(f"{program}: {error.strerror}: mend the sink's command, then reload") from None
         except (OSError, subprocess.TimeoutExpired) as error:
             raise RetryableError(f"{program}: did not end well ({type(error).__name__})") from None
+        if done.returncode == os.EX_DATAERR:
+            raise MessageRefusedError(f"{program}: ended with status {done.returncode}")
         if done.returncode != 0:
             raise RetryableError(f"{program}: ended with status {done.returncode}")
 

@@ -57,6 +57,9 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
     try:
         found = config.load(config_path, given.__contains__)
         loaded = _with_credentials(found, given)
+        slack = loaded.settings.slack
+        if problems := config.channel_problems(config_path, slack.enabled, slack.channel, loaded.secrets):
+            return _refuse(problems)
         _check_state_dir(loaded)
         scoring, doubts = _scoring(loaded)
     except ConfigError as error:

@@ -114,6 +114,9 @@ def test_a_command_gets_the_message_on_standard_input(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\nexit 3\n")
     with pytest.raises(RetryableError, match="ended with status 3"):
         CommandSink("pager", [str(program)]).deliver(message())
+    program.write_text("#!/bin/sh\nexit 65\n")
+    with pytest.raises(MessageRefusedError, match="ended with status 65"):
+        CommandSink("pager", [str(program)]).deliver(message())
     program.chmod(stat.S_IRUSR)
     if os.access(program, os.X_OK):
         pytest.skip("this user may run anything")

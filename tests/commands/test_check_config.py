@@ -64,6 +64,12 @@ def test_what_the_unit_is_given_is_not_missing(
     assert "analysis on; slack on" in told
     assert "sink slack: Slack's webhook; slack_webhook_url is given to the unit; gets" in told
     assert "sink pd: pagerduty; pd_key is given to the unit; gets" in told
+    dropin.write_text(dropin.read_text().replace("slack_webhook_url", "slack_bot_token"))
+    assert check_config.run(file, tmp_path / "machine") is Exit.CONFIG
+    assert "slack.channel: missing; a bot's token needs the channel" in capsys.readouterr().err
+    file.write_text(file.read_text() + "[slack]\nchannel = '#ops'\n")
+    assert check_config.run(file, tmp_path / "machine") is Exit.OK
+    assert "sink slack: Slack's bot, channel #ops; slack_bot_token is given to the unit" in capsys.readouterr().out
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert check_config.run(file, tmp_path / "machine") is Exit.CONFIG, "within the unit they have to be there"
 
