@@ -107,16 +107,20 @@ class AlarmWatch:
             text = lexicon.patterns[pattern_id]
             if lexicon.levels[pattern_id] in skip_levels:
                 continue
-            first, last = (_place(begins, before, places, int(index)) for index in (group[0], group[-1]))
+            first, last = int(group[0]), int(group[-1])
             trail = alarms.trails.get(text)
             if trail is None:
                 if len(alarms.trails) >= _MAX_TEXTS or self._texts >= _MAX_IN_ALL:
                     continue
                 self._texts += 1
-                trail = alarms.trails[text] = Trail(first, last)
-                alarms.examples[text] = places.text(int(group[0]), _EXAMPLE_BYTES)
+                place = _place(begins, before, places, first)
+                trail = alarms.trails[text] = Trail(place, place)
+                alarms.examples[text] = places.text(first, _EXAMPLE_BYTES)
             # A text may have several patterns, by their levels, and those come one after the other.
-            trail.first, trail.last = min(trail.first, first), max(trail.last, last)
+            if before + first < trail.first.number:
+                trail.first = _place(begins, before, places, first)
+            if before + last > trail.last.number:
+                trail.last = _place(begins, before, places, last)
             trail.lines[segments[order[begin]]] += len(group)
 
     def _flags(self, lexicon: Lexicon) -> NDArray[np.bool_]:
