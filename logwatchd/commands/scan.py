@@ -101,7 +101,7 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     report = _Jsonl(sys.stdout, source.service, label) if jsonl else _Text(sys.stdout, label)
-    scanning = _Scanning(Judge(detector, OFFLINE_CACHE_BYTES), embedder, report, log, source.skip_levels, every=every)
+    scanning = _Scanning(_judge(detector), embedder, report, log, source.skip_levels, every=every)
     for data, inner in read_events(path, source):
         scanning.take(data, inner)
     scanning.settle()
@@ -123,6 +123,10 @@ def _configured(baseline: Baseline, path: Path, found: Config, file: str) -> tup
     piped = (source for source in found.sources if _STDIN in source.paths)
     source = next(piped, SourceSpec((_STDIN,))) if file == _STDIN else source_of(Path(file), found.sources)
     return detector_of(baseline, found, path), source
+
+
+def _judge(detector: Detector) -> Judge:
+    return Judge(detector, OFFLINE_CACHE_BYTES, keep_vectors=False)
 
 
 class _Run(NamedTuple):
@@ -162,7 +166,7 @@ class _Scanning:
         """Judge a run, and tell of it and of those before it if nothing is missing or enough is."""
         if self._judge.full():
             self.settle()
-            self._judge = Judge(self._judge.detector, OFFLINE_CACHE_BYTES)
+            self._judge = _judge(self._judge.detector)
         places = Places(data, inner)
         ids = self._judge.ids_of(places.flat)
         each = distinct(ids)

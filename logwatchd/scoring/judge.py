@@ -22,12 +22,14 @@ MAX_VECTOR_BYTES = 64 << 20
 class Judge:
     """One detector's verdicts on every pattern met. Owned by one thread."""
 
-    def __init__(self, detector: Detector, cache_bytes: int | None = None) -> None:
-        """cache_bytes: see `Lexicon`."""
+    def __init__(self, detector: Detector, cache_bytes: int | None = None, *, keep_vectors: bool = True) -> None:
+        """cache_bytes: see `Lexicon`. keep_vectors: whether `vector` is going to be asked."""
         self.detector = detector
         self._lexicon = Lexicon(detector.baseline.manifest.masks, cache_bytes)
         self._verdicts: dict[PatternId, Verdict] = {}
-        self._vectors: dict[PatternId, NDArray[np.float16]] = {}  # of anomalies in one log at least
+        self._suspects: set[PatternId] = set()  # anomalies in one log at least
+        self._keep_vectors = keep_vectors
+        self._vectors: dict[PatternId, NDArray[np.float16]] = {}  # of these
         self._vector_bytes = 0
         self._by: dict[PatternId, Detector] = {}  # who judged, where it was another detector
         self._explained: set[PatternId] = set()
@@ -72,6 +74,8 @@ class Judge:
             if by:
                 self._by[pattern_id] = by
             if verdict.score > lowest:
+                self._suspects.add(pattern_id)
+            if verdict.score > lowest and self._keep_vectors:
                 # Half of the bytes, which hardly moves a cosine; and no view of a batch that then stays.
                 self._vectors[pattern_id] = vector.astype(np.float16)
                 self._vector_bytes += self._vectors[pattern_id].nbytes
@@ -85,9 +89,7 @@ class Judge:
         self, pattern_ids: Iterable[PatternId], skip_levels: frozenset[Level], log: str | None
     ) -> set[PatternId]:
         """Which of these decided patterns are anomalies in a log of which these levels are skipped."""
-        if not self._vectors:
-            return set()
-        found = self._vectors.keys() & pattern_ids
+        found = self._suspects.intersection(pattern_ids) if self._suspects else ()
         return {i for i in found if self._lexicon.levels[i] not in skip_levels and self.verdict(i, log).anomaly}
 
     def verdict(self, pattern_id: PatternId, log: str | None) -> Verdict:
@@ -119,5 +121,6 @@ class Judge:
         """What another detector said of it."""
         self._by.pop(pattern_id, None)
         self._explained.discard(pattern_id)
+        self._suspects.discard(pattern_id)
         if pattern_id in self._vectors:
             self._vector_bytes -= self._vectors.pop(pattern_id).nbytes
