@@ -33,6 +33,7 @@ from logwatchd.config_alerting import (
     RedactSettings,
     SinkSettings,
     SlackSettings,
+    channel_problems,
     repeated_sinks,
     sink_secrets,
 )
@@ -319,7 +320,7 @@ def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path, may_la
     if slack.enabled is True and lacks("slack_webhook_url", "slack_bot_token"):
         problems.append(missing_secret(file, "slack.enabled", "true", "slack_webhook_url"))
     channel = _with_only(SlackSettings, given.get("slack"), "channel").channel
-    problems += channel_problems(file, slack.enabled, channel, secrets)
+    problems += channel_problems(file, slack.enabled, channel, secrets.slack_bot_token)
     for number, name in enumerate(sink_secrets(given), start=1):
         if name and name not in secrets.sinks and not may_lack(name):
             problems.append(missing_secret(file, f"sink[{number}].secret", repr(name), name))
@@ -329,13 +330,6 @@ def _secret_problems(given: dict[str, Any], secrets: Secrets, file: Path, may_la
     if url is not None and not url.get_secret_value().startswith(("https://", "http://")):
         problems.append("slack_webhook_url: not an address (its value is not shown); it begins with https://")
     return problems
-
-
-def channel_problems(file: Path, enabled: Switch, channel: str | None, secrets: Secrets) -> list[str]:
-    """Whether a bot is not told where to write."""
-    if secrets.slack_bot_token is None or channel is not None or enabled is False:
-        return []
-    return [f"{file}: slack.channel: missing; a bot's token needs the channel that it writes to; add it"]
 
 
 def _with_only(model: type[_TableT], table: object, key: str) -> _TableT:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from logwatchd.config_types import HttpUrl, Switch, Table, matching
 
@@ -134,3 +135,10 @@ def sink_secrets(given: dict[str, Any]) -> list[str]:
     sinks = given.get("sink")
     names = [sink.get("secret") for sink in sinks if isinstance(sink, dict)] if isinstance(sinks, list) else []
     return [name if isinstance(name, str) and re.fullmatch(_SECRET_NAME, name) else "" for name in names]
+
+
+def channel_problems(file: Path, enabled: Switch, channel: str | None, token: SecretStr | None) -> list[str]:
+    """Whether Slack's bot, if there is one, is not told where to write."""
+    if token is None or channel is not None or enabled is False:
+        return []
+    return [f"{file}: slack.channel: missing; a bot's token needs the channel that it writes to; add it"]

@@ -18,7 +18,7 @@ from logwatchd.alerting.text import counted
 from logwatchd.commands import unit
 from logwatchd.commands.terminal import say
 from logwatchd.config import Config, Settings
-from logwatchd.config_alerting import RoutedSettings, SinkSettings
+from logwatchd.config_alerting import RoutedSettings, SinkSettings, channel_problems
 from logwatchd.config_errors import SECRETS
 from logwatchd.config_secrets import Secrets
 from logwatchd.errors import BaselineError, ConfigError, Exit
@@ -58,7 +58,7 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
         found = config.load(config_path, given.__contains__)
         loaded = _with_credentials(found, given)
         slack = loaded.settings.slack
-        if problems := config.channel_problems(config_path, slack.enabled, slack.channel, loaded.secrets):
+        if problems := channel_problems(config_path, slack.enabled, slack.channel, loaded.secrets.slack_bot_token):
             return _refuse(problems)
         _check_state_dir(loaded)
         scoring, doubts = _scoring(loaded)

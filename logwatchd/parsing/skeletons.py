@@ -66,10 +66,11 @@ _RUN_CLASS = bytes.maketrans(_RUN_BYTES, b"a" * len(_RUN_BYTES))
 _SHORTEST_RUN = b"a" * 32
 _CAPITALS, _SMALL = bytes(range(ord("A"), ord("Z") + 1)), bytes(range(ord("a"), ord("z") + 1))
 
-# Control characters that text has none of; what a terminal, a protocol or an event's inner newline has is text.
+# Control characters but those of a terminal's colours and an event's inner newline. In what is UTF-8 all of them are a
+# protocol's or a terminal's.
 _CONTROL = bytes((*range(0x01, 0x09), 0x0E, 0x0F, 0x1A, *range(0x1C, 0x20), 0x7F))
 _NO_CONTROL = bytes(set(range(256)) - set(_CONTROL))
-_STRINGS = re.compile(rb"[ -~]{12,}")  # as strings(1) finds them in a program
+_STRINGS = re.compile(rb"[ -~]{12,}")  # as strings(1) finds them in a program; in random bytes they are rare
 
 
 def skeleton(shape: bytes) -> bytes:

@@ -18,7 +18,7 @@ from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
 _THREADS = 2  # that compare rows with centroids; each has 4 MB of similarities
-CORES = len(os.sched_getaffinity(0))
+_CORES = len(os.sched_getaffinity(0))
 
 
 class Detector:
@@ -71,7 +71,7 @@ class Detector:
     def _nearest(self, vectors: Vectors) -> tuple[list[int], list[float]]:
         """Of each row the nearest centroid and its cosine distance."""
         parts = [vectors[start : start + _ROWS_AT_ONCE] for start in range(0, len(vectors), _ROWS_AT_ONCE)]
-        if len(parts) < 2 or CORES < 2:
+        if len(parts) < 2 or _CORES < 2:
             found = [*map(self._nearest_of, parts)]
         else:
             from concurrent.futures import ThreadPoolExecutor
