@@ -41,7 +41,7 @@ _HEX_NUMBER = (
 
 
 BETWEEN = "\n\n"  # texts in a block: no rule looks across it, and to none it is other than a blank
-_HEX = bytes(0x68 if chr(byte) in "0abcdefABCDEF" else byte if chr(byte) in "=x\n" else 0x20 for byte in range(256))
+_HEX = bytes(0x68 if chr(byte) in "0abcdefABCDEF" else byte if chr(byte) in "=\n" else 0x20 for byte in range(256))
 
 Hint = Callable[[str], list[int]]
 
@@ -95,7 +95,11 @@ def _hint(pattern: str, *, backwards: bool = False) -> Hint:
 
 def _like_hex(block: str) -> list[int]:
     classes = block.encode(errors="replace").translate(_HEX).decode().split(BETWEEN)
-    return [number for number, each in enumerate(classes) if "hhhhhhh" in each or "hx" in each or "=hh" in each]
+    return [
+        number
+        for number, (each, text) in enumerate(zip(classes, block.split(BETWEEN), strict=True))
+        if "hhhhhhh" in each or "0x" in text or "=hh" in each
+    ]
 
 
 RULES: tuple[Rule, ...] = (

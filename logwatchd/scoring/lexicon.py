@@ -8,8 +8,8 @@ meaning, they are looked up as well, see `digits`.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, compress, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, repeat
 from operator import eq, ne
 
 import numpy as np
@@ -154,27 +154,33 @@ class Lexicon:
         if max(map(len, keys), default=0) > MAX_KEY_BYTES:
             return [*map(self.id_of_key, keys)]
         texts = decode_all(keys)
-        return [*map(self._id_of, keys, patterns_of(texts), map(level_of, texts))]
+        return self._ids_of(keys, patterns_of(texts), map(level_of, texts))
 
     def _ids_of_kept(self, keys: Sequence[bytes]) -> list[PatternId]:
         """`id_of_key` of keys whose patterns are learned templates but for their kept digits."""
         if max(map(len, keys), default=0) > MAX_KEY_BYTES:
             return [*map(self.id_of_key, keys)]
         texts = decode_all(show_kept(b"\n".join(keys)).split(b"\n")) if keys else []
-        return [*map(self._id_of, keys, map(self._templates.pattern_of_key, keys), map(level_of, texts))]
+        return self._ids_of(keys, map(self._templates.pattern_of_key, keys), map(level_of, texts))
 
     def id_of_key(self, line_key: bytes) -> PatternId:
         """The pattern of all lines with this key; normalises."""
-        return self._id_of(line_key, self._templates.pattern_of_key(line_key), level_of(decode(show_kept(line_key))))
+        level = level_of(decode(show_kept(line_key)))
+        return self._ids_of([line_key], [self._templates.pattern_of_key(line_key)], [level])[0]
 
-    def _id_of(self, line_key: bytes, pattern: str, level: Level) -> PatternId:
-        new = self._ids[level].setdefault(pattern, len(self.patterns))
-        self._bytes += len(line_key) + _ENTRY_BYTES
-        if new == len(self.patterns):
-            self.patterns.append(pattern)
-            self.levels.append(level)
-            self._bytes += len(pattern) + _ENTRY_BYTES
-        return new
+    def _ids_of(self, keys: Sequence[bytes], patterns: Iterable[str], levels: Iterable[Level]) -> list[PatternId]:
+        """The numbers of keys' patterns, which are given to those that have none."""
+        before = len(self.patterns)
+        found: list[PatternId] = []
+        for pattern, level in zip(patterns, levels, strict=True):
+            number = self._ids[level].setdefault(pattern, len(self.patterns))
+            if number == len(self.patterns):
+                self.patterns.append(pattern)
+                self.levels.append(level)
+            found.append(number)
+        self._bytes += sum(map(len, chain(keys, self.patterns[before:])))
+        self._bytes += _ENTRY_BYTES * (len(keys) + len(self.patterns) - before)
+        return found
 
 
 def _pieces(data: bytes, size: int) -> Iterator[bytes]:
