@@ -1,4 +1,7 @@
-"""Keeps the memory of blocks that are done with for the next ones, and gives it back when there are none."""
+"""Keeps the memory of blocks that are done with for the next ones, and gives it back when there are none.
+
+What stands before the first block is there to stay.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ _KEPT_BYTES = 16 << 20
 _LARGE_BYTES = 4 << 20
 
 
-def keep_freed() -> None:
-    """Tell glibc to give less back to the kernel, process-wide; another C library is left as it is.
+def settle_memory() -> None:
+    """Tell glibc to give less back to the kernel, and Python's search for cycles to pass over what stands by now.
+
+    Both hold for the process; another C library is left as it is.
 
     By default it returns a block of 1 MiB as soon as that is freed, and gets the next one page by page, zeroed: that
     is half of what reading a file that is in the page cache costs, and a third of what finding the shapes of its lines.
     All threads share one store: what one of them freed serves the others, and Python lets only one run at a time.
-    Python's search for cycles passes over what stands by now, which is there to stay.
     """
     gc.freeze()
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -14,7 +14,7 @@ from typing import IO
 from logwatchd.errors import UsageError
 from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.lines import MAX_LINE_BYTES
-from logwatchd.ingest.memory import keep_freed
+from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.multiline import Joined, join, joiner_of
 from logwatchd.ingest.unpacking import DAMAGE, unpacked
 from logwatchd.records import SourceSpec
@@ -77,7 +77,7 @@ def read_events(
 
 def _read_lines(path: Path | None, encoding: str, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
     """Runs of whole lines of about CHUNK_BYTES, in UTF-8; the last line gets its newline if it has none."""
-    keep_freed()
+    settle_memory()
     with opened(path) as raw:
         file = raw if path is None else unpacked(path, raw)
         first = file.read(CHUNK_BYTES)

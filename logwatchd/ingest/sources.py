@@ -10,7 +10,7 @@ from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.cursors import FILE_NAME
 from logwatchd.ingest.files import FileSource
-from logwatchd.ingest.memory import keep_freed
+from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.source import IngestStatus, Source
 from logwatchd.ingest.streams import STDIN, StreamSource
 from logwatchd.records import Block, SourceSpec
@@ -27,7 +27,7 @@ class Sources:
         Raises:
             StateError: the folder cannot be used.
         """
-        keep_freed()
+        settle_memory()
         self._specs = tuple(specs)
         self._streams = StreamSource(specs, queue)
         self._queue = queue

@@ -162,9 +162,9 @@ def _ten_regexes() -> Callable[[list[str]], object] | None:
 
 def _medians(ways: Ways, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
     """Seconds that each way takes by a clock; they take turns."""
-    from logwatchd.ingest.memory import keep_freed
+    from logwatchd.ingest.memory import settle_memory
 
-    keep_freed()  # as all that reads logs does before it begins
+    settle_memory()  # as all that reads logs does before it begins
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
