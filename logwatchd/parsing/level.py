@@ -51,6 +51,9 @@ _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not wor
 _UPRIGHT = {name.encode(): _NAMES[name] for name in f"{_PLAIN}|ALERT".split("|")}
 _FIELD_NAMES = frozenset((b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
 _NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", *_FIELD_NAMES))
+_NAMES_THERE = re.compile(rb"(?<![^ ])(?:%b)(?![^ ])" % b"|".join(sorted(_NAMING))).finditer
+# What stands behind a name that _MARKED finds; what is no ASCII may be a blank.
+_MAY_FOLLOW = re.compile(rb"[\]>|)]|[\"']?[\x00-\x20\x80-\xff]{0,3}[=:]").match
 _FIELD_THERE = re.compile(_FIELD, re.IGNORECASE).match
 _WORDS = bytes(ord(chr(byte).upper()) if byte < 0x80 and re.match(r"\w", chr(byte)) else 0x20 for byte in range(256))
 _DOTTED_I, _DOTLESS_I, _LONG_S = "\u0130\u0131\u017f"  # an I or an S as well, where case is ignored
@@ -87,14 +90,28 @@ def _written(head: str) -> Level:
     word = next(filter(_NAMING.__contains__, each))
     at = words.find(word)
     end = at + len(word)
+    if not (raw[at:end] in _UPRIGHT or _MAY_FOLLOW(raw, end)):
+        place = _further(raw, words, each, at, end)
+        if place is None:
+            return Level.UNKNOWN
+        at, end = place
+        word = words[at:end]
     alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"
-    if alone and word in _UPRIGHT and raw[at:end] == word:
+    if alone and raw[at:end] in _UPRIGHT:
         return _UPRIGHT[word]
     first = len(raw[:at].decode())
     # A bracket before the field, with which _MARKED might begin, would make no other level of it.
     if word in _FIELD_NAMES and (field := _FIELD_THERE(head, first)) and (level := _named(field[1])):
         return level
     return _searched(head, first)
+
+
+def _further(raw: bytes, words: bytes, each: list[bytes], at: int, end: int) -> tuple[int, int] | None:
+    """Where the first naming word in capitals, or before what may follow one, stands. at, end: of one that is not."""
+    if len([*filter(_NAMING.__contains__, each)]) == 1 and not (words[at - 1 : at] + words[end : end + 1]).strip():
+        return None  # as in "an error of"; where it stands in a longer word, it comes again
+    spans = (match.span() for match in _NAMES_THERE(words, at))
+    return next(((at, end) for at, end in spans if raw[at:end] in _UPRIGHT or _MAY_FOLLOW(raw, end)), None)
 
 
 def _searched(head: str, first: int) -> Level:
