@@ -48,9 +48,13 @@ _POSTGRES = re.compile(r"\b(LOG|DEBUG[1-5]|STATEMENT|DETAIL|HINT):  ")
 _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not worth the time
 
 # Whatever _UPPER and _MARKED find has one of these in it, as a word of its own but for its case.
-_UPRIGHT = {name.encode(): _NAMES[name] for name in f"{_PLAIN}|ALERT".split("|")}
+_BEFORE_COLON = {name.encode(): _NAMES[name] for name in _PLAIN.split("|")}
+_UPRIGHT = {**_BEFORE_COLON, b"ALERT": Level.FATAL}
+_BRACKETED = {**_UPRIGHT, **{name.encode(): _NAMES[name] for name in ("DBG", "INF", "WRN", "CRT", "FTL")}}
 _FIELD_NAMES = frozenset((b"LEVEL", b"SEVERITY", b"LVL", b"LEVELNAME"))
-_NAMING = frozenset((*_UPRIGHT, b"DBG", b"INF", b"WRN", b"CRT", b"FTL", *_FIELD_NAMES))
+_NAMING = frozenset((*_BRACKETED, *_FIELD_NAMES))
+_OPENING, _CLOSING = frozenset((b"[", b"<", b"|", b"(")), frozenset((b"]", b">", b"|", b")"))
+_APART = frozenset((b" ", b""))
 _NAMES_THERE = re.compile(rb"(?<![^ ])(?:%b)(?![^ ])" % b"|".join(sorted(_NAMING))).finditer
 # What stands behind a name that _MARKED finds; what is no ASCII may be a blank.
 _MAY_FOLLOW = re.compile(rb"[\]>|)]|[\"']?[\x00-\x20\x80-\xff]{0,3}[=:]").match
@@ -96,9 +100,14 @@ def _written(head: str) -> Level:
             return Level.UNKNOWN
         at, end = place
         word = words[at:end]
-    alone = raw[at - 1 : at] in (b"", b" ") and raw[end : end + 1] in (b"", b" ") and raw[end + 1 : end + 2] != b":"
-    if alone and raw[at:end] in _UPRIGHT:
-        return _UPRIGHT[word]
+    before, after = raw[at - 1 : at], raw[end : end + 1]
+    if before in _OPENING and after in _CLOSING and word in _BRACKETED:
+        return _BRACKETED[word]
+    if before in _APART:
+        if after == b":" and word in _BEFORE_COLON and raw[at - 2 : at - 1] != b",":
+            return _BEFORE_COLON[word]
+        if after in _APART and raw[at:end] == word and word in _UPRIGHT and raw[end + 1 : end + 2] != b":":
+            return _UPRIGHT[word]
     first = len(raw[:at].decode())
     # A bracket before the field, with which _MARKED might begin, would make no other level of it.
     if word in _FIELD_NAMES and (field := _FIELD_THERE(head, first)) and (level := _named(field[1])):
