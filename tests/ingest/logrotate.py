@@ -56,9 +56,9 @@ class Logrotate:
     def rotate(self) -> None:
         if self._stamped:  # two rotations in one second would have one name, and logrotate would skip the second
             wait_until(lambda: int(clock.utc_now().timestamp()) > self._last_s, what="the next second")
-            self._last_s = int(clock.utc_now().timestamp())
         command = [str(PROGRAM), "-f", "-s", str(self._state), str(self._config)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        self._last_s = int(clock.utc_now().timestamp())
         assert done.returncode == 0, done.stderr
         assert "error" not in done.stderr, done.stderr
 
