@@ -6,13 +6,14 @@ When it is full the reader stops reading: the log file itself is the buffer.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
-from logwatchd.records import Block
+from logwatchd.records import Block, Lane
 
 MAX_BYTES = 16 << 20
 MAX_BLOCKS = 256
+LANES = 4  # so many files can fill it together, not one alone: there is room for the lines of others
 
 
 def _nobody() -> None:
@@ -20,7 +21,7 @@ def _nobody() -> None:
 
 
 class BlockQueue:
-    """Blocks in order, bounded by count and bytes until they are `done`, not until they are taken.
+    """Blocks in order; all and those of a file are bounded by count and bytes until they are `done`, not until taken.
 
     One producer, one consumer. `on_block` wakes the consumer and `on_room` the producer; the wiring sets both.
     """
@@ -30,22 +31,26 @@ class BlockQueue:
         self._max_blocks = max_blocks
         self._lock = threading.Lock()
         self._waiting: deque[Block] = deque()
-        self._bytes_in_flight = 0
-        self._blocks_in_flight = 0
+        self._bytes: Counter[Lane] = Counter()  # in flight, by file
+        self._blocks: Counter[Lane] = Counter()
         self.on_block: Callable[[], None] = _nobody
         self.on_room: Callable[[], None] = _nobody
 
-    def room(self) -> bool:
-        """Whether one more block may be put; one may always be put when nothing is in flight."""
+    def room(self, lane: Lane | None = None) -> bool:
+        """Whether one more block may be put, of this file; one may always be put when none of it is in flight."""
         with self._lock:
-            return self._bytes_in_flight < self._max_bytes and self._blocks_in_flight < self._max_blocks
+            if self._bytes.total() >= self._max_bytes or self._blocks.total() >= self._max_blocks:
+                return False
+            if lane is None or lane not in self._blocks:
+                return True
+            return self._bytes[lane] < self._max_bytes // LANES and self._blocks[lane] < self._max_blocks // LANES
 
     def put(self, block: Block) -> None:
         """Hand a block over. The producer asks `room` first; a put is never refused."""
         with self._lock:
             self._waiting.append(block)
-            self._bytes_in_flight += len(block.data)
-            self._blocks_in_flight += 1
+            self._bytes[block.lane] += len(block.data)
+            self._blocks[block.lane] += 1
         self.on_block()
 
     def take(self) -> list[Block]:
@@ -57,13 +62,16 @@ class BlockQueue:
 
     def done(self, block: Block) -> None:
         """The block's position is committed: its room is free again."""
+        lane = block.lane
         with self._lock:
-            self._bytes_in_flight -= len(block.data)
-            self._blocks_in_flight -= 1
+            self._bytes[lane] -= len(block.data)
+            self._blocks[lane] -= 1
+            if not self._blocks[lane]:
+                del self._bytes[lane], self._blocks[lane]
         self.on_room()
 
     @property
     def in_flight(self) -> int:
         """Blocks that are read but not yet committed."""
         with self._lock:
-            return self._blocks_in_flight
+            return self._blocks.total()

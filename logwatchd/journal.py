@@ -264,6 +264,8 @@ class _Entries:
 
     def _plain(self, value: object, depth: int = 0) -> Plain:
         """The value as JSON knows it."""
+        if type(value) is str:  # nearly all are; and whether one is a Secret takes long to see
+            return self._text(value)
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Secret):

@@ -27,6 +27,7 @@ from logwatchd.vectors import Vectors
 
 MAX_OPEN = 1000  # the quietest is ended early for the next one
 _MAX_TIES = 64  # an incident's
+_MAX_IN_FULL = 100  # alerts at once that are told with their background: more of them nobody reads one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,8 @@ class AlertDesk:
         return plan
 
     def _begin(self, plan: _Plan, anomaly: Anomaly, key: str, severity: Severity, now: float) -> None:
-        alert = alert_of(anomaly, self._policy.context_lines, self._redact)
+        in_full = len(plan.opened) < _MAX_IN_FULL
+        alert = alert_of(anomaly, self._policy.context_lines, self._redact, in_full=in_full)
         incident = begin(anomaly, alert, key, severity, now)
         held = not self._rounds.admits(now, sum(not one.held for one, _ in plan.opened))
         incident.held = held

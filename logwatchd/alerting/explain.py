@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from logwatchd.alerting.text import clip, excerpt
-from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Severity
+from logwatchd.records import Alert, Analysis, Anomaly, Background, FileId, Level, Severity
 
 MAX_LINE_CHARS = 4000
 MAX_CONTEXT_CHARS = 500
@@ -29,14 +29,15 @@ _BY_LEVEL = {
 }
 
 
-def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str]) -> Alert:
+def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str], *, in_full: bool = True) -> Alert:
     """The alert that the first line of a new incident makes; every text in it is redacted and bounded.
 
-    Its ids rest on the texts as they were: the same whatever is redacted.
+    Its ids rest on the texts as they were: the same whatever is redacted. in_full: with its background.
     """
     verdict, nearest = anomaly.verdict, anomaly.verdict.nearest
     examples = nearest.examples if nearest else ()
-    context = anomaly.context[-context_lines:] if context_lines else ()
+    background = anomaly.background() if in_full else Background((), ())
+    context = background.context[-context_lines:] if context_lines else ()
     fingerprint = fingerprint_of(anomaly.service, verdict.pattern)
     pattern = redact(verdict.pattern)
     return Alert(
@@ -52,7 +53,7 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str])
         distance=nearest.distance if nearest else _NO_NEAREST,
         centroid=nearest.centroid if nearest else None,
         nearest_examples=tuple(clip(redact(example), MAX_EXAMPLE_CHARS) for example in examples),
-        differs=tuple(word for word in verdict.differs if word in pattern),
+        differs=tuple(word for word in background.differs if word in pattern),
         context=tuple(clip(redact(line), MAX_CONTEXT_CHARS) for line in context),
         severity=severity_of(verdict.level, verdict.score, verdict.threshold),
         read_at=anomaly.read_at,

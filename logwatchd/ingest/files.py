@@ -85,7 +85,7 @@ class FileSource:
             self._stirred.set()  # a survey can judge it now
         unread = self._read(now)
         self._drained = not unread and not rests.lineages and not self._roster.is_unsettled
-        if rests.is_busy or (unread and self._queue.room()):
+        if rests.is_busy or any(self._queue.room(file.key) for file in unread):
             return 0.0
         if self._stirred.is_set():
             return max(0.0, min(self._survey_at, self._earliest_survey_at) - clock.monotonic())
@@ -157,8 +157,8 @@ class FileSource:
         self._survey_at = max(now + (ACTIVE_POLL_S if active else IDLE_POLL_S), self._earliest_survey_at)
         self._wanted.settle()
 
-    def _read(self, now: float) -> bool:
-        """Deliver what there is room for; True if some of it is still unread.
+    def _read(self, now: float) -> list[Followed]:
+        """Deliver what there is room for; returns the files of which some is still unread.
 
         Lineages take turns, beginning behind the one that was read last; within a lineage the older file comes first.
         """
@@ -166,7 +166,7 @@ class FileSource:
         behind = (file for file in self._roster.files if file.behind and file.lineage not in waiting)
         files = sorted(behind, key=lambda file: file.sequence)
         if not files:
-            return False
+            return []
         self._active_until = now + ACTIVE_S
         self._survey_at = min(self._survey_at, now + ACTIVE_POLL_S)
         lineages: dict[str, list[Followed]] = {}
@@ -185,14 +185,14 @@ class FileSource:
                 left -= self._read_file(file, min(left, FILE_BYTES_A_TURN))
                 if file.behind:
                     break
-        return any(file.behind for file in files)
+        return [file for file in files if file.behind]
 
     def _read_file(self, file: Followed, budget: int) -> int:
         """Deliver up to `budget` bytes and a block more; returns how many were read."""
         reader, start = file.reader, file.reader.offset
         reader.encoding, reader.joiner = file.spec.encoding, joiner_of(file.spec)
         try:
-            while self._queue.room() and reader.offset - start < budget:
+            while self._queue.room(file.key) and reader.offset - start < budget:
                 result = reader.read(file.size)
                 if isinstance(result, Stop):
                     file.behind = False
@@ -238,11 +238,17 @@ class FileSource:
             # The unfinished last line of a rotated file belongs to its event: they are finished together, below.
             is_over = self._roster.is_over(file)
             may_release = not is_over or not reader.unfinished
-            if reader.holds_event and may_release and quiet_s >= EVENT_S and not file.behind and self._queue.room():
+            if (
+                reader.holds_event
+                and may_release
+                and quiet_s >= EVENT_S
+                and not file.behind
+                and self._queue.room(file.key)
+            ):
                 self._release(file)
             if not is_over or not reader.partial or file.behind or quiet_s < FINISH_S:
                 continue
-            if self._queue.room():
+            if self._queue.room(file.key):
                 self._deliver_held(file, reader.finish)
 
     def _release(self, file: Followed) -> None:

@@ -115,7 +115,7 @@ class Follower:
             self._is_steady()
         taken = 0
         while self._readiness.is_ready(child.output):
-            if not self._queue.room():
+            if not self._queue.room(self.file.lane):
                 break
             if taken >= TURN_BYTES:
                 return 0.0

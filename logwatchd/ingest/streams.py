@@ -90,12 +90,10 @@ class StreamSource:
         if specs is not None or now >= self._look_at:
             self._look()
             self._look_at = now + LOOK_S
-        more = False
-        for stream in list(self._streams.values()):
-            more |= self._read(stream, now)
-        self._drained = not more
+        unread = [stream for stream in list(self._streams.values()) if self._read(stream, now)]
+        self._drained = not unread
         self._wanted.settle()
-        return self._delay_s(now, more)
+        return self._delay_s(now, unread)
 
     def commit(self, block: Block) -> None:
         """Nothing is remembered of a stream."""
@@ -201,7 +199,7 @@ class StreamSource:
         if self._readiness.is_ready(stream.handle):
             taken = 0
             while taken < TURN_BYTES:
-                if not self._queue.room():
+                if not self._queue.room(stream.file.lane):
                     return True
                 data = self._take(stream)
                 if data is None:
@@ -215,7 +213,7 @@ class StreamSource:
                 self._deliver(stream, stream.lines.feed(data))
             else:
                 return True
-        if stream.lines.holds_event and now - stream.changed_at >= EVENT_S and self._queue.room():
+        if stream.lines.holds_event and now - stream.changed_at >= EVENT_S and self._queue.room(stream.file.lane):
             self._deliver(stream, stream.lines.release())
         return False
 
@@ -253,7 +251,7 @@ class StreamSource:
         self._readiness.forget(stream.handle)
         if stream.path != STDIN:
             os.close(stream.handle)
-        del self._streams[stream.file[:2]]
+        del self._streams[stream.file.lane]
 
     def _deliver(self, stream: _Stream, runs: Iterator[Run]) -> None:
         cut_before = stream.lines.cut
@@ -264,11 +262,12 @@ class StreamSource:
         if stream.lines.cut and not cut_before:
             _log.warning(Event.LINE_CUT, path=stream.path, message=f"{stream.path}: a line of over 1 MiB is cut")
 
-    def _delay_s(self, now: float, more: bool) -> float:
-        room = self._queue.room()  # without it nothing is due: whoever makes some wakes us
-        if more and room:
+    def _delay_s(self, now: float, unread: Sequence[_Stream]) -> float:
+        # Without room nothing is due: whoever makes some wakes us.
+        if any(self._queue.room(stream.file.lane) for stream in unread):
             return 0.0
-        held = [stream for stream in self._streams.values() if room and stream.lines.holds_event]
+        events = [stream for stream in self._streams.values() if stream.lines.holds_event]
+        held = [stream for stream in events if self._queue.room(stream.file.lane)]
         waits = [stream.changed_at + EVENT_S - now for stream in held]
         if any(path != STDIN for path in self._specs):
             waits.append(self._look_at - now)

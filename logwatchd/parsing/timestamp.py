@@ -60,6 +60,8 @@ def _first(text: str, now: datetime) -> datetime | None:
     matches: list[tuple[int, Callable[[], datetime | None]]] = []
     for form in _FORMS:
         match = form.search(text)
+        if match and match.start() == 0 and (found := _built(match.groupdict(), now)):
+            return found  # no other form's stamp comes before it
         if match:
             matches.append((match.start(), lambda match=match: _built(match.groupdict(), now)))  # type: ignore[misc]
     epoch = _EPOCH.match(text)

@@ -49,20 +49,19 @@ class Word:
     nearer: float
 
 
-def differs(verdict: Verdict, baseline: Baseline, *, weighed: bool) -> tuple[str, ...]:
-    """The words that tell an anomaly from what is known, without any call to a service.
+def differs(verdict: Verdict, baseline: Baseline) -> tuple[str, ...]:
+    """The words that tell an anomaly from what is known, the most telling first, without any call to a service.
+
+    It takes a third of a millisecond.
 
     Args:
         baseline: that the verdict was given by. Where its vectors come from a service, the local embedder measures
             against the examples in its place.
-        weighed: the most telling words first, in a third of a millisecond; else in the order of the text.
     """
     nearest = verdict.nearest
     if nearest is None:
         return ()
     words = lacking(verdict.pattern, nearest.examples)
-    if not weighed:
-        return tuple(_clipped(word) for word in words[:MAX_WORDS])
     embedder = LocalEmbedder()
     if baseline.manifest.embedder == embedder.name:
         towards = baseline.centroids[nearest.centroid]

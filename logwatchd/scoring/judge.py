@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import replace
 from itertools import filterfalse
 
 import numpy as np
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import differs
-from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
 from logwatchd.vectors import Vectors
 
-MAX_VECTOR_BYTES = 64 << 20
+MAX_VECTOR_BYTES = 32 << 20
 
 
 class Judge:
@@ -32,7 +31,6 @@ class Judge:
         self._vectors: dict[PatternId, NDArray[np.float16]] = {}  # of these
         self._vector_bytes = 0
         self._by: dict[PatternId, Detector] = {}  # who judged, where it was another detector
-        self._explained: set[PatternId] = set()
 
     def full(self) -> bool:
         """Whether the cache has reached its bound: make a new Judge before the next block."""
@@ -100,27 +98,19 @@ class Judge:
             verdict = Verdict(pattern, level, 0.0, 0.0, anomaly=False, nearest=None, skipped=True)
         return self._by.get(pattern_id, self.detector).in_log(verdict, log)
 
-    def explained(self, pattern_id: PatternId, log: str | None, *, weighed: bool) -> Verdict:
-        """The verdict on an anomalous pattern with the words that made it far, which are found once.
-
-        weighed: see `difference.differs`.
-        """
-        if pattern_id not in self._explained:
-            verdict = self._verdicts[pattern_id]
-            found = differs(verdict, self._by.get(pattern_id, self.detector).baseline, weighed=weighed)
-            self._verdicts[pattern_id] = replace(verdict, differs=found)
-            self._explained.add(pattern_id)
-        return self.verdict(pattern_id, log)
+    def differs(self, pattern_id: PatternId) -> tuple[str, ...]:
+        """The words that made a decided pattern far; see `difference.differs`."""
+        return differs(self._verdicts[pattern_id], self._by.get(pattern_id, self.detector).baseline)
 
     def vector(self, pattern_id: PatternId) -> Vectors:
         """The embedding of an anomalous pattern, float32 (D,)."""
-        found: Vectors = unit_rows(self._vectors[pattern_id][None].astype(np.float32))[0]
+        found: Vectors = self._vectors[pattern_id].astype(np.float32)
+        found /= math.sqrt(found @ found) or 1.0
         return found
 
     def _forget(self, pattern_id: PatternId) -> None:
         """What another detector said of it."""
         self._by.pop(pattern_id, None)
-        self._explained.discard(pattern_id)
         self._suspects.discard(pattern_id)
         if pattern_id in self._vectors:
             self._vector_bytes -= self._vectors.pop(pattern_id).nbytes

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -15,72 +14,39 @@ from logwatchd import clock
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
 from logwatchd.journal import Event, logger
-from logwatchd.parsing.normalise import decode
-from logwatchd.parsing.own import is_own
-from logwatchd.parsing.service import service_of
-from logwatchd.parsing.timestamp import timestamp_of
-from logwatchd.records import INNER, Anomaly, Block
+from logwatchd.records import Anomaly, Block, Lane
+from logwatchd.scoring.anomalies import CONTEXT_LINES, MAX_LINE_CHARS, anomalies_of
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.excerpts import Excerpt, excerpts
+from logwatchd.scoring.inbox import Inbox
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import Ids, distinct
+from logwatchd.scoring.lexicon import distinct
 from logwatchd.scoring.outage import Outage
+from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors
 
 OnAnomalies = Callable[[Sequence[Anomaly], float], None]
 OnDone = Callable[[Block], None]
 Submit = Callable[[Sequence[str]], None]
+_Answer = tuple[Sequence[str], Vectors, str]  # texts, their vectors, float32 (N, D), and the embedder's name
 
-CONTEXT_LINES = 50
 _MAX_CONTEXT_FILES = 4096
 _MAX_UNDECIDED = 20_000  # texts that wait for vectors at once, but for the last block's: where every line is new
-_MAX_TOLD = 500  # anomalies at once
-_MAX_EXPLAINED = 100  # patterns a block whose first line is told in full: a storm must not cost fifty lines a line
+# What is done for one file before the others have their turn, and in a turn at all: a line of theirs waits for it.
+_MAX_OF_A_FILE = 4_000  # texts that wait for vectors, but for the last block's
+_MAX_TOLD = 500  # anomalies
+_MAX_ASKED_OF_A_FILE = 2_000  # texts
+_MAX_LEARNED = 1_000  # texts, but for the last batch's
+_MAX_ADMITTED_BYTES = 4 << 20
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
-_MAX_LINE_CHARS = 16_384
-_OWN_HEADER_BYTES = 1024
-_INNER = bytes([INNER])
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A block whose verdicts are not all there yet. ids belong to `judge`. own: lines that logwatchd wrote itself.
-
-    told: how many events are dealt with, as far as the anomalies among them are stored. asked: whether its vectors were
-    asked for. kept: events that are kept for later, and none of this block's any more. stood_in: whether a twin judged
-    what waited. late, number: of lines that were kept, which are these and where in the backlog.
-    """
-
-    block: Block
-    judge: Judge
-    ids: Ids
-    undecided: set[int]
-    read_at: datetime
-    own: int = 0
-    told: int = 0
-    asked: bool = False
-    kept: frozenset[int] = frozenset()
-    stood_in: bool = False
-    late: Excerpt | None = None
-    number: int = 0
-
-    @property
-    def lane(self) -> tuple[int, int] | None:
-        """What is handed on in order: the lines of a file, and all that were kept."""
-        return None if self.late else self.block.file[:2]
-
-    def judged(self) -> Ids:
-        """The patterns of the events that this is about."""
-        if self.late:
-            return self.ids[list(self.late.waiting)]
-        return np.delete(self.ids, list(self.kept)) if self.kept else self.ids
 
 
 class ScoreStage:
     """Owns the present judge, the blocks that wait for vectors, and the last lines of each file.
 
-    Blocks of one file leave in order; a file that waits for a vector holds up no other file. While the service is away
+    Blocks of one file leave in order; a file that waits for a vector, or has very much to tell, holds up no other file:
+    a turn takes a part of what is there, of each file, and a fraction of a second. While the service is away
     a block does not wait: its lines with new texts are kept for later or judged by a twin, see `outage`.
     """
 
@@ -105,11 +71,11 @@ class ScoreStage:
         self._on_done = on_done
         self._outage = outage
         self._judge = Judge(detector)
-        self._inbox: deque[Block] = deque()
-        self._waiting: list[_Waiting] = []
-        self._context: OrderedDict[tuple[int, int], deque[bytes]] = OrderedDict()
+        self._inbox = Inbox()
+        self._waiting: list[Waiting] = []
+        self._context: OrderedDict[Lane, deque[bytes]] = OrderedDict()
         self._lock = threading.Lock()
-        self._arrived: deque[tuple[Sequence[str], Vectors, str]] = deque()
+        self._arrived: deque[_Answer] = deque()
         self._next: tuple[Detector, Detector | None] | None = None
         self._storing_fails = False
         self.lines = 0
@@ -136,16 +102,12 @@ class ScoreStage:
 
     def run_once(self, now: float) -> float:
         """Judge what arrived, hand on what is decided. See `stage.Stage`."""
-        with self._lock:
-            arrived, following = list(self._arrived), self._next
-            self._arrived.clear()
-            self._next = None
+        arrived, following = self._take_in()
         if following is not None:
             self._start_anew(*following)
-        for texts, vectors, embedder in arrived:
-            # What an embedder of before a reload still answers lies in another space; it was asked for again.
-            if embedder == self._judge.detector.baseline.manifest.embedder:
-                self._learn(texts, vectors)
+        # What an embedder of before a reload still answers lies in another space; it was asked for again.
+        embedder = self._judge.detector.baseline.manifest.embedder
+        self._learn([(texts, vectors) for texts, vectors, name in arrived if name == embedder])
         if self._outage and self._outage.back():
             self._judge = Judge(self._judge.detector)  # the twin's verdicts were for the time being
         self._inbox.extend(self._queue.take())
@@ -153,20 +115,49 @@ class ScoreStage:
         self._take_up_kept()
         delay_s = self._hand_on(now)
         self._ask()
-        return 0.0 if self._inbox and self._undecided() < _MAX_UNDECIDED else delay_s
+        return 0.0 if self._arrived or self._may_admit() else delay_s
 
-    def _undecided(self) -> int:
-        return sum(len(item.undecided) for item in self._waiting)
+    def _take_in(self) -> tuple[list[_Answer], tuple[Detector, Detector | None] | None]:
+        """Some of the vectors that arrived, and what to judge by from now on, if that changes."""
+        arrived: list[_Answer] = []
+        texts = 0
+        with self._lock:
+            while self._arrived and texts < _MAX_LEARNED:
+                arrived.append(self._arrived.popleft())
+                texts += len(arrived[-1][0])
+            following, self._next = self._next, None
+        return arrived, following
 
     def _admit(self) -> None:
-        """Look at the blocks that came, as long as not too many new texts wait: the others cost only their bytes."""
-        undecided = self._undecided()
-        while self._inbox and undecided < _MAX_UNDECIDED:
+        """Look at some of the blocks that came, as long as not too many new texts wait: the others cost only their
+        bytes."""
+        undecided, busy = self._at_work()
+        admitted_bytes = 0
+        while (
+            undecided.total() < _MAX_UNDECIDED
+            and admitted_bytes < _MAX_ADMITTED_BYTES
+            and (block := self._inbox.next(busy))
+        ):
             if self._judge.full():
                 self._judge = Judge(self._judge.detector)
-            item = self._item(self._inbox.popleft(), clock.utc_now())
-            undecided += len(item.undecided)
+            item = self._item(block, clock.utc_now())
             self._waiting.append(item)
+            undecided[item.lane] += len(item.undecided)
+            if undecided[item.lane] >= _MAX_OF_A_FILE:
+                busy.add(item.lane)
+            admitted_bytes += len(block.data)
+
+    def _may_admit(self) -> bool:
+        undecided, busy = self._at_work()
+        return undecided.total() < _MAX_UNDECIDED and self._inbox.has_other_than(busy)
+
+    def _at_work(self) -> tuple[Counter[Lane | None], set[Lane | None]]:
+        """How many texts are undecided, by the file; and the files that have enough to do."""
+        undecided: Counter[Lane | None] = Counter()
+        for item in self._waiting:
+            undecided[item.lane] += len(item.undecided)
+        busy = {lane for lane, texts in undecided.items() if texts >= _MAX_OF_A_FILE}
+        return undecided, busy | {item.lane for item in self._waiting if item.telling}
 
     def _start_anew(self, detector: Detector, twin: Detector | None) -> None:
         self._judge = Judge(detector)
@@ -184,11 +175,12 @@ class ScoreStage:
         number: int = 0,
         kept: frozenset[int] = frozenset(),
         told: int = 0,
-    ) -> _Waiting:
+    ) -> Waiting:
         judge = self._judge
         ids = judge.ids_of(block.flat())
-        item = _Waiting(block, judge, ids, set(), read_at, told=told, late=late, number=number, kept=kept)
-        item.undecided.update(judge.undecided(distinct(item.judged()), block.source.skip_levels))
+        item = Waiting(block, judge, ids, set(), [], read_at, told=told, late=late, number=number, kept=kept)
+        item.unasked = judge.undecided(distinct(item.judged()), block.source.skip_levels)[::-1]
+        item.undecided.update(item.unasked)
         return item
 
     def _take_up_kept(self) -> None:
@@ -200,14 +192,27 @@ class ScoreStage:
     def _ask(self) -> None:
         """Ask for the vectors that blocks wait for, but not of lines that are only held up for want of room."""
         asking = self._outage is None or self._outage.way() == "ask"
+        on_their_way: Counter[Lane | None] = Counter()
         for item in self._waiting:
-            if item.undecided and not item.asked and (asking or item.late):
+            on_their_way[item.lane] += len(item.undecided.difference(item.unasked))
+            if not item.unasked or not (asking or item.late):
+                continue
+            some: list[int] = []
+            while item.unasked and on_their_way[item.lane] + len(some) < _MAX_ASKED_OF_A_FILE:
+                pattern_id = item.unasked.pop()
+                if pattern_id in item.undecided:
+                    some.append(pattern_id)
+            if some:
                 item.asked = True
-                self._submit([item.judge.pattern(i) for i in item.undecided])
+                on_their_way[item.lane] += len(some)
+                self._submit([item.judge.pattern(i) for i in some])
 
-    def _learn(self, texts: Sequence[str], vectors: Vectors) -> None:
+    def _learn(self, answers: Sequence[tuple[Sequence[str], Vectors]]) -> None:
         """Decide the patterns that waited for these vectors, in every judge that still has blocks waiting."""
-        rows = {text: row for row, text in enumerate(texts)}
+        if not answers:
+            return
+        rows = {text: row for row, text in enumerate(chain.from_iterable(texts for texts, _ in answers))}
+        vectors = np.concatenate([found for _, found in answers])
         for judge in {id(item.judge): item.judge for item in self._waiting}.values():
             wanted = {i for item in self._waiting if item.judge is judge for i in item.undecided}
             ready = [i for i in wanted if judge.pattern(i) in rows]
@@ -219,8 +224,8 @@ class ScoreStage:
 
     def _hand_on(self, now: float) -> float:
         """Pass on decided blocks, in order within a file; returns the delay until the next turn."""
-        held: set[tuple[int, int] | None] = set()
-        left: list[_Waiting] = []
+        held: set[Lane | None] = set()
+        left: list[Waiting] = []
         withdrawn = False
         delay_s = _IDLE_S
         for index, item in enumerate(self._waiting):
@@ -228,15 +233,21 @@ class ScoreStage:
                 held.add(item.lane)
                 left.append(item)
                 continue
-            withdrawn |= item.asked and bool(item.kept or item.stood_in)
             try:
-                self._finish(item, now)
+                finished = self._tell(item, now)
             except RetryableError as error:
                 self._say_once(error)
                 left.extend(self._waiting[index:])
                 delay_s = _STORE_RETRY_S
                 break
             self._storing_fails = False
+            if finished:
+                withdrawn |= item.asked and bool(item.kept or item.stood_in)
+                self._finish(item)
+            else:
+                held.add(item.lane)
+                left.append(item)
+                delay_s = 0.0
         if self._outage:
             if any(item.late for item in self._waiting) and not any(item.late for item in left):
                 delay_s = 0.0  # there may be more
@@ -246,7 +257,7 @@ class ScoreStage:
             self._outage.keep_only({item.judge.pattern(i) for item in left for i in item.undecided})
         return delay_s
 
-    def _put_off(self, item: _Waiting) -> bool:
+    def _put_off(self, item: Waiting) -> bool:
         """Whether a block with new texts can go on without their vectors, since the service is away."""
         way = self._outage.way() if self._outage else "ask"
         if self._outage is None or way == "ask" or (way == "keep" and item.late):
@@ -260,11 +271,12 @@ class ScoreStage:
             # What is kept is not kept twice, where storing the others failed and a reload made more of them undecided.
             found = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
             events = [event for event in found if event >= item.told and event not in item.kept]
-            before = self._context.get(item.block.file[:2], ())
+            before = self._context.get(item.block.lane, ())
             if not self._outage.keep(excerpts(item.block, events, tuple(before), item.read_at, CONTEXT_LINES)):
                 return False
             item.kept |= frozenset(events)
         item.undecided.clear()
+        item.unasked.clear()
         return True
 
     def _say_once(self, error: RetryableError) -> None:
@@ -272,11 +284,31 @@ class ScoreStage:
             logger("score").error(Event.STORING_FAILED, reason=str(error))
         self._storing_fails = True
 
-    def _finish(self, item: _Waiting, now: float) -> None:
+    def _tell(self, item: Waiting, now: float) -> bool:
+        """Pass on a decided block's anomalies, in order; False if there may be more, for another turn."""
+        if item.telling is None:
+            block = item.block
+            found = item.judge.anomalous(distinct(item.judged()), block.source.skip_levels, block.path)
+            if not found:
+                return True
+            before = item.late.before if item.late else tuple(self._context.get(block.lane, ()))
+            item.telling = anomalies_of(item, found, before)
+        item.own = 0
+        some = list(islice(item.telling, _MAX_TOLD))
+        if some:
+            try:
+                self._on_anomalies([anomaly for _, anomaly in some], now)
+            except RetryableError:
+                item.telling = None  # begins anew, behind what was told
+                raise
+            item.told = some[-1][0] + 1
+        self.anomalies += len(some)
+        self.own_lines += item.own
+        return len(some) < _MAX_TOLD
+
+    def _finish(self, item: Waiting) -> None:
+        """All of the block is told: its position may be committed."""
         block, judged = item.block, item.judged()
-        found = item.judge.anomalous(distinct(judged), block.source.skip_levels, block.path)
-        if found:
-            self._tell(item, found, now)
         self.lines += len(judged)
         by_twin = item.judge.by_another
         self.twin_lines += int(np.isin(judged, list(by_twin)).sum()) if by_twin else 0
@@ -287,70 +319,11 @@ class ScoreStage:
             self._remember(block)
             self._on_done(block)
 
-    def _tell(self, item: _Waiting, found: set[int], now: float) -> None:
-        """Pass on a block's anomalies, in order and some at once: where every line is new, there are ten thousand."""
-        item.own = 0
-        anomalies = self._describe(item, found)
-        while some := list(islice(anomalies, _MAX_TOLD)):
-            self._on_anomalies([anomaly for _, anomaly in some], now)
-            item.told = some[-1][0] + 1
-            self.anomalies += len(some)
-            self.own_lines += item.own
-            item.own = 0
-        self.own_lines += item.own
-
-    def _describe(self, item: _Waiting, found: set[int]) -> Iterator[tuple[int, Anomaly]]:
-        """The anomalous events of a block that are still to be told, with their context, in order."""
-        block = item.block
-        lines = block.flat().split(b"\n")[:-1]
-        before = item.late.before if item.late else tuple(self._context.get(block.file[:2], ()))
-        judged = set(item.late.waiting) if item.late else set(range(len(item.ids))) - item.kept
-        explained: set[int] = set()
-        at = 0
-        for index, pattern_id in enumerate(item.ids.tolist()):
-            end = at + len(lines[index])
-            if index >= item.told and pattern_id in found and index in judged and not self._is_own(item, lines[index]):
-                context: list[bytes] | None = None
-                if pattern_id not in explained and len(explained) < _MAX_EXPLAINED:
-                    explained.add(pattern_id)
-                    context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
-                yield index, self._anomaly(item, pattern_id, at, end, context)
-            at = end + 1
-
-    @staticmethod
-    def _is_own(item: _Waiting, raw: bytes) -> bool:
-        """Asked of anomalous lines only: to judge them would be to answer ourselves, for ever."""
-        own = is_own(decode(raw[:_OWN_HEADER_BYTES]))
-        item.own += own
-        return own
-
-    def _anomaly(self, item: _Waiting, pattern_id: int, at: int, end: int, context: list[bytes] | None) -> Anomaly:
-        """at, end: where in the block the event begins and its last newline stands. context: None for a line that is
-        not the first of its pattern, or one of very many."""
-        block = item.block
-        line = decode(block.data[at:end])[:_MAX_LINE_CHARS]
-        return Anomaly(
-            source=block.source,
-            service=service_of(line, block.source.service, block.path),
-            path=block.path,
-            file=block.file,
-            offset=block.place(at),
-            end=block.place(end + 1),
-            line=line,
-            verdict=item.judge.explained(pattern_id, block.path, weighed=context is not None),
-            context=tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context or ()),
-            read_at=item.read_at,
-            timestamp=timestamp_of(line, item.read_at.astimezone()),
-            vector=item.judge.vector(pattern_id),
-            late=item.late is not None,
-            by_twin=pattern_id in item.judge.by_another,
-        )
-
     def _remember(self, block: Block) -> None:
         """Keep the last lines of the file; the oldest files are forgotten when there are very many."""
-        file = block.file[:2]
+        file = block.lane
         kept = self._context.pop(file, None) or deque(maxlen=CONTEXT_LINES)
-        kept.extend(line[:_MAX_LINE_CHARS] for line in block.data[:-1].rsplit(b"\n", CONTEXT_LINES)[-CONTEXT_LINES:])
+        kept.extend(line[:MAX_LINE_CHARS] for line in block.data[:-1].rsplit(b"\n", CONTEXT_LINES)[-CONTEXT_LINES:])
         self._context[file] = kept
         if len(self._context) > _MAX_CONTEXT_FILES:
             self._context.popitem(last=False)

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,17 +22,21 @@ from _bench.watching import Watching
 
 TARGET_MEDIAN_MS, TARGET_P99_MS = 100.0, 500.0
 BUSY_LINES_PER_S = 50_000
+STORM_LINES_PER_S = 20_000  # more than can be judged
 _LEARNED_LINES = 100_000
 _GAPS_S = (0.1, 0.4)
 _TICK_S = 0.02
+_STORM_LINES = 6_000  # for each line that is waited for, as far as its gap and its alert take
 _SETTLE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """From before the write of a line until its alert was read. traffic: other lines a second."""
+    """From before the write of a line until its alert was read. traffic: lines a second of another file, all of which
+    the baseline knows, or each of which is new."""
 
     traffic: int
+    new: bool
     lines: int
     median_ms: float
     p99_ms: float
@@ -41,7 +46,7 @@ class Delay:
 def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = benchmarks.add_parser(
         "latency",
-        help="from a new line to its alert, alone and beside 50,000 other lines a second",
+        help="from a new line to its alert, alone, beside 50,000 other lines a second, and beside a storm of new ones",
         description="Appends lines that the baseline does not know to a followed file, and waits for their alerts.",
     )
     parser.add_argument("--count", type=count, default=100, help="how many lines (default: 100)")
@@ -60,13 +65,22 @@ def run(given: argparse.Namespace) -> int:
         known, baseline = folder / "known", folder / "baseline"
         corpus.make(_LEARNED_LINES, known)
         timed("baseline", "build", "--output", baseline, known)
-        delays = [_delay(folder / str(rate), known, baseline, given.count, rate) for rate in (0, BUSY_LINES_PER_S)]
+        known_lines = known.read_bytes().splitlines(keepends=True)
+        new_lines = [
+            f"{line.split(' ', 2)[2]}\n".encode() for line in islice(texts.novel(9), given.count * _STORM_LINES)
+        ]
+        delays = [
+            _delay(folder / "alone", [], 0, baseline, given.count, new=False),
+            _delay(folder / "busy", known_lines, BUSY_LINES_PER_S, baseline, given.count, new=False),
+            _delay(folder / "storm", new_lines, STORM_LINES_PER_S, baseline, given.count, new=True),
+        ]
     finally:
         shutil.rmtree(folder)
     say("", passing=True)
     for one in delays:
+        kind = "new" if one.new else "other"
         print(
-            f"{one.traffic:>7,} other lines/s: median {one.median_ms:.0f} ms, p99 {one.p99_ms:.0f} ms, "
+            f"{one.traffic:>7,} {kind} lines/s: median {one.median_ms:.0f} ms, p99 {one.p99_ms:.0f} ms, "
             f"worst {one.max_ms:.0f} ms of {one.lines}"
         )
     met = all(one.median_ms < TARGET_MEDIAN_MS and one.p99_ms < TARGET_P99_MS for one in delays)
@@ -76,7 +90,8 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _delay(home: Path, known: Path, baseline: Path, lines: int, traffic: int) -> Delay:
+def _delay(home: Path, traffic: Sequence[bytes], rate: int, baseline: Path, lines: int, *, new: bool) -> Delay:
+    """traffic: lines of the other file, which come again when they are over. rate: of them a second."""
     home.mkdir()
     quiet, busy = home / "quiet.log", home / "busy.log"
     quiet.touch()
@@ -85,13 +100,13 @@ def _delay(home: Path, known: Path, baseline: Path, lines: int, traffic: int) ->
     delays_ms = []
     stop = threading.Event()
     with Watching(home, [str(quiet), str(busy)], baseline) as daemon:
-        writer = threading.Thread(target=_write, args=(known, busy, traffic, stop), daemon=True)
+        writer = threading.Thread(target=_write, args=(traffic, busy, rate, stop), daemon=True)
         writer.start()
         try:
             time.sleep(_SETTLE_S)
             with quiet.open("a", buffering=1) as log:
-                for number, line in enumerate(islice(texts.novel(traffic), lines)):
-                    say(f"{traffic:,} other lines/s: {number} of {lines}", passing=True)
+                for number, line in enumerate(islice(texts.novel(rate), lines)):
+                    say(f"{rate:,} {'new' if new else 'other'} lines/s: {number} of {lines}", passing=True)
                     time.sleep(rng.uniform(*_GAPS_S))
                     began = time.perf_counter()
                     log.write(line + "\n")
@@ -102,15 +117,14 @@ def _delay(home: Path, known: Path, baseline: Path, lines: int, traffic: int) ->
             writer.join()
     delays_ms.sort()
     p99 = delays_ms[min(lines - 1, round(0.99 * lines))]
-    return Delay(traffic, lines, statistics.median(delays_ms), p99, delays_ms[-1])
+    return Delay(rate, new, lines, statistics.median(delays_ms), p99, delays_ms[-1])
 
 
-def _write(known: Path, busy: Path, traffic: int, stop: threading.Event) -> None:
-    """Known lines at that rate, in small portions."""
-    if not traffic:
+def _write(lines: Sequence[bytes], busy: Path, rate: int, stop: threading.Event) -> None:
+    """Lines at that rate, in small portions."""
+    if not rate:
         return
-    lines = known.read_bytes().splitlines(keepends=True)
-    portion = round(traffic * _TICK_S)
+    portion = round(rate * _TICK_S)
     portions = cycle([b"".join(lines[at : at + portion]) for at in range(0, len(lines) - portion, portion)])
     due = time.perf_counter()
     with busy.open("ab", buffering=0) as log:

@@ -22,7 +22,18 @@ from logwatchd.alerting.opening import as_it_is, begin, kind_of
 from logwatchd.alerting.outbox import FILE_NAME, NewAlert
 from logwatchd.config import Config, Settings
 from logwatchd.config_secrets import Secrets
-from logwatchd.records import Alert, Analysis, Anomaly, FileId, Level, Nearest, Severity, SourceSpec, Verdict
+from logwatchd.records import (
+    Alert,
+    Analysis,
+    Anomaly,
+    Background,
+    FileId,
+    Level,
+    Nearest,
+    Severity,
+    SourceSpec,
+    Verdict,
+)
 from logwatchd.scoring.difference import MAX_WORDS, lacking
 from logwatchd.vectors import Vectors
 
@@ -68,8 +79,8 @@ def anomaly(
         offset=offset,
         end=offset + len(line.encode("utf-8", "surrogatepass")) + 1,
         line=line,
-        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, differs=differs, novelty=0.8),
-        context=context,
+        verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, novelty=0.8),
+        background=lambda: Background(differs, context),
         read_at=read_at,
         timestamp=at,
         vector=direction(pattern) if vector is None else vector,

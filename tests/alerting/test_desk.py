@@ -19,7 +19,7 @@ from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
-from logwatchd.records import FileId, Level
+from logwatchd.records import Anomaly, FileId, Level
 from logwatchd.vectors import Vectors
 from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk, no_updates
 
@@ -50,6 +50,22 @@ def lines_in(folder: Path) -> list[str]:
 
 def events(entries: Entries) -> list[Event]:
     return [entry["event"] for entry in entries]
+
+
+def test_only_alerts_ask_for_a_background_and_of_a_storm_the_first_ones(tmp_path: Path, entries: Entries) -> None:
+    asked: list[int] = []
+
+    def counted(line: str, number: int) -> Anomaly:
+        one = anomaly(line, number * 1_000_000, service=f"s{number}")
+        return replace(one, background=lambda: asked.append(number) or one.background())  # type: ignore[func-returns-value]
+
+    desk = desk_in(tmp_path)
+    desk.observe([counted("database is locked", 0)] * 5, 100.0)
+    assert asked == [0]
+    desk.observe([counted(f"fault {number}", number) for number in range(1, 131)], 200.0)
+    assert asked == list(range(101))
+    told = [bool(entry["differs"]) for entry in entries if entry["event"] is Event.ANOMALY]
+    assert told == [True] * 101 + [False] * 30
 
 
 def test_a_new_incident_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path, entries: Entries) -> None:

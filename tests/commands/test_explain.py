@@ -76,7 +76,7 @@ def test_its_words_are_those_of_the_alert(baseline: Path) -> None:
         (pattern_id,) = judge.ids_of(Block(block.source, "x", block.file, 0, block.data, 0, inner).flat()).tolist()
         judge.decide([pattern_id], LocalEmbedder().embed([judge.pattern(pattern_id)]))
         words = [Word(word["word"], word["share"], word["nearer_without"]) for word in row["differs"]]
-        assert telling(words) == judge.explained(pattern_id, None, weighed=True).differs
+        assert telling(words) == judge.differs(pattern_id)
 
 
 def test_a_stack_trace_is_one_event_told_by_its_exception(baseline: Path) -> None:

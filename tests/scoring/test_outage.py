@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from logwatchd.scoring.anomalies import CONTEXT_LINES
 from logwatchd.scoring.backlog import FILE_NAME, Backlog
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.outage import Outage
-from logwatchd.scoring.stage import CONTEXT_LINES
 from logwatchd.scoring.twin import save_with_twin, twin_beside, twin_of, twin_path
 from tests.scoring.making import FAULT, NORMAL, SPEC, StageBench, learn
 
@@ -88,9 +88,9 @@ def test_context_is_that_of_the_file_also_from_blocks_before(bench: Bench) -> No
     bench.away = False
     bench.settle()
     (anomaly,) = bench.anomalies
-    assert len(anomaly.context) == CONTEXT_LINES
-    assert anomaly.context[0] == "INFO user 11 logged out"
-    assert anomaly.context[-1] == "INFO user 60 logged out"
+    assert len(anomaly.background().context) == CONTEXT_LINES
+    assert anomaly.background().context[0] == "INFO user 11 logged out"
+    assert anomaly.background().context[-1] == "INFO user 60 logged out"
 
 
 def test_what_came_later_stays_behind_what_is_kept(bench: Bench) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
+from string import ascii_lowercase
+
 import pytest
 
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
-from logwatchd.records import Block, FileId
+from logwatchd.records import Background, Block, FileId
+from logwatchd.scoring.anomalies import CONTEXT_LINES
 from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.stage import CONTEXT_LINES
 from tests.scoring.making import (
     FAULT,
     NORMAL,
@@ -29,6 +33,12 @@ EMBEDDER = LocalEmbedder()
 @pytest.fixture
 def bench() -> StageBench:
     return StageBench()
+
+
+def noise(lines: int, seed: int) -> list[str]:
+    """Lines of which each has a text of its own."""
+    rng = Random(seed)
+    return ["ERROR " + " ".join("".join(rng.choices(ascii_lowercase, k=8)) for _ in range(5)) for _ in range(lines)]
 
 
 def test_known_lines_are_committed_without_any_vector(bench: StageBench) -> None:
@@ -70,9 +80,9 @@ def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: StageBench) 
     (anomaly,) = bench.anomalies
     assert anomaly.offset == 5000 + len("INFO user 60 logged out\n")
     assert anomaly.file == second.file
-    assert len(anomaly.context) == CONTEXT_LINES
-    assert anomaly.context[-1] == "INFO user 60 logged out"
-    assert anomaly.context[0] == "INFO user 11 logged out"
+    assert len(anomaly.background().context) == CONTEXT_LINES
+    assert anomaly.background().context[-1] == "INFO user 60 logged out"
+    assert anomaly.background().context[0] == "INFO user 11 logged out"
 
 
 def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: StageBench) -> None:
@@ -137,13 +147,54 @@ def test_many_anomalies_are_stored_some_at_once_and_each_of_them_once(bench: Sta
     assert 1 <= len(bench.anomalies) == bench.stage.anomalies < 701
     bench.trouble = None
     bench.stage.swap(Detector(learn()))
-    bench.turn()
-    bench.answer()
-    bench.turn()
+    while not bench.done:
+        bench.turn()
+        bench.answer()
     assert bench.done == [block]
     places = [anomaly.offset for anomaly in bench.anomalies]
     assert len(places) == bench.stage.anomalies == 701
     assert places == sorted(set(places))
+
+
+def test_a_storm_in_one_file_holds_up_no_other(bench: StageBench) -> None:
+    storm = [bench.put(noise(2500, seed), inode=1, offset=seed * 1_000_000) for seed in range(4)]
+    bench.turn()
+    line = bench.put([FAULT], inode=2)
+    turns = 0
+    while line not in bench.done:
+        bench.answer()
+        bench.turn()
+        turns += 1
+    assert turns <= 6  # and of the storm a part
+    assert FAULT in [anomaly.line for anomaly in bench.anomalies]
+    assert len(bench.anomalies) < 4 * 2500
+    assert not set(storm) & set(bench.done[:1])
+
+
+def test_all_of_a_storm_is_told_in_order_without_a_pause(bench: StageBench) -> None:
+    """A turn that says it has nothing to do, while there is something, is a minute without alerts."""
+    storm = [bench.put(noise(1500, seed), inode=seed // 6, offset=seed * 1_000_000) for seed in range(7)]
+    delay_s = bench.turn()
+    while delay_s == 0.0 or bench.asked:
+        bench.answer()
+        delay_s = bench.turn()
+    assert sorted(block.offset for block in bench.done) == [block.offset for block in storm]
+    places = [anomaly.offset for anomaly in bench.anomalies if anomaly.file.inode == 0]
+    assert places == sorted(set(places))
+    assert len(places) == 6 * 1500
+
+
+def test_what_an_alert_needs_is_found_for_alerts_only(bench: StageBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Judge, "differs", lambda judge, pattern_id: asked.append(pattern_id) or ("a",))
+    bench.put(noise(20, 1))
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert len(bench.anomalies) == 20
+    assert not asked
+    assert bench.anomalies[7].background() == Background(("a",), tuple(noise(20, 1)[:7]))
+    assert len(asked) == 1
 
 
 def test_a_reload_judges_what_waits_by_the_new_baseline(bench: StageBench) -> None:
@@ -177,3 +228,21 @@ def test_the_queue_is_bounded_until_blocks_are_done() -> None:
     queue.done(block)
     assert queue.room()
     assert woken == [True]
+
+
+def test_one_file_alone_cannot_fill_the_queue() -> None:
+    queue = BlockQueue(max_bytes=400, max_blocks=40)
+    loud, other = FileId(1, 1, 0), FileId(1, 2, 0)
+    blocks = [Block(SPEC, "/x", loud, number, b"12345678\n", number + 9) for number in range(100)]
+    put = 0
+    while queue.room(loud.lane):
+        queue.put(blocks[put])
+        put += 1
+    assert put == 10  # a quarter
+    assert not queue.room(FileId(1, 1, 1).lane)  # truncated since: the same file
+    assert queue.room(other.lane)
+    queue.done(blocks[0])
+    assert queue.room(loud.lane)
+    queue.put(Block(SPEC, "/x", loud, 100, b"x" * 1000, 1100))
+    assert not queue.room(other.lane)
+    assert not queue.room()
