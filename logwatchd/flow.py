@@ -13,7 +13,6 @@ from logwatchd.records import Block, Lane
 
 MAX_BYTES = 16 << 20
 MAX_BLOCKS = 256
-LANES = 4  # so many files can fill it together, not one alone: there is room for the lines of others
 
 
 def _nobody() -> None:
@@ -21,7 +20,11 @@ def _nobody() -> None:
 
 
 class BlockQueue:
-    """Blocks in order; all and those of a file are bounded by count and bytes until they are `done`, not until taken.
+    """Blocks in order, bounded by count and bytes until they are `done`, not until they are taken.
+
+    A file may have as much in flight as is free: half of it all where it is alone, a third each where there are two. So
+    some is always left for the lines of another (A. Choudhury and E. Hahne, Dynamic Queue Length Thresholds for
+    Shared-Memory Packet Switches, 1998).
 
     One producer, one consumer. `on_block` wakes the consumer and `on_room` the producer; the wiring sets both.
     """
@@ -37,13 +40,12 @@ class BlockQueue:
         self.on_room: Callable[[], None] = _nobody
 
     def room(self, lane: Lane | None = None) -> bool:
-        """Whether one more block may be put, of this file; one may always be put when none of it is in flight."""
+        """Whether one more block may be put, of this file; one may always be put when nothing is in flight."""
         with self._lock:
-            if self._bytes.total() >= self._max_bytes or self._blocks.total() >= self._max_blocks:
-                return False
-            if lane is None or lane not in self._blocks:
-                return True
-            return self._bytes[lane] < self._max_bytes // LANES and self._blocks[lane] < self._max_blocks // LANES
+            free_bytes, free_blocks = self._max_bytes - self._bytes.total(), self._max_blocks - self._blocks.total()
+            if lane is None:
+                return free_bytes > 0 and free_blocks > 0
+            return self._bytes[lane] < free_bytes and self._blocks[lane] < free_blocks
 
     def put(self, block: Block) -> None:
         """Hand a block over. The producer asks `room` first; a put is never refused."""

@@ -32,12 +32,12 @@ _Answer = tuple[Sequence[str], Vectors, str]  # texts, their vectors, float32 (N
 
 _MAX_CONTEXT_FILES = 4096
 _MAX_UNDECIDED = 20_000  # texts that wait for vectors at once, but for the last block's: where every line is new
-# What is done for one file before the others have their turn, and in a turn at all: a line of theirs waits for it.
 _MAX_OF_A_FILE = 4_000  # texts that wait for vectors, but for the last block's
-_MAX_TOLD = 500  # anomalies
-_MAX_ASKED_OF_A_FILE = 2_000  # texts
-_MAX_LEARNED = 1_000  # texts, but for the last batch's
+# What is done before others have their turn: a line of theirs waits for it.
+_MAX_LEARNED = 1_000  # texts in a turn, but for the last batch's
 _MAX_ADMITTED_BYTES = 4 << 20
+_TOLD, _LEAST_TOLD, _MOST_TOLD = 1_000, 50, 500  # anomalies in a turn, shared by the files; of one of them
+_ASKED, _LEAST_ASKED, _MOST_ASKED = 4_000, 200, 2_000  # texts whose vectors are on their way, in the same manner
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
 
@@ -192,13 +192,14 @@ class ScoreStage:
     def _ask(self) -> None:
         """Ask for the vectors that blocks wait for, but not of lines that are only held up for want of room."""
         asking = self._outage is None or self._outage.way() == "ask"
+        most = _share(_ASKED, len({item.lane for item in self._waiting if item.unasked}), _LEAST_ASKED, _MOST_ASKED)
         on_their_way: Counter[Lane | None] = Counter()
         for item in self._waiting:
             on_their_way[item.lane] += len(item.undecided.difference(item.unasked))
             if not item.unasked or not (asking or item.late):
                 continue
             some: list[int] = []
-            while item.unasked and on_their_way[item.lane] + len(some) < _MAX_ASKED_OF_A_FILE:
+            while item.unasked and on_their_way[item.lane] + len(some) < most:
                 pattern_id = item.unasked.pop()
                 if pattern_id in item.undecided:
                     some.append(pattern_id)
@@ -228,13 +229,14 @@ class ScoreStage:
         left: list[Waiting] = []
         withdrawn = False
         delay_s = _IDLE_S
+        most = _share(_TOLD, len({item.lane for item in self._waiting if item.telling}), _LEAST_TOLD, _MOST_TOLD)
         for index, item in enumerate(self._waiting):
             if item.lane in held or (item.undecided and not self._put_off(item)):
                 held.add(item.lane)
                 left.append(item)
                 continue
             try:
-                finished = self._tell(item, now)
+                finished = self._tell(item, most, now)
             except RetryableError as error:
                 self._say_once(error)
                 left.extend(self._waiting[index:])
@@ -284,8 +286,8 @@ class ScoreStage:
             logger("score").error(Event.STORING_FAILED, reason=str(error))
         self._storing_fails = True
 
-    def _tell(self, item: Waiting, now: float) -> bool:
-        """Pass on a decided block's anomalies, in order; False if there may be more, for another turn."""
+    def _tell(self, item: Waiting, most: int, now: float) -> bool:
+        """Pass on so many of a decided block's anomalies, in order; False if there may be more, for another turn."""
         if item.telling is None:
             block = item.block
             found = item.judge.anomalous(distinct(item.judged()), block.source.skip_levels, block.path)
@@ -294,7 +296,7 @@ class ScoreStage:
             before = item.late.before if item.late else tuple(self._context.get(block.lane, ()))
             item.telling = anomalies_of(item, found, before)
         item.own = 0
-        some = list(islice(item.telling, _MAX_TOLD))
+        some = list(islice(item.telling, most))
         if some:
             try:
                 self._on_anomalies([anomaly for _, anomaly in some], now)
@@ -304,7 +306,7 @@ class ScoreStage:
             item.told = some[-1][0] + 1
         self.anomalies += len(some)
         self.own_lines += item.own
-        return len(some) < _MAX_TOLD
+        return len(some) < most
 
     def _finish(self, item: Waiting) -> None:
         """All of the block is told: its position may be committed."""
@@ -327,3 +329,8 @@ class ScoreStage:
         self._context[file] = kept
         if len(self._context) > _MAX_CONTEXT_FILES:
             self._context.popitem(last=False)
+
+
+def _share(of_all: int, files: int, least: int, most: int) -> int:
+    """What one of so many files may have."""
+    return min(most, max(least, of_all // max(1, files)))

@@ -23,6 +23,7 @@ from _bench.watching import Watching
 TARGET_MEDIAN_MS, TARGET_P99_MS = 100.0, 500.0
 BUSY_LINES_PER_S = 50_000
 STORM_LINES_PER_S = 20_000  # more than can be judged
+TARGET_STORM_MS = 1000.0
 _LEARNED_LINES = 100_000
 _GAPS_S = (0.1, 0.4)
 _TICK_S = 0.02
@@ -83,8 +84,11 @@ def run(given: argparse.Namespace) -> int:
             f"{one.traffic:>7,} {kind} lines/s: median {one.median_ms:.0f} ms, p99 {one.p99_ms:.0f} ms, "
             f"worst {one.max_ms:.0f} ms of {one.lines}"
         )
-    met = all(one.median_ms < TARGET_MEDIAN_MS and one.p99_ms < TARGET_P99_MS for one in delays)
+    usual = [one for one in delays if not one.new]
+    met = all(one.median_ms < TARGET_MEDIAN_MS and one.p99_ms < TARGET_P99_MS for one in usual)
     print(f"median under {TARGET_MEDIAN_MS:g} ms and p99 under {TARGET_P99_MS:g} ms: {'yes' if met else 'no'}")
+    met = all(one.p99_ms < TARGET_STORM_MS for one in delays if one.new)
+    print(f"beside a storm p99 under {TARGET_STORM_MS:g} ms: {'yes' if met else 'no'}")
     if given.json:
         given.json.write_text(json.dumps({"benchmark": "latency", "delay": [asdict(d) for d in delays]}, indent=2))
     return 0
