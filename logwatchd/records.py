@@ -6,11 +6,10 @@ Blocks, not lines, travel between threads: a known line then costs a dictionary 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from logwatchd.vectors import Vectors
@@ -181,16 +180,27 @@ class Background:
     context: tuple[str, ...]
 
 
+class Details(Protocol):
+    """What is found out of a line only when it is asked for, for most lines join an alert that has gone out."""
+
+    def background(self) -> Background:
+        """What its alert tells; in half a millisecond."""
+
+    def timestamp(self) -> datetime | None:
+        """The line's own, if it has one."""
+
+    def vector(self) -> Vectors:
+        """(D,) embedding of the pattern, for grouping."""
+
+
 @dataclass(frozen=True, slots=True)
 class Anomaly:
     """One line that the baseline does not know, with what is needed to explain it.
 
     line: decoded text without its newline (broken bytes as \\xNN), cut where it is very long. offset: its place in
     `file`, in bytes. end: that of the next line.
-    background: finds out what an alert needs, in half a millisecond; most lines join an alert that has gone out.
-    read_at: wall clock, UTC. timestamp: the line's own, if it has one. vector: (D,) embedding of the pattern, for
-    grouping. late: it waited for the embedding service. by_twin: judged by the baseline's local twin, while that
-    service was away.
+    read_at: wall clock, UTC. late: it waited for the embedding service. by_twin: judged by the baseline's local twin,
+    while that service was away.
     """
 
     source: SourceSpec
@@ -201,10 +211,8 @@ class Anomaly:
     end: int
     line: str
     verdict: Verdict
-    background: Callable[[], Background] = field(compare=False, repr=False)
     read_at: datetime
-    timestamp: datetime | None
-    vector: Vectors = field(compare=False, repr=False)
+    details: Details = field(compare=False, repr=False)
     late: bool = False
     by_twin: bool = False
 

@@ -141,6 +141,8 @@ class AlertDesk:
                         line = self._redact(anomaly.line)
                         self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
                         grown.append(IncidentGrew(incident.alert_id, anomaly.service, reason, line, anomaly.read_at))
+                for incident, anomaly in {id(incident): (incident, last) for _, incident, last in plan.joined}.values():
+                    incident.written = anomaly.details.timestamp()
                 self._keep_kinds()
                 self._counted -= lines
         finally:  # also where a kind could not be kept: to the next call these are nothing new
@@ -301,7 +303,6 @@ class AlertDesk:
             incident.tell(now)  # the alert that goes out now does not know of this line
         incident.lines += 1
         incident.last_at = max(incident.last_at, now)
-        incident.written = anomaly.timestamp
         incident.last_seen = max(incident.last_seen, anomaly.read_at)
         incident.changed = True
         _note(incident.sources, anomaly.path)

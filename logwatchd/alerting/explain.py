@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from logwatchd.alerting.text import clip, excerpt
 from logwatchd.records import Alert, Analysis, Anomaly, Background, FileId, Level, Severity
@@ -36,7 +37,7 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str],
     """
     verdict, nearest = anomaly.verdict, anomaly.verdict.nearest
     examples = nearest.examples if nearest else ()
-    background = anomaly.background() if in_full else Background((), ())
+    background = anomaly.details.background() if in_full else Background((), ())
     context = background.context[-context_lines:] if context_lines else ()
     fingerprint = fingerprint_of(anomaly.service, verdict.pattern)
     pattern = redact(verdict.pattern)
@@ -67,6 +68,7 @@ def alert_of(anomaly: Anomaly, context_lines: int, redact: Callable[[str], str],
     )
 
 
+@lru_cache(maxsize=1024)
 def fingerprint_of(service: str, pattern: str) -> str:
     """The kind of incident that a first line of this service and pattern opens."""
     return _digest(service, pattern)[:16]

@@ -175,7 +175,7 @@ def _in_burst(anomaly: Anomaly, now: float, incident: Incident, rules: Rules) ->
     if not _same_source(anomaly, incident):
         return False
     arrived_s = now - incident.first_at
-    apart_s = seconds_apart(anomaly.timestamp, incident.began)
+    apart_s = seconds_apart(anomaly.details.timestamp(), incident.began)
     if apart_s is not None:
         return apart_s <= rules.burst_s and arrived_s <= rules.arrival_s
     near_by = anomaly.file[:2] != incident.inode or abs(anomaly.offset - incident.offset) <= rules.burst_bytes
@@ -187,7 +187,7 @@ def _echoes(anomaly: Anomaly, severity: Severity, now: float, incident: Incident
     them is an error and the other only says that requests failed. Anything else may be another fault."""
     if _same_source(anomaly, incident):
         return False
-    apart_s, arrived_s = seconds_apart(anomaly.timestamp, incident.began), now - incident.first_at
+    apart_s, arrived_s = seconds_apart(anomaly.details.timestamp(), incident.began), now - incident.first_at
     if (arrived_s if apart_s is None else apart_s) > rules.burst_s or arrived_s > rules.arrival_s:
         return False
     if not incident.ties.isdisjoint(ties_of(anomaly.line)):

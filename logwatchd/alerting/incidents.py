@@ -133,15 +133,17 @@ class OpenIncidents:
         same = self._by_key.get(key)
         if same is not None or self._rules.group_by != "meaning":
             return Around(same)
-        service = anomaly.service
-        rows = self._rows.get((service, len(anomaly.vector)))
+        service, vector = anomaly.service, anomaly.details.vector()
+        rows = self._rows.get((service, len(vector)))
         begun = tuple(self._begun.get(service, ()))
         return Around(
             begun=begun,
             elsewhere=tuple(self._latest),
-            nearest=rows.nearest(anomaly.vector) if rows else None,
+            nearest=rows.nearest(vector) if rows else None,
             storm=tuple(
-                one for one in begun if one.storm and self._close(now, anomaly.timestamp, one.last_at, one.written)
+                one
+                for one in begun
+                if one.storm and self._close(now, anomaly.details.timestamp(), one.last_at, one.written)
             ),
         )
 

@@ -41,5 +41,7 @@ def is_failed_request(line: str) -> bool:
 
 def host_of(line: str) -> str | None:
     """The host that the line names as its own, as syslog's lines and many structured ones do."""
-    found = _SYSLOG_HOST.match(line) or _NAMED_HOST.search(line[:_SEEN])
+    found = _SYSLOG_HOST.match(line)
+    if not found and ("host" in line or "node" in line):
+        found = _NAMED_HOST.search(line[:_SEEN])
     return found[1] if found else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from functools import partial
+from datetime import datetime
 
 from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.own import is_own
@@ -12,6 +12,7 @@ from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import INNER, Anomaly, Background
 from logwatchd.scoring.lexicon import PatternId
 from logwatchd.scoring.waiting import Waiting
+from logwatchd.vectors import Vectors
 
 CONTEXT_LINES = 50
 MAX_LINE_CHARS = 16_384
@@ -31,11 +32,50 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
     for index, pattern_id in enumerate(item.ids.tolist()):
         end = at + len(lines[index])
         if index >= item.told and pattern_id in found and index in judged and not _is_own(item, lines[index]):
-            yield (
-                index,
-                _anomaly(item, pattern_id, at, end, partial(_background, item, pattern_id, before, lines, index)),
-            )
+            line = decode(item.block.data[at:end])[:MAX_LINE_CHARS]
+            details = _Details(item, pattern_id, line, before, lines, index)
+            yield index, _anomaly(item, pattern_id, at, end, line, details)
         at = end + 1
+
+
+class _Details:
+    """See `records.Details`. Used by the thread that owns the judge."""
+
+    __slots__ = ("_before", "_index", "_item", "_line", "_lines", "_pattern_id", "_timestamp", "_vector")
+
+    def __init__(
+        self,
+        item: Waiting,
+        pattern_id: PatternId,
+        line: str,
+        before: Sequence[bytes],
+        lines: Sequence[bytes],
+        index: int,
+    ) -> None:
+        """index: of the event among the block's lines, which have one an event."""
+        self._item = item
+        self._pattern_id = pattern_id
+        self._line = line
+        self._before = before
+        self._lines = lines
+        self._index = index
+        self._timestamp: tuple[datetime | None] | None = None
+        self._vector: Vectors | None = None
+
+    def background(self) -> Background:
+        context = [*self._before, *self._lines[max(0, self._index - CONTEXT_LINES) : self._index]][-CONTEXT_LINES:]
+        shown = tuple(decode(text.replace(_INNER, b" "))[:MAX_LINE_CHARS] for text in context)
+        return Background(self._item.judge.differs(self._pattern_id), shown)
+
+    def timestamp(self) -> datetime | None:
+        if self._timestamp is None:
+            self._timestamp = (timestamp_of(self._line, self._item.read_at.astimezone()),)
+        return self._timestamp[0]
+
+    def vector(self) -> Vectors:
+        if self._vector is None:
+            self._vector = self._item.judge.vector(self._pattern_id)
+        return self._vector
 
 
 def _is_own(item: Waiting, raw: bytes) -> bool:
@@ -45,10 +85,9 @@ def _is_own(item: Waiting, raw: bytes) -> bool:
     return own
 
 
-def _anomaly(item: Waiting, pattern_id: PatternId, at: int, end: int, background: partial[Background]) -> Anomaly:
+def _anomaly(item: Waiting, pattern_id: PatternId, at: int, end: int, line: str, details: _Details) -> Anomaly:
     """at, end: where in the block the event begins and its last newline stands."""
     block = item.block
-    line = decode(block.data[at:end])[:MAX_LINE_CHARS]
     return Anomaly(
         source=block.source,
         service=service_of(line, block.source.service, block.path),
@@ -58,18 +97,8 @@ def _anomaly(item: Waiting, pattern_id: PatternId, at: int, end: int, background
         end=block.place(end + 1),
         line=line,
         verdict=item.judge.verdict(pattern_id, block.path),
-        background=background,
         read_at=item.read_at,
-        timestamp=timestamp_of(line, item.read_at.astimezone()),
-        vector=item.judge.vector(pattern_id),
+        details=details,
         late=item.late is not None,
         by_twin=pattern_id in item.judge.by_another,
     )
-
-
-def _background(
-    item: Waiting, pattern_id: PatternId, before: Sequence[bytes], lines: Sequence[bytes], index: int
-) -> Background:
-    context = [*before, *lines[max(0, index - CONTEXT_LINES) : index]][-CONTEXT_LINES:]
-    shown = tuple(decode(text.replace(_INNER, b" "))[:MAX_LINE_CHARS] for text in context)
-    return Background(item.judge.differs(pattern_id), shown)

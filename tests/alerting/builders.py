@@ -8,6 +8,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,24 @@ def direction(text: str, dimensions: int = 64) -> Vectors:
     return vector / np.float32(np.linalg.norm(vector))
 
 
+@dataclass(frozen=True)
+class Found:
+    """Details that are known."""
+
+    told: Background
+    at: datetime | None
+    embedding: Vectors
+
+    def background(self) -> Background:
+        return self.told
+
+    def timestamp(self) -> datetime | None:
+        return self.at
+
+    def vector(self) -> Vectors:
+        return self.embedding
+
+
 def anomaly(
     line: str,
     offset: int = 0,
@@ -80,10 +99,8 @@ def anomaly(
         end=offset + len(line.encode("utf-8", "surrogatepass")) + 1,
         line=line,
         verdict=Verdict(pattern, level, score, 0.3, anomaly=True, nearest=nearest, novelty=0.8),
-        background=lambda: Background(differs, context),
         read_at=read_at,
-        timestamp=at,
-        vector=direction(pattern) if vector is None else vector,
+        details=Found(Background(differs, context), at, direction(pattern) if vector is None else vector),
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
-from logwatchd.records import Anomaly, FileId, Level
+from logwatchd.records import Anomaly, Background, FileId, Level
 from logwatchd.vectors import Vectors
-from tests.alerting.builders import NOON, anomaly, direction, faults, full_disk, no_updates
+from tests.alerting.builders import NOON, Found, anomaly, direction, faults, full_disk, no_updates
 
 Entries = list[MutableMapping[str, Any]]
 
@@ -55,9 +55,18 @@ def events(entries: Entries) -> list[Event]:
 def test_only_alerts_ask_for_a_background_and_of_a_storm_the_first_ones(tmp_path: Path, entries: Entries) -> None:
     asked: list[int] = []
 
+    @dataclass(frozen=True)
+    class Counted(Found):
+        number: int
+
+        def background(self) -> Background:
+            asked.append(self.number)
+            return self.told
+
     def counted(line: str, number: int) -> Anomaly:
         one = anomaly(line, number * 1_000_000, service=f"s{number}")
-        return replace(one, background=lambda: asked.append(number) or one.background())  # type: ignore[func-returns-value]
+        details = one.details
+        return replace(one, details=Counted(details.background(), details.timestamp(), details.vector(), number))
 
     desk = desk_in(tmp_path)
     desk.observe([counted("database is locked", 0)] * 5, 100.0)

@@ -25,7 +25,7 @@ from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.journal import Event
 from logwatchd.parsing.service import service_of
 from logwatchd.records import FileId
-from tests.alerting.builders import NOON, anomaly, config, direction, faults, incident
+from tests.alerting.builders import NOON, Found, anomaly, config, direction, faults, incident
 from tests.alerting.test_wiring import running
 from tests.fakes import FakeSlack
 from tests.helpers import LONG, wait_until
@@ -141,8 +141,9 @@ def test_a_hundred_thousand_kinds_in_a_minute_are_a_handful_of_messages_in_bound
     for turn in range(50):
         now, at = 100.0 + turn * 1.2, NOON + timedelta(seconds=turn * 1.2)
         kinds = [f"kind {turn} {i}" for i in range(2000)]
-        storm = [replace(one, line=kind, verdict=replace(one.verdict, pattern=kind), timestamp=at) for kind in kinds]
-        desk.observe([replace(each, vector=direction(each.line)) for each in storm], now)
+        storm = [replace(one, line=kind, verdict=replace(one.verdict, pattern=kind)) for kind in kinds]
+        told = one.details.background()
+        desk.observe([replace(each, details=Found(told, at, direction(each.line))) for each in storm], now)
         desk.run_once(now)
         entries.clear()
         if turn == 0:

@@ -88,9 +88,9 @@ def test_context_is_that_of_the_file_also_from_blocks_before(bench: Bench) -> No
     bench.away = False
     bench.settle()
     (anomaly,) = bench.anomalies
-    assert len(anomaly.background().context) == CONTEXT_LINES
-    assert anomaly.background().context[0] == "INFO user 11 logged out"
-    assert anomaly.background().context[-1] == "INFO user 60 logged out"
+    assert len(anomaly.details.background().context) == CONTEXT_LINES
+    assert anomaly.details.background().context[0] == "INFO user 11 logged out"
+    assert anomaly.details.background().context[-1] == "INFO user 60 logged out"
 
 
 def test_what_came_later_stays_behind_what_is_kept(bench: Bench) -> None:

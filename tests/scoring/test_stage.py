@@ -80,9 +80,9 @@ def test_an_anomaly_knows_its_place_and_what_stood_before_it(bench: StageBench) 
     (anomaly,) = bench.anomalies
     assert anomaly.offset == 5000 + len("INFO user 60 logged out\n")
     assert anomaly.file == second.file
-    assert len(anomaly.background().context) == CONTEXT_LINES
-    assert anomaly.background().context[-1] == "INFO user 60 logged out"
-    assert anomaly.background().context[0] == "INFO user 11 logged out"
+    assert len(anomaly.details.background().context) == CONTEXT_LINES
+    assert anomaly.details.background().context[-1] == "INFO user 60 logged out"
+    assert anomaly.details.background().context[0] == "INFO user 11 logged out"
 
 
 def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: StageBench) -> None:
@@ -194,7 +194,7 @@ def test_what_an_alert_needs_is_found_for_alerts_only(bench: StageBench, monkeyp
     bench.turn()
     assert len(bench.anomalies) == 20
     assert not asked
-    assert bench.anomalies[7].background() == Background(("a",), tuple(noise(20, 1)[:7]))
+    assert bench.anomalies[7].details.background() == Background(("a",), tuple(noise(20, 1)[:7]))
     assert len(asked) == 1
 
 
