@@ -5,13 +5,27 @@ from __future__ import annotations
 import argparse
 import sys
 
-from _bench import BenchError, backlog, build, drain, every, footprint, growth, idle, latency, new_texts, scan, tail
+from _bench import (
+    BenchError,
+    backlog,
+    build,
+    drain,
+    every,
+    footprint,
+    growth,
+    idle,
+    latency,
+    new_texts,
+    scan,
+    storm,
+    tail,
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures logwatchd beside other programs.")
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    for benchmark in (tail, idle, backlog, scan, build, growth, new_texts, drain, latency, footprint, every):
+    for benchmark in (tail, idle, backlog, scan, build, growth, new_texts, drain, storm, latency, footprint, every):
         benchmark.add_to(benchmarks)
     given = parser.parse_args(sys.argv[1:] or ["all"])
     try:

@@ -20,6 +20,7 @@ _QUICK = {
     "growth": "--lines 1000000 2000000 --rounds 1",
     "new-texts": "--texts 5000 --rounds 3",
     "daemon": "--lines 200000 --rounds 3",
+    "storm": "--lines 20000 --rounds 1",
     "latency": "--count 30",
     "footprint": "--lines 200000 --seconds 10 --rounds 1",
 }

@@ -128,7 +128,7 @@ def _stream(baseline: Baseline, name: str, lines: list[bytes], rounds: int) -> S
             if judged and new:
                 judge.decide(new, embedder.embed([judge.pattern(number) for number in new]))
 
-    ten = _ten_regexes()
+    ten = ten_regexes()
     ways: Ways = {"normalised": lambda: read(False), "judged": lambda: read(True)}
     if ten is not None:
         ways["ten regexes"] = lambda: ten(decoded)
@@ -149,7 +149,7 @@ def _blocks(lines: Iterable[bytes]) -> Iterable[bytes]:
         yield bytes(block)
 
 
-def _ten_regexes() -> Callable[[list[str]], object] | None:
+def ten_regexes() -> Callable[[list[str]], object] | None:
     """The reference design's masks in turn, if they lie beside the checkout."""
     spec = importlib.util.spec_from_file_location("compare", COMPARE) if COMPARE.exists() else None
     if spec is None or spec.loader is None:

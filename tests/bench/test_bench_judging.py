@@ -22,6 +22,7 @@ FOLDER, JSON = "FOLDER", "JSON"
         pytest.param(["growth", "--lines", 2000, 4000, "--rounds", 1, "--folder", FOLDER], {"growth"}, marks=LONG),
         pytest.param(["new-texts", "--texts", 200, "--rounds", 1], {"texts_per_s"}, marks=LONG),
         (["daemon", "--lines", 2000, "--rounds", 1, "--folder", FOLDER], {"daemon_s", "scan_s"}),
+        (["storm", "--lines", 500, "--rounds", 1, "--folder", FOLDER], {"storms"}),
         (["latency", "--count", 2, "--folder", FOLDER], {"delay"}),
         pytest.param(
             ["footprint", "--lines", 2000, "--seconds", 1, "--rounds", 1, "--folder", FOLDER],
