@@ -34,25 +34,30 @@ class BlockQueue:
         self._max_blocks = max_blocks
         self._lock = threading.Lock()
         self._waiting: deque[Block] = deque()
-        self._bytes: Counter[Lane] = Counter()  # in flight, by file
-        self._blocks: Counter[Lane] = Counter()
+        self._bytes_in_flight = 0
+        self._blocks_in_flight = 0
+        self._bytes_of: Counter[Lane] = Counter()  # in flight, by file
+        self._blocks_of: Counter[Lane] = Counter()
         self.on_block: Callable[[], None] = _nobody
         self.on_room: Callable[[], None] = _nobody
 
     def room(self, lane: Lane | None = None) -> bool:
         """Whether one more block may be put, of this file; one may always be put when nothing is in flight."""
         with self._lock:
-            free_bytes, free_blocks = self._max_bytes - self._bytes.total(), self._max_blocks - self._blocks.total()
+            free_bytes = self._max_bytes - self._bytes_in_flight
+            free_blocks = self._max_blocks - self._blocks_in_flight
             if lane is None:
                 return free_bytes > 0 and free_blocks > 0
-            return self._bytes[lane] < free_bytes and self._blocks[lane] < free_blocks
+            return self._bytes_of[lane] < free_bytes and self._blocks_of[lane] < free_blocks
 
     def put(self, block: Block) -> None:
         """Hand a block over. The producer asks `room` first; a put is never refused."""
         with self._lock:
             self._waiting.append(block)
-            self._bytes[block.lane] += len(block.data)
-            self._blocks[block.lane] += 1
+            self._bytes_in_flight += len(block.data)
+            self._blocks_in_flight += 1
+            self._bytes_of[block.lane] += len(block.data)
+            self._blocks_of[block.lane] += 1
         self.on_block()
 
     def take(self) -> list[Block]:
@@ -66,14 +71,16 @@ class BlockQueue:
         """The block's position is committed: its room is free again."""
         lane = block.lane
         with self._lock:
-            self._bytes[lane] -= len(block.data)
-            self._blocks[lane] -= 1
-            if not self._blocks[lane]:
-                del self._bytes[lane], self._blocks[lane]
+            self._bytes_in_flight -= len(block.data)
+            self._blocks_in_flight -= 1
+            self._bytes_of[lane] -= len(block.data)
+            self._blocks_of[lane] -= 1
+            if not self._blocks_of[lane]:
+                del self._bytes_of[lane], self._blocks_of[lane]
         self.on_room()
 
     @property
     def in_flight(self) -> int:
         """Blocks that are read but not yet committed."""
         with self._lock:
-            return self._blocks.total()
+            return self._blocks_in_flight
