@@ -135,9 +135,13 @@ class Block:
 
     def place(self, at: int) -> int:
         """Where in the file the byte `at` of data stands, in bytes."""
+        return self.offset + self.length(0, at)
+
+    def length(self, begin: int, end: int) -> int:
+        """How many bytes data[begin:end], which are whole characters, have in the file."""
         if self.coding == "utf-8":
-            return self.offset + at
-        return self.offset + len(self.data[:at].decode("utf-8").encode(self.coding, "backslashreplace"))
+            return end - begin
+        return len(self.data[begin:end].decode("utf-8").encode(self.coding, "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)

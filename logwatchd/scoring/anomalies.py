@@ -29,12 +29,15 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
     lines = item.block.flat().split(b"\n")[:-1]
     judged = set(item.late.waiting) if item.late else set(range(len(item.ids))) - item.kept
     at = 0
+    block, place, placed = item.block, item.block.offset, 0  # where in the file the byte `placed` of the block stands
     for index, pattern_id in enumerate(item.ids.tolist()):
         end = at + len(lines[index])
         if index >= item.told and pattern_id in found and index in judged and not _is_own(item, lines[index]):
-            line = decode(item.block.data[at:end])[:MAX_LINE_CHARS]
+            place += block.length(placed, at)
+            placed = at
+            line = decode(block.data[at:end])[:MAX_LINE_CHARS]
             details = _Details(item, pattern_id, line, before, lines, index)
-            yield index, _anomaly(item, pattern_id, at, end, line, details)
+            yield index, _anomaly(item, pattern_id, place, place + block.length(at, end + 1), line, details)
         at = end + 1
 
 
@@ -85,16 +88,16 @@ def _is_own(item: Waiting, raw: bytes) -> bool:
     return own
 
 
-def _anomaly(item: Waiting, pattern_id: PatternId, at: int, end: int, line: str, details: _Details) -> Anomaly:
-    """at, end: where in the block the event begins and its last newline stands."""
+def _anomaly(item: Waiting, pattern_id: PatternId, offset: int, end: int, line: str, details: _Details) -> Anomaly:
+    """offset, end: in the file."""
     block = item.block
     return Anomaly(
         source=block.source,
         service=service_of(line, block.source.service, block.path),
         path=block.path,
         file=block.file,
-        offset=block.place(at),
-        end=block.place(end + 1),
+        offset=offset,
+        end=end,
         line=line,
         verdict=item.judge.verdict(pattern_id, block.path),
         read_at=item.read_at,

@@ -104,12 +104,15 @@ def test_a_trace_is_one_anomaly_with_its_newlines_and_its_place(bench: StageBenc
 
 
 def test_places_in_a_file_of_another_encoding_are_the_files_own(bench: StageBench) -> None:
-    data = block_of(["grün INFO user 17 logged out", FAULT])
+    lines = ["grün INFO user 17 logged out", FAULT, "noch ein Fehler: größer als zuvor", FAULT]
+    data = block_of(lines)
     bench.queue.put(Block(SPEC, "/x.log", FileId(1, 1, 0), 1000, data, 2000, coding="utf-16-le"))
     bench.turn()
     bench.answer()
     bench.turn()
-    assert bench.anomalies[-1].offset == 1000 + 2 * len("grün INFO user 17 logged out\n")
+    ends = [1000, *(1000 + 2 * sum(len(line) + 1 for line in lines[: count + 1]) for count in range(4))]
+    places = [(one.offset, one.end) for one in bench.anomalies]
+    assert places[-3:] == [(ends[i], ends[i + 1]) for i in (1, 2, 3)]
 
 
 def test_blocks_of_a_file_keep_their_order_and_other_files_go_on(bench: StageBench) -> None:
