@@ -137,7 +137,7 @@ def _searched(head: str, first: int) -> Level:
 
 def _named(word: str) -> Level:
     word = word.strip().upper()
-    if word.isdigit() and len(word) < 4:
+    if word.isdecimal() and len(word) < 4:  # a superscript is a digit, too, and no number
         number = int(word)
         return _SYSLOG[number] if number < len(_SYSLOG) else _BUNYAN.get(number, Level.UNKNOWN)
     return _NAMES.get(word, Level.UNKNOWN)

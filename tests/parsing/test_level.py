@@ -39,6 +39,8 @@ PIECES = st.one_of(
                 "\N{LATIN SMALL LETTER LONG S}evere",
                 "\udc80",
                 "\x85",
+                "\N{SUPERSCRIPT ONE}",
+                "\N{ARABIC-INDIC DIGIT FOUR}",
             ),
             *("[", "]", "<", "|", "(", ")", ":", "=", '"', "'", "-", "/", ".", " ", "  ", "\t", "\n"),
         ]
@@ -77,6 +79,9 @@ def test_so_they_do_in_real_logs() -> None:
         ("Не удалось, é: WARN", Level.WARNING),
         ("Не удалось éERROR [crit]", Level.CRITICAL),
         ("x" * 1022 + " ERROR", Level.UNKNOWN),
+        ("level:\N{SUPERSCRIPT ONE}", Level.UNKNOWN),
+        ('{"level": "\N{SUPERSCRIPT TWO}"}', Level.UNKNOWN),
+        ("level=\N{ARABIC-INDIC DIGIT THREE}", Level.ERROR),
     ],
 )
 def test_the_first_word_that_stands_where_a_level_stands_counts(line: str, expected: Level) -> None:
