@@ -203,8 +203,8 @@ class Anomaly:
 
     line: decoded text without its newline (broken bytes as \\xNN), cut where it is very long. offset: its place in
     `file`, in bytes. end: that of the next line.
-    read_at: wall clock, UTC. late: it waited for the embedding service. by_twin: judged by the baseline's local twin,
-    while that service was away.
+    read_at: wall clock, UTC. details: what takes time to find out. late: it waited for the embedding service. by_twin:
+    judged by the baseline's local twin, while that service was away.
     """
 
     source: SourceSpec

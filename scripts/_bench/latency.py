@@ -27,7 +27,7 @@ TARGET_STORM_MS = 1000.0
 _LEARNED_LINES = 100_000
 _GAPS_S = (0.1, 0.4)
 _TICK_S = 0.02
-_STORM_LINES = 6_000  # for each line that is waited for, as far as its gap and its alert take
+_STORM_LINES = 12_000  # for each line that is waited for: more than come while it is
 _SETTLE_S = 2.0
 
 
