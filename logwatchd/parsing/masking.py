@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from logwatchd.parsing.rules import AFTER_NUMBERS, BETWEEN, Rule
+from logwatchd.parsing.hints import BETWEEN
+from logwatchd.parsing.rules import AFTER_NUMBERS, Rule
 
 MAX_PARTS = 20_000  # that are remembered
 _LONG_PART = 64  # characters; longer ones hardly come again

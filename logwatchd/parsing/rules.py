@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+
+from logwatchd.parsing.hints import Hint, containing, matching, shaped
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -40,12 +40,6 @@ _HEX_NUMBER = (
 )
 
 
-BETWEEN = "\n\n"  # texts in a block: no rule looks across it, and to none it is other than a blank
-_HEX = bytes(0x68 if chr(byte) in "0abcdefABCDEF" else byte if chr(byte) in "=\n" else 0x20 for byte in range(256))
-
-Hint = Callable[[str], list[int]]
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One mask. example: (raw line, its pattern under all rules).
@@ -70,36 +64,11 @@ def _rule(
     reason: str,
     raw: str,
     masked: str,
-    hint: str | Hint = "",
+    hint: Hint | None = None,
     quick: str = "",
 ) -> Rule:
-    asked = (_hint(hint) if hint else None) if isinstance(hint, str) else hint
     finds = re.compile(pattern)
-    faster = re.compile(quick) if quick else finds
-    return Rule(name, finds, token, reason, (raw, masked), asked, quick=faster)
-
-
-def _hint(pattern: str, *, backwards: bool = False) -> Hint:
-    """In which texts the pattern is found."""
-    find = re.compile(rf"(?:{pattern})[^\n]*+").finditer  # once in each at most
-
-    def hint(block: str) -> list[int]:
-        places = [match.start() for match in find(block[::-1] if backwards else block)]
-        if backwards:
-            places = [len(block) - 1 - place for place in reversed(places)]
-        between = (block.count(BETWEEN, last, place) for last, place in pairwise([0, *places]))
-        return [*accumulate(between)]
-
-    return hint
-
-
-def _like_hex(block: str) -> list[int]:
-    classes = block.encode(errors="replace").translate(_HEX).decode().split(BETWEEN)
-    return [
-        number
-        for number, (each, text) in enumerate(zip(classes, block.split(BETWEEN), strict=True))
-        if "hhhhhhh" in each or "0x" in text or "=hh" in each
-    ]
+    return Rule(name, finds, token, reason, (raw, masked), hint, quick=re.compile(quick) if quick else finds)
 
 
 RULES: tuple[Rule, ...] = (
@@ -110,7 +79,7 @@ RULES: tuple[Rule, ...] = (
         "names one object, never a kind of event",
         "deleting 54fadb41-2c4e-40cd-baed-9335e4c35a9e",
         "deleting <UUID>",
-        hint="-[0a-fA-F]{4}-",
+        hint=shaped("-hhhh-"),
     ),
     _rule(
         "iso-time",
@@ -128,7 +97,7 @@ RULES: tuple[Rule, ...] = (
         "when, not what: syslog's, Apache's and ctime's stamps",
         "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] Jun  9 06:06:20",
         "[<TIME>] [<TIME>] <TIME>",
-        hint=r"00[:.]00[:.]00",
+        hint=matching(r"00[:.]00[:.]00"),
     ),
     _rule(
         "plain-time",
@@ -138,7 +107,7 @@ RULES: tuple[Rule, ...] = (
         "when, not what: HDFS's and klog's stamps, times without a date",
         "081109 203615 148 INFO, next at 20:36:15.100",
         "<TIME> <N> INFO, next at <TIME>",
-        hint=r"00[:.]00[:.]00|000000[ ]000000|00000000[ -]00?:00?:00?",
+        hint=matching(r"00[:.]00[:.]00|000000[ ]000000|00000000[ -]00?:00?:00?"),
     ),
     _rule(
         "identity",
@@ -148,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         '{"user": "anna", "msg": "paid"} request_id=k3-abz client.ip="unknown host" state=lost',
         '{"user": "<V>", "msg": "paid"} request_id=<V> client.ip="<V>" state=lost',
         # The end of the name and what follows it, read backwards: that begins with what is rarer than letters.
-        hint=_hint(rf""":\s?"s?(?:{_IDENTITY[::-1]})|=(?:{_IDENTITY[::-1]})""", backwards=True),
+        hint=matching(rf""":\s?"s?(?:{_IDENTITY[::-1]})|=(?:{_IDENTITY[::-1]})""", backwards=True),
         quick=rf'([\s,{{;(\[](?:"(?=[\w.-]++"){_IDENTITY_NAME}s?"\s?:\s?|(?=[\w.-]++=){_IDENTITY_NAME}=))'
         + _IDENTITY_VALUE,
     ),
@@ -167,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         "as request: which page of a site; which site is left to the masks of hosts",
         "fetched https://pypi.org/simple/rich/?page=2 from http://127.0.0.1:8080/",
         "fetched https://pypi.org/<PATH> from http://<IP>/<PATH>",
-        hint="://",
+        hint=containing("://"),
     ),
     _rule(
         "path",
@@ -185,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         "a temporary file's random ending, by the capitals inside of it",
         "building in /tmp/build.AiIAthOp from /usr/share/doc/README.Debian",
         "building in <PATH>/build.<ID> from <PATH>/README.Debian",
-        hint="<PATH>/",
+        hint=containing("<PATH>/"),
     ),
     _rule(
         "mac",
@@ -194,7 +163,7 @@ RULES: tuple[Rule, ...] = (
         "names one network card",
         "DHCPREQUEST from fa:16:3e:7a:0c:11",
         "DHCPREQUEST from <MAC>",
-        hint="[:-][0a-fA-F]{2}[:-][0a-fA-F]{2}[:-]",
+        hint=shaped("-hh-hh-"),
     ),
     _rule(
         "ipv4",
@@ -213,7 +182,7 @@ RULES: tuple[Rule, ...] = (
         "as ipv4",
         "peer fe80::f816:3eff:fe7a:c11 up",
         "peer <IP> up",
-        hint="::|:[0a-fA-F]{1,4}:",
+        hint=matching("::|:[0a-fA-F]{1,4}:"),
     ),
     _rule(
         "email",
@@ -222,7 +191,7 @@ RULES: tuple[Rule, ...] = (
         "names one person",
         "mail to jo.doe@example.org bounced",
         "mail to <EMAIL> bounced",
-        hint=r"@[\w-]{1,63}\.",
+        hint=matching(r"@[\w-]{1,63}\."),
     ),
     _rule(
         "host",
@@ -232,7 +201,7 @@ RULES: tuple[Rule, ...] = (
         "as ipv4: three parts or more that end in a top-level domain, but no reversed one, which names a package",
         "mirror.san.fastserv.com answered ip-10-0-0-1.ec2.internal, not org.apache.commons.io",
         "<HOST> answered <HOST>, not org.apache.commons.io",
-        hint=rf"\.{_TOP_DOMAIN}(?![\w(-])",
+        hint=matching(rf"\.{_TOP_DOMAIN}(?![\w(-])"),
     ),
     _rule(
         "slot",
@@ -241,7 +210,7 @@ RULES: tuple[Rule, ...] = (
         "names a card in a slot of a rack; beyond nine they count in letters",
         "R04-M1-NB-C:J16-U01 failed",
         "<SLOT> failed",
-        hint="0-[A-Z]",
+        hint=matching("0-[A-Z]"),
     ),
     _rule(
         "hex",
@@ -251,7 +220,7 @@ RULES: tuple[Rule, ...] = (
         " sessions are two of them",
         "at 0x7fff2a10 tenant 54fadb412c4e40cdbaed9335e4c35a9e a1=dd5c0 in c0719c36_e330b73e of 6560a1b2.10fd",
         "at <N> tenant <N> a<N>=<N> in <N>_<N> of <N>",
-        hint=_like_hex,
+        hint=shaped("hhhhhhh", "=hh", or_containing="0x"),
         quick=rf"(?<![0A-Za-z])(?=[0a-fA-F])(?:{_HEX_NUMBER})",
     ),
     _rule(
@@ -262,8 +231,10 @@ RULES: tuple[Rule, ...] = (
         "names one object of the kind that its prefix tells",
         "txn_8a7dk charged usr_anna, blk_-1608999687919862906",
         "txn_<ID> charged usr_<ID>, blk_<ID>",
-        hint="[_-](?:(?<=(?:txn|usr|req|ord|cus|job|pod|blk|vol).)|(?<=(?:user|sess|span|task|snap).)|(?<=(?:order|trace).)"
-        r"|(?<=session.)|(?<=\bi.))",
+        hint=matching(
+            "[_-](?<=[bdeiklnpqrs].)(?:(?<=(?:txn|usr|req|ord|cus|job|pod|blk|vol).)|(?<=(?:user|sess|span|task|snap).)"
+            r"|(?<=(?:order|trace).)|(?<=session.)|(?<=\bi.))"
+        ),
     ),
     _rule(
         "duration",
@@ -290,7 +261,7 @@ RULES: tuple[Rule, ...] = (
         "letters and digits in turn: a random name, not a word",
         "session k3J9x2Qa opened",
         "session <ID> opened",
-        hint="0[A-Za-z]+0",
+        hint=matching("0[A-Za-z]+0"),
     ),
     _rule(
         "number",
@@ -308,7 +279,7 @@ RULES: tuple[Rule, ...] = (
         "a line drawn across a terminal; its length follows the text beside it",
         "TASK [deploy] ****************",
         "TASK [deploy] ****",
-        hint=r"----|====|\*\*\*\*|____|~~~~|####|\.\.\.\.|\+\+\+\+",
+        hint=containing("----", "====", "****", "____", "~~~~", "####", "....", "++++"),
     ),
 )
 

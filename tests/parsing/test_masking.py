@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import masking
+from logwatchd.parsing.hints import BETWEEN
 from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.masking import Masking
-from logwatchd.parsing.rules import BETWEEN, RULES, Rule
+from logwatchd.parsing.rules import RULES, Rule
 from tests.conftest import ROOT
 
 LOGS = sorted((ROOT.parent / "shared" / "data").glob("*/*.log"))
