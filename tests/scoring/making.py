@@ -113,8 +113,10 @@ class StageBench:
     def turn(self) -> float:
         return self.stage.run_once(clock.monotonic())
 
-    def answer(self) -> None:
+    def answer(self, at_once: int = 1 << 20) -> None:
+        """at_once: texts in an answer."""
         embedder = LocalEmbedder()
         texts, self.asked = list(self.asked), {}
-        if texts:
-            self.stage.give(texts, embedder.embed(texts), embedder.name)
+        for start in range(0, len(texts), at_once):
+            some = texts[start : start + at_once]
+            self.stage.give(some, embedder.embed(some), embedder.name)

@@ -188,6 +188,35 @@ def test_all_of_a_storm_is_told_in_order_without_a_pause(bench: StageBench) -> N
     assert len(places) == 6 * 1500
 
 
+def test_a_file_whose_texts_all_wait_for_vectors_leaves_room_for_another(bench: StageBench) -> None:
+    for seed in range(30):
+        bench.put(noise(1000, seed), inode=2, offset=seed * 1_000_000)
+    bench.turn()
+    line = bench.put(NORMAL, inode=1)
+    bench.turn()
+    assert bench.done == [line]
+
+
+def test_of_a_backlog_of_known_lines_a_turn_takes_a_part(bench: StageBench) -> None:
+    """Else a new line of another file would wait for all of it."""
+    lines = NORMAL * (1_000_000 // len(block_of(NORMAL)))
+    backlog = [bench.put(lines, inode=seed) for seed in range(12)]
+    assert bench.turn() == 0.0
+    assert 0 < len(bench.done) <= 6
+    while len(bench.done) < len(backlog):
+        assert bench.turn() == 0.0 or bench.done == backlog
+
+
+def test_of_very_many_vectors_at_once_a_turn_learns_a_part(bench: StageBench) -> None:
+    """While it learns, the lines of all other files wait."""
+    for seed in range(8):
+        bench.put(noise(500, seed), inode=seed)
+    bench.turn()
+    bench.answer(at_once=500)
+    assert bench.turn() == 0.0
+    assert {anomaly.file.inode for anomaly in bench.anomalies} == {0, 1}
+
+
 def test_what_an_alert_needs_is_found_for_alerts_only(bench: StageBench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(Judge, "differs", lambda judge, pattern_id: asked.append(pattern_id) or ("a",))
