@@ -10,6 +10,7 @@ from logwatchd.journal_output import IDENTIFIER
 # What syslog daemons and journalctl put before a message: RFC 3164 and 3339 stamps, then RFC 5424. After an ISO stamp a
 # process number has to stand: '2026-01-02T05:00:00Z ERROR logwatchd: ...' is some application's own form.
 _MAX_HEADER_CHARS = 500
+HEADER_BYTES = 1024  # of a line: `is_own` needs no more
 _SYSLOG = r"[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 _ISO = r"\d{4}-\d\d-\d\d[T ]\S{8,32}"
 # systemd's process on its way to become ours has the end of our name.

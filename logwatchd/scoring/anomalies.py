@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 
+import numpy as np
+
 from logwatchd.parsing.normalise import decode
-from logwatchd.parsing.own import is_own
+from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import INNER, Anomaly, Background
 from logwatchd.scoring.lexicon import PatternId
+from logwatchd.scoring.places import Places
 from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors
 
 CONTEXT_LINES = 50
 MAX_LINE_CHARS = 16_384
-_OWN_HEADER_BYTES = 1024
+_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS  # so many characters at least
 _INNER = bytes([INNER])
 
 
@@ -24,27 +27,31 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
     """Those that are still to be told, in order, each with its number among the block's events.
 
     Args:
-        found: the anomalous patterns. before: the last lines of the file before the block, oldest first.
+        found: the anomalous patterns. before: the last events of the file before the block, oldest first.
     """
-    lines = item.block.flat().split(b"\n")[:-1]
-    judged = set(item.late.waiting) if item.late else set(range(len(item.ids))) - item.kept
-    at = 0
-    block, place, placed = item.block, item.block.offset, 0  # where in the file the byte `placed` of the block stands
-    for index, pattern_id in enumerate(item.ids.tolist()):
-        end = at + len(lines[index])
-        if index >= item.told and pattern_id in found and index in judged and not _is_own(item, lines[index]):
-            place += block.length(placed, at)
-            placed = at
-            line = decode(block.data[at:end])[:MAX_LINE_CHARS]
-            details = _Details(item, pattern_id, line, before, lines, index)
-            yield index, _anomaly(item, pattern_id, place, place + block.length(at, end + 1), line, details)
-        at = end + 1
+    block = item.block
+    places = Places(block.data, block.inner)
+    waiting = set(item.late.waiting) if item.late else None
+    place, placed = block.offset, 0  # where in the file the byte `placed` of the block stands
+    for index in np.flatnonzero(np.isin(item.ids, list(found))).tolist():
+        if index < item.told or index in item.kept or (waiting is not None and index not in waiting):
+            continue
+        if is_own(places.text(index, HEADER_BYTES)):  # to judge it would be to answer ourselves, for ever
+            item.own += 1
+            continue
+        begin, end = places.byte(index), places.byte(index + 1)
+        place += block.length(placed, begin)
+        placed = begin
+        line = places.text(index, _MAX_LINE_BYTES)[:MAX_LINE_CHARS]
+        pattern_id = int(item.ids[index])
+        details = _Details(item, pattern_id, line, before, places, index)
+        yield index, _anomaly(item, pattern_id, place, place + block.length(begin, end), line, details)
 
 
 class _Details:
     """See `records.Details`. Used by the thread that owns the judge."""
 
-    __slots__ = ("_before", "_index", "_item", "_line", "_lines", "_pattern_id", "_timestamp", "_vector")
+    __slots__ = ("_before", "_index", "_item", "_line", "_pattern_id", "_places", "_timestamp", "_vector")
 
     def __init__(
         self,
@@ -52,21 +59,21 @@ class _Details:
         pattern_id: PatternId,
         line: str,
         before: Sequence[bytes],
-        lines: Sequence[bytes],
+        places: Places,
         index: int,
     ) -> None:
-        """index: of the event among the block's lines, which have one an event."""
+        """places, index: where the event stands in the block."""
         self._item = item
         self._pattern_id = pattern_id
         self._line = line
         self._before = before
-        self._lines = lines
+        self._places = places
         self._index = index
         self._timestamp: tuple[datetime | None] | None = None
         self._vector: Vectors | None = None
 
     def background(self) -> Background:
-        context = [*self._before, *self._lines[max(0, self._index - CONTEXT_LINES) : self._index]][-CONTEXT_LINES:]
+        context = [*self._before, *self._places.before(self._index, CONTEXT_LINES)][-CONTEXT_LINES:]
         shown = tuple(decode(text.replace(_INNER, b" "))[:MAX_LINE_CHARS] for text in context)
         return Background(self._item.judge.differs(self._pattern_id), shown)
 
@@ -79,13 +86,6 @@ class _Details:
         if self._vector is None:
             self._vector = self._item.judge.vector(self._pattern_id)
         return self._vector
-
-
-def _is_own(item: Waiting, raw: bytes) -> bool:
-    """Asked of anomalous lines only: to judge them would be to answer ourselves, for ever."""
-    own = is_own(decode(raw[:_OWN_HEADER_BYTES]))
-    item.own += own
-    return own
 
 
 def _anomaly(item: Waiting, pattern_id: PatternId, offset: int, end: int, line: str, details: _Details) -> Anomaly:

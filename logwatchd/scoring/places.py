@@ -38,6 +38,11 @@ class Places:
         """How many lines of the run come before the event."""
         return index + bisect_left(self._inner, self.byte(index))
 
+    def before(self, index: int, most: int) -> list[bytes]:
+        """Up to so many events before it, oldest first, one line each."""
+        first = max(0, index - most)
+        return self.flat[self.byte(first) : self.byte(index) - 1].split(b"\n") if index else []
+
     def text(self, index: int, most: int) -> str:
         """The event's text, inner newlines and all, cut after `most` bytes."""
         begin = self.byte(index)

@@ -179,7 +179,7 @@ class ScoreStage:
         judge = self._judge
         ids = judge.ids_of(block.flat())
         item = Waiting(block, judge, ids, set(), [], read_at, told=told, late=late, number=number, kept=kept)
-        item.unasked = judge.undecided(distinct(item.judged()), block.source.skip_levels)[::-1]
+        item.unasked = judge.undecided(distinct(item.untold()), block.source.skip_levels)[::-1]
         item.undecided.update(item.unasked)
         return item
 

@@ -46,7 +46,14 @@ class Waiting:
         return None if self.late else self.block.lane
 
     def judged(self) -> Ids:
-        """The patterns of the events that this is about."""
+        """The patterns of the events that this is about, the told ones as well."""
         if self.late:
             return self.ids[list(self.late.waiting)]
         return np.delete(self.ids, list(self.kept)) if self.kept else self.ids
+
+    def untold(self) -> Ids:
+        """The patterns of those events that are not dealt with yet."""
+        if not (self.late or self.kept):
+            return self.ids[self.told :]
+        events = self.late.waiting if self.late else range(len(self.ids))
+        return self.ids[[event for event in events if event >= self.told and event not in self.kept]]

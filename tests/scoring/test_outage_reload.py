@@ -51,6 +51,42 @@ def test_a_reload_after_which_a_kept_line_is_known_does_not_tell_of_it_twice(ben
     assert bench.found == [FAULT, OTHER]
 
 
+def test_a_reload_asks_for_nothing_that_only_told_lines_say(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    block = bench.put([*[FAULT] * 600, *[OTHER] * 20])
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    told = len(bench.found)
+    assert 0 < told < 600
+    bench.trouble = RetryableError("disk full")
+    bench.stage.swap(Detector(learn()))
+    while bench.found.count(OTHER) < 20:
+        bench.turn()
+        bench.answer()
+        bench.trouble = None
+    assert bench.done == [block]
+    assert bench.found == [FAULT] * 600 + [OTHER] * 20
+
+
+@pytest.mark.parametrize("known", [FAULT, OTHER])
+def test_a_reload_in_an_outage_amid_a_storm(tmp_path: Path, known: str) -> None:
+    bench = Bench(tmp_path)
+    block = bench.put([*[FAULT] * 500, *[OTHER] * 20])
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.found == [FAULT] * 500
+    bench.away = True
+    bench.stage.swap(Detector(learn([*NORMAL, known])))
+    bench.turn()
+    assert bench.done == [block]
+    assert bench.backlog.lines == (20 if known == FAULT else 0)
+    bench.away = False
+    bench.settle()
+    assert bench.found == [FAULT] * 500 + [OTHER] * 20 * (known == FAULT)
+
+
 def test_a_service_that_comes_back_meanwhile_has_no_line_told_of_twice(bench: Bench) -> None:
     bench.away = False
     for _ in range(3):
