@@ -36,7 +36,8 @@ _MAX_OF_A_FILE = 4_000  # texts that wait for vectors, but for the last block's
 # What is done before others have their turn: a line of theirs waits for it.
 _MAX_LEARNED = 1_000  # texts in a turn, but for the last batch's
 _MAX_ADMITTED_BYTES = 4 << 20
-_TOLD, _LEAST_TOLD, _MOST_TOLD = 1_000, 50, 500  # anomalies in a turn, shared by the files; of one of them
+# Anomalies in a turn, shared by the files, and of one of them; of each at least so many, however many files there are.
+_TOLD, _LEAST_TOLD, _MOST_TOLD = 1_000, 50, 500
 _ASKED, _LEAST_ASKED, _MOST_ASKED = 4_000, 200, 2_000  # texts whose vectors are on their way, in the same manner
 _IDLE_S = 60.0
 _STORE_RETRY_S = 1.0
@@ -229,21 +230,26 @@ class ScoreStage:
         left: list[Waiting] = []
         withdrawn = False
         delay_s = _IDLE_S
-        most = _share(_TOLD, len({item.lane for item in self._waiting if item.telling}), _LEAST_TOLD, _MOST_TOLD)
+        share = _share(_TOLD, len({item.lane for item in self._waiting if item.telling}), _LEAST_TOLD, _MOST_TOLD)
+        told: Counter[Lane | None] = Counter()
+        to_tell = _TOLD
         for index, item in enumerate(self._waiting):
             if item.lane in held or (item.undecided and not self._put_off(item)):
                 held.add(item.lane)
                 left.append(item)
                 continue
+            most = max(1, min(share, max(_LEAST_TOLD, to_tell)) - told[item.lane])
             try:
-                finished = self._tell(item, most, now)
+                telling = self._tell(item, most, now)
             except RetryableError as error:
                 self._say_once(error)
                 left.extend(self._waiting[index:])
                 delay_s = _STORE_RETRY_S
                 break
             self._storing_fails = False
-            if finished:
+            told[item.lane] += telling
+            to_tell -= telling
+            if telling < most:
                 withdrawn |= item.asked and bool(item.kept or item.stood_in)
                 self._finish(item)
             else:
@@ -286,13 +292,17 @@ class ScoreStage:
             logger("score").error(Event.STORING_FAILED, reason=str(error))
         self._storing_fails = True
 
-    def _tell(self, item: Waiting, most: int, now: float) -> bool:
-        """Pass on so many of a decided block's anomalies, in order; False if there may be more, for another turn."""
+    def _tell(self, item: Waiting, most: int, now: float) -> int:
+        """Pass on so many of a decided block's anomalies, in order; if there may be more, they are for another turn.
+
+        Returns:
+            How many it were.
+        """
         if item.telling is None:
             block = item.block
             found = item.judge.anomalous(distinct(item.judged()), block.source.skip_levels, block.path)
             if not found:
-                return True
+                return 0
             before = item.late.before if item.late else tuple(self._context.get(block.lane, ()))
             item.telling = anomalies_of(item, found, before)
         item.own = 0
@@ -306,7 +316,7 @@ class ScoreStage:
             item.told = some[-1][0] + 1
         self.anomalies += len(some)
         self.own_lines += item.own
-        return len(some) < most
+        return len(some)
 
     def _finish(self, item: Waiting) -> None:
         """All of the block is told: its position may be committed."""

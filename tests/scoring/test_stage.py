@@ -175,6 +175,23 @@ def test_storms_in_some_files_hold_up_no_other(bench: StageBench, files: int, mo
     assert len(bench.anomalies) < most * 1000 < 20 * 2500  # a part of the storms
 
 
+def test_one_error_in_very_many_files_is_told_a_part_at_a_time(bench: StageBench) -> None:
+    bench.put([FAULT])
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    for inode in range(10, 70):
+        for number in range(3):
+            bench.put([FAULT] * 200, inode=inode, offset=number * 1_000_000)
+    delay_s, most = 0.0, 0
+    while delay_s == 0.0:
+        before = len(bench.anomalies)
+        delay_s = bench.turn()
+        most = max(most, len(bench.anomalies) - before)
+    assert len(bench.anomalies) == 1 + 60 * 3 * 200
+    assert most <= 1000 + 60 * 50
+
+
 def test_all_of_a_storm_is_told_in_order_without_a_pause(bench: StageBench) -> None:
     """A turn that says it has nothing to do, while there is something, is a minute without alerts."""
     storm = [bench.put(noise(1500, seed), inode=seed // 6, offset=seed * 1_000_000) for seed in range(7)]
