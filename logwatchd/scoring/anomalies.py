@@ -12,14 +12,14 @@ from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import INNER, Anomaly, Background
+from logwatchd.scoring.context import CONTEXT_LINES
 from logwatchd.scoring.lexicon import PatternId
 from logwatchd.scoring.places import Places
 from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors
 
-CONTEXT_LINES = 50
-MAX_LINE_CHARS = 16_384
-_MAX_LINE_BYTES = 4 * MAX_LINE_CHARS  # so many characters at least
+_MAX_LINE_CHARS = 16_384
+_MAX_LINE_BYTES = 4 * _MAX_LINE_CHARS  # so many characters at least
 _INNER = bytes([INNER])
 
 
@@ -42,7 +42,7 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
         begin, end = places.byte(index), places.byte(index + 1)
         place += block.length(placed, begin)
         placed = begin
-        line = places.text(index, _MAX_LINE_BYTES)[:MAX_LINE_CHARS]
+        line = places.text(index, _MAX_LINE_BYTES)[:_MAX_LINE_CHARS]
         pattern_id = int(item.ids[index])
         details = _Details(item, pattern_id, line, before, places, index)
         yield index, _anomaly(item, pattern_id, place, place + block.length(begin, end), line, details)
@@ -74,7 +74,7 @@ class _Details:
 
     def background(self) -> Background:
         context = [*self._before, *self._places.before(self._index, CONTEXT_LINES)][-CONTEXT_LINES:]
-        shown = tuple(decode(text.replace(_INNER, b" "))[:MAX_LINE_CHARS] for text in context)
+        shown = tuple(decode(text.replace(_INNER, b" "))[:_MAX_LINE_CHARS] for text in context)
         return Background(self._item.judge.differs(self._pattern_id), shown)
 
     def timestamp(self) -> datetime | None:

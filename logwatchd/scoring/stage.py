@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import chain, islice
@@ -15,7 +15,8 @@ from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
 from logwatchd.journal import Event, logger
 from logwatchd.records import Anomaly, Block, Lane
-from logwatchd.scoring.anomalies import CONTEXT_LINES, MAX_LINE_CHARS, anomalies_of
+from logwatchd.scoring.anomalies import anomalies_of
+from logwatchd.scoring.context import CONTEXT_LINES, Context
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.excerpts import Excerpt, excerpts
 from logwatchd.scoring.inbox import Inbox
@@ -30,7 +31,6 @@ OnDone = Callable[[Block], None]
 Submit = Callable[[Sequence[str]], None]
 _Answer = tuple[Sequence[str], Vectors, str]  # texts, their vectors, float32 (N, D), and the embedder's name
 
-_MAX_CONTEXT_FILES = 4096
 _MAX_UNDECIDED = 20_000  # texts that wait for vectors at once, but for the last block's: where every line is new
 _MAX_OF_A_FILE = 4_000  # texts that wait for vectors, but for the last block's
 # What is done before others have their turn: a line of theirs waits for it.
@@ -74,7 +74,7 @@ class ScoreStage:
         self._judge = Judge(detector)
         self._inbox = Inbox()
         self._waiting: list[Waiting] = []
-        self._context: OrderedDict[Lane, deque[bytes]] = OrderedDict()
+        self._context = Context()
         self._lock = threading.Lock()
         self._arrived: deque[_Answer] = deque()
         self._next: tuple[Detector, Detector | None] | None = None
@@ -279,8 +279,8 @@ class ScoreStage:
             # What is kept is not kept twice, where storing the others failed and a reload made more of them undecided.
             found = np.flatnonzero(np.isin(item.ids, list(item.undecided))).tolist()
             events = [event for event in found if event >= item.told and event not in item.kept]
-            before = self._context.get(item.block.lane, ())
-            if not self._outage.keep(excerpts(item.block, events, tuple(before), item.read_at, CONTEXT_LINES)):
+            before = self._context.before(item.block.lane)
+            if not self._outage.keep(excerpts(item.block, events, before, item.read_at, CONTEXT_LINES)):
                 return False
             item.kept |= frozenset(events)
         item.undecided.clear()
@@ -303,7 +303,7 @@ class ScoreStage:
             found = item.judge.anomalous(distinct(item.judged()), block.source.skip_levels, block.path)
             if not found:
                 return 0
-            before = item.late.before if item.late else tuple(self._context.get(block.lane, ()))
+            before = item.late.before if item.late else self._context.before(block.lane)
             item.telling = anomalies_of(item, found, before)
         item.own = 0
         some = list(islice(item.telling, most))
@@ -328,17 +328,8 @@ class ScoreStage:
             self.late_lines += len(judged)
             self._outage.done(item.number)
         else:
-            self._remember(block)
+            self._context.remember(block)
             self._on_done(block)
-
-    def _remember(self, block: Block) -> None:
-        """Keep the last lines of the file; the oldest files are forgotten when there are very many."""
-        file = block.lane
-        kept = self._context.pop(file, None) or deque(maxlen=CONTEXT_LINES)
-        kept.extend(line[:MAX_LINE_CHARS] for line in block.data[:-1].rsplit(b"\n", CONTEXT_LINES)[-CONTEXT_LINES:])
-        self._context[file] = kept
-        if len(self._context) > _MAX_CONTEXT_FILES:
-            self._context.popitem(last=False)
 
 
 def _share(of_all: int, files: int, least: int, most: int) -> int:

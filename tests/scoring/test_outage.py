@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from logwatchd.scoring.anomalies import CONTEXT_LINES
 from logwatchd.scoring.backlog import FILE_NAME, Backlog
+from logwatchd.scoring.context import CONTEXT_LINES
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.outage import Outage

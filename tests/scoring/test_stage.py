@@ -10,7 +10,7 @@ import pytest
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
 from logwatchd.records import Background, Block, FileId
-from logwatchd.scoring.anomalies import CONTEXT_LINES
+from logwatchd.scoring.context import CONTEXT_LINES
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
