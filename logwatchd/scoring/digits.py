@@ -25,6 +25,7 @@ _START_BITS = (MAX_LINE_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
 _ENTRY_BYTES = 120  # what a number takes in a dictionary
+_PLACES_BYTES = 350  # what places take: two or three tuples, and a dictionary's entry
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(MAX_KEPT + 1)], dtype=np.uint32)
 _TENS = np.array([10**place for place in range(MAX_KEPT, -1, -1)])  # of the first digit, by how many do not follow
 _ZEROS = int.from_bytes(b"0" * MAX_KEPT, "little")
@@ -51,10 +52,12 @@ class Digits:
     """Codes -> patterns. Owned by one thread."""
 
     def __init__(self, ids_of_keys: IdsOfKeys, max_bytes: int) -> None:
-        """max_bytes: of a cache that is emptied when it is full; what it held is cheap to find."""
+        """max_bytes: of a cache that is emptied when it is full, what it held is cheap to find; and see `full`."""
         self._ids_of_keys = ids_of_keys
         self._learned: list[tuple[bytes, Slots]] = []  # skeletons and their slots
-        self._several: list[tuple[Slots, int]] = []  # slots of a shape, and the number of its skeleton
+        self._several: list[tuple[Slots, int]] = []  # slots in a shape, and the number of its skeleton
+        self._several_known: dict[tuple[Slots, int], int] = {}  # where in that list
+        self._most_several = max_bytes // _PLACES_BYTES
         self._plain: dict[int, PatternId] = {}
         self._by_key: dict[bytes, PatternId] = {}
         self._known: dict[int, PatternId] = {}  # a skeleton's number and up to MAX_KEPT digits -> id
@@ -85,8 +88,19 @@ class Digits:
         if len(there) == 1:
             start, end, kind = there[0]
             return _code(number, start, _KINDS.index(kind), end - start)
-        self._several.append((there, number))
-        return _code(len(self._several) - 1, 0, 0, _SEVERAL)
+        where = self._several_known.setdefault((there, number), len(self._several))
+        if where == len(self._several):
+            self._several.append((there, number))
+        return _code(where, 0, 0, _SEVERAL)
+
+    def full(self) -> bool:
+        """Whether there are so many codes with digits in several places that `forget_codes` should be called."""
+        return len(self._several) > self._most_several
+
+    def forget_codes(self) -> None:
+        """Codes that were given before are not to be asked any more."""
+        self._several.clear()
+        self._several_known.clear()
 
     def ids(self, data: bytes, lines: Ids, codes: Ids) -> Ids:
         """The patterns of some lines of a block.

@@ -16,6 +16,7 @@ from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
 from logwatchd.vectors import Vectors
 
 MAX_VECTOR_BYTES = 32 << 20
+_VERDICT_BYTES = 400  # with its nearest, its numbers and its entry
 
 
 class Judge:
@@ -34,7 +35,7 @@ class Judge:
 
     def full(self) -> bool:
         """Whether the cache has reached its bound: make a new Judge before the next block."""
-        return self._lexicon.full() or self._vector_bytes > MAX_VECTOR_BYTES
+        return self._lexicon.full(_VERDICT_BYTES * len(self._verdicts)) or self._vector_bytes > MAX_VECTOR_BYTES
 
     def ids_of(self, data: bytes) -> Ids:
         """int64 (lines,): the pattern of each line of `data`."""

@@ -25,7 +25,7 @@ from logwatchd.parsing.slots import meaningful_in
 from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits
 
-MAX_BYTES = 32 << 20  # of keys and patterns: where every line is new, the owner starts anew with an empty lexicon
+MAX_BYTES = 32 << 20  # of what is known of patterns: where every line is new, the owner starts anew with an empty one
 MAX_CACHE_BYTES = 3 << 20  # of shapes: when they are full, those that were not met lately are forgotten
 OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 # What else takes a part of that: words and digits (caches that are emptied when they are full; what they held is cheap
@@ -33,6 +33,7 @@ OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 _WORDS_SHARE, _DIGITS_SHARE, _PIECE_SHARE = 3, 5, 8
 _NEW_AT_ONCE = 1 << 16  # bytes of shapes
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
+_SLOTS_BYTES = 3 * _ENTRY_BYTES  # what a skeleton with slots takes
 
 _UNKNOWN = np.iinfo(np.int64).min
 _BLOCKS_ALIKE = 16
@@ -69,12 +70,16 @@ class Lexicon:
         self._digits = Digits(self._ids_of_kept, cache_bytes // _DIGITS_SHARE)
         self._skeletons = Skeletons(cache_bytes // _WORDS_SHARE)
         self._by_shape = _Shapes(self, cache_bytes, {})
+        self._cache_bytes = cache_bytes
         self._piece_bytes = cache_bytes // _PIECE_SHARE
         self._full_of_ids = 0  # how many blocks to come are taken to be
 
-    def full(self) -> bool:
-        """Whether the owner should make a new one before the next block."""
-        return self._bytes > MAX_BYTES
+    def full(self, beside_bytes: int = 0) -> bool:
+        """Whether the owner should make a new one before the next block.
+
+        beside_bytes: what the owner itself keeps of patterns.
+        """
+        return self._bytes + beside_bytes > MAX_BYTES
 
     def ids_of(self, data: bytes) -> Ids:
         """The pattern of each line.
@@ -90,6 +95,9 @@ class Lexicon:
         return np.concatenate([_NONE, *map(self._of_piece, _pieces(data, self._piece_bytes))])
 
     def _of_piece(self, data: bytes) -> Ids:
+        if self._digits.full():
+            self._digits.forget_codes()
+            self._by_shape = _Shapes(self, self._cache_bytes, {})
         self._by_shape = self._by_shape.not_full()
         ids = self._of_shapes(data)
         asking = np.flatnonzero(ids < 0)
@@ -134,6 +142,7 @@ class Lexicon:
         plain = [bare for bare in new if bare not in slots] if slots else new
         self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
         self._by_skeleton.update({bare: ~self._digits.learn(bare, found) for bare, found in slots.items()})
+        self._bytes += sum(map(len, slots)) + _SLOTS_BYTES * len(slots)
         ids = [*map(self._by_skeleton.__getitem__, bares)]
         templates: list[bytes] = []
         for index in [index for index, known in enumerate(ids) if known < 0]:
@@ -143,10 +152,10 @@ class Lexicon:
                 ids[index] = self._digits.plain(number)
                 continue
             ids[index] = self._digits.code(number, there)
-            self._bytes += _ENTRY_BYTES if len(there) > 1 else 0
             if bares[index] in slots:
                 templates.append(template(bares[index], slots[bares[index]], there))
         self._templates.learn(templates)
+        self._bytes += 2 * sum(map(len, templates)) + 2 * _ENTRY_BYTES * len(templates)  # keys and patterns
         return ids
 
     def _ids_of_keys(self, keys: Sequence[bytes]) -> list[PatternId]:

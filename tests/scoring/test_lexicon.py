@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given, settings
@@ -229,9 +232,52 @@ def test_a_stream_of_new_texts_ends_a_lexicon(monkeypatch: pytest.MonkeyPatch) -
     assert known.full()
 
 
+def word(rng: Random) -> str:
+    return "".join(rng.choices(ascii_lowercase, k=rng.randint(4, 10)))
+
+
+def number(rng: Random) -> str:
+    return "7" * rng.randint(1, 300)
+
+
+STREAMS: dict[str, Callable[[Random], str]] = {
+    "new words": lambda rng: " ".join(word(rng) for _ in range(8)),
+    "and a status": lambda rng: f"{word(rng)} {word(rng)} {word(rng)} status: {rng.choice((200, 404))} done",
+    "and a code": lambda rng: f"{word(rng)} {word(rng)} status: {rng.choice((200, 404))} exit code {rng.randrange(9)}",
+    "numbers": lambda rng: f"{number(rng)} of {number(rng)} status: {rng.choice((200, 404))} rc={rng.randrange(9)}",
+}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_what_it_takes_is_bounded_whatever_comes(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 1 << 18)
+    rng, known = Random(1), Lexicon()
+    known.ids_of(b"what is made once for all\n")
+    tracemalloc.start()
+    try:
+        for _ in range(200):
+            if not known.full():
+                known.ids_of("".join(f"{STREAMS[stream](rng)}\n" for _ in range(100)).encode())
+        size = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert size < 2 * (1 << 20)
+    assert known.full() == (stream != "numbers")
+
+
 def test_numbers_that_only_vary_do_not_fill_it() -> None:
     known = Lexicon()
     for length in range(1, 400):
         known.ids_of(b"".join(b"pid %s of %s status: %d\n" % (b"7" * length, b"1" * i, 1000 + i) for i in range(1, 20)))
     assert len(known.patterns) == 1
     assert not known.full()
+
+
+def test_codes_that_are_forgotten_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "MAX_CACHE_BYTES", 20_000)
+    known = Lexicon()
+    lines = [b"%s status: 404 took %s rc=%d" % (b"7" * (n % 40), b"1" * (n % 30), n % 9) for n in range(2000)]
+    for start in range(0, 2000, 50):
+        some = [*lines[start : start + 50], *lines[:20]]
+        assert quickly(known, some) == [slowly(line) for line in some]
