@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from _bench import corpus, texts
+from _bench.delays import p99
 from _bench.options import count, say, where_to
 from _bench.runs import timed
 from _bench.watching import Watching
@@ -119,9 +120,7 @@ def _delay(home: Path, traffic: Sequence[bytes], rate: int, baseline: Path, line
         finally:
             stop.set()
             writer.join()
-    delays_ms.sort()
-    p99 = delays_ms[min(lines - 1, round(0.99 * lines))]
-    return Delay(rate, new, lines, statistics.median(delays_ms), p99, delays_ms[-1])
+    return Delay(rate, new, lines, statistics.median(delays_ms), p99(delays_ms), max(delays_ms))
 
 
 def _write(lines: Sequence[bytes], busy: Path, rate: int, stop: threading.Event) -> None:

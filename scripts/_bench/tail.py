@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _bench import BenchError, corpus
+from _bench.delays import p99
 from _bench.options import count, say
 from _bench.tailers import TAILERS, Tailer
 
@@ -233,13 +234,12 @@ def delay(kind: type[Tailer], count: int, folder: Path) -> Delay:
             wait(tailer, wanted, LINE_LIMIT_S, 0.0001)
             delays_ms.append((time.perf_counter() - began) * 1000)
     shutil.rmtree(home)
-    delays_ms.sort()
     return Delay(
         name=kind.name,
         lines=count,
         median_ms=statistics.median(delays_ms),
-        p99_ms=delays_ms[min(count - 1, round(0.99 * count))],
-        max_ms=delays_ms[-1],
+        p99_ms=p99(delays_ms),
+        max_ms=max(delays_ms),
     )
 
 
