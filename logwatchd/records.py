@@ -172,6 +172,11 @@ class Verdict:
     novelty: float = 0.0
 
 
+def unjudged(pattern: str, level: Level) -> Verdict:
+    """What is said of a line that is never judged."""
+    return Verdict(pattern, level, 0.0, 0.0, anomaly=False, nearest=None, skipped=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Background:
     """What an alert tells of a line beside its verdict.

@@ -23,6 +23,7 @@ from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.comparison import Embed, VerdictChange, changes, gained, verdict_changes
 from logwatchd.scoring.detector import Detector
+from logwatchd.scoring.embedders import batch_size_of
 from logwatchd.scoring.sightings import Sightings
 
 SHOWN = 10  # of each list, without --all
@@ -63,7 +64,7 @@ def run(
         pairs = ((old, old_path), (new, new_path))
         embedders = [embedder_for(baseline, found) for baseline, _ in pairs]
         judges = [
-            (_detector(baseline, found, path), embed_for(baseline, path, embedder))
+            (_detector(baseline, found, path), embed_for(baseline, path, embedder, batch_size_of(found)))
             for (baseline, path), embedder in zip(pairs, embedders, strict=True)
         ]
         report["verdicts"] = _verdicts(judges, expand(logs), found)

@@ -16,6 +16,7 @@ from logwatchd.commands.terminal import say
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError, UsageError
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.construction import construct
+from logwatchd.scoring.embedders import batch_size_of
 from logwatchd.scoring.knowledge import knowledge_of, merged
 from logwatchd.scoring.thresholds import own_thresholds
 from logwatchd.scoring.twin import save_with_twin
@@ -45,7 +46,13 @@ def run(output: Path, paths: Sequence[Path], config_path: Path | None) -> Exit:
         try:
             baseline = construct(
                 knowledge,
-                embed_for(baselines[0], paths[0], embedder, lambda done: bar.update(embedding, completed=done)),
+                embed_for(
+                    baselines[0],
+                    paths[0],
+                    embedder,
+                    batch_size_of(found),
+                    lambda done: bar.update(embedding, completed=done),
+                ),
                 embedder,
                 clusters=None if wanted is None or wanted.clusters == "auto" else wanted.clusters,
                 threshold=None if wanted is None or wanted.threshold == "auto" else wanted.threshold,

@@ -11,16 +11,18 @@ from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import embed_all
 from logwatchd.vectors import Vectors
 
-_BATCH = 200
-
 
 def embed_for(
-    baseline: Baseline, path: Path, embedder: Embedder, on_progress: Callable[[int], None] | None = None
+    baseline: Baseline,
+    path: Path,
+    embedder: Embedder,
+    batch_size: int,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Callable[[Sequence[str]], Vectors]:
     """What embeds texts for this baseline, by its own embedder.
 
     Args:
-        path: of the baseline, for messages.
+        path: of the baseline, for messages. batch_size: texts a request.
 
     Raises:
         BaselineError: from the call, when the vectors have other dimensions than the baseline's.
@@ -28,7 +30,7 @@ def embed_for(
     wanted = baseline.manifest.dimensions
 
     def embed(texts: Sequence[str]) -> Vectors:
-        vectors = embed_all(embedder, texts, _BATCH, on_progress)
+        vectors = embed_all(embedder, texts, batch_size, on_progress)
         if len(texts) and vectors.shape[1] != wanted:
             raise BaselineError(
                 f"{path}: its vectors have {wanted} dimensions, those of '{embedder.name}' have {vectors.shape[1]}; "

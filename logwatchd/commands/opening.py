@@ -16,11 +16,9 @@ from logwatchd.records import Level, SourceSpec, flat
 from logwatchd.scoring.baseline import check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder
-from logwatchd.scoring.embedders import embed_all, embedder_of
+from logwatchd.scoring.embedders import batch_size_of, embed_all, embedder_of
 from logwatchd.scoring.kept import with_cache
 from logwatchd.vectors import Vectors
-
-_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Opened:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """All of them, in as few calls as the embedder takes; float32 (len(texts), D)."""
-        return embed_all(self.embedder, texts, self.found.settings.embedder.batch_size if self.found else _BATCH)
+        return embed_all(self.embedder, texts, batch_size_of(self.found))
 
 
 def as_line(raw: bytes) -> bytes:

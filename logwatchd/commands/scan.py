@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,16 +18,18 @@ from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.terminal import console, say
 from logwatchd.errors import ConfigError, Exit
 from logwatchd.ingest.offline import read_events
+from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
-from logwatchd.records import Level, SourceSpec, Verdict
+from logwatchd.records import Level, SourceSpec, Verdict, unjudged
 from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder, model_of
-from logwatchd.scoring.embedders import embed_all, embedder_of, make_embedder
+from logwatchd.scoring.embedders import batch_size_of, embed_all, embedder_of, make_embedder
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Ids, PatternId, distinct
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
+from logwatchd.vectors import Vectors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
     from logwatchd.config import Config
 
 _STDIN = "-"
-_BATCH = 200  # texts
-_JUDGED_AT_ONCE = 5 * _BATCH  # in a run of new texts there are tens of megabytes of vectors
-_HELD_RUNS = 24  # of about 1 MiB; to judge one text alone takes as long as twenty at once
+_WORTH_JUDGING = 200  # texts: to judge one alone takes as long as twenty at once
+_JUDGED_AT_ONCE = 1000  # in a run of new texts there are tens of megabytes of vectors
+_HELD_RUNS = 24  # of about 1 MiB
+_MOST_SEEN = 1 << 16  # patterns: each line of a stream may have a new one
 _TERMINAL_BY = ("FORCE_COLOR", "TTY_COMPATIBLE")  # variables that have rich take a pipe for one
 _TO_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -101,7 +104,11 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     embedder = embedder_for(baseline, found)
     check_fits(baseline, embedder.name, embedder.dimensions, baseline_path)
     report = _Jsonl(sys.stdout, source.service, label) if jsonl else _Text(sys.stdout, label)
-    scanning = _Scanning(_judge(detector), embedder, report, log, source.skip_levels, every=every)
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        return embed_all(embedder, texts, batch_size_of(found))
+
+    scanning = _Scanning(_judge(detector), embed, report, log, source.skip_levels, every=every)
     for data, inner in read_events(path, source):
         scanning.take(data, inner)
     scanning.settle()
@@ -144,7 +151,7 @@ class _Scanning:
     def __init__(
         self,
         judge: Judge,
-        embedder: Embedder,
+        embed: Callable[[Sequence[str]], Vectors],
         report: _Jsonl | _Text,
         log: str | None,
         skip_levels: frozenset[Level],
@@ -152,7 +159,7 @@ class _Scanning:
         every: bool,
     ) -> None:
         self._judge = judge
-        self._embedder = embedder
+        self._embed = embed
         self._report = report
         self._log = log
         self._skip_levels = skip_levels
@@ -172,15 +179,14 @@ class _Scanning:
         each = distinct(ids)
         self._held.append(_Run(places, len(ids) + len(inner), ids, each))
         self._undecided.update(dict.fromkeys(self._judge.undecided(each, self._skip_levels)))
-        if not self._undecided or len(self._undecided) >= _BATCH or len(self._held) >= _HELD_RUNS:
+        if not self._undecided or len(self._undecided) >= _WORTH_JUDGING or len(self._held) >= _HELD_RUNS:
             self.settle()
 
     def settle(self) -> None:
         """Tell of all runs that are held."""
         undecided = iter(self._undecided)
         while some := list(islice(undecided, _JUDGED_AT_ONCE)):
-            vectors = embed_all(self._embedder, [self._judge.pattern(i) for i in some], _BATCH)
-            self._judge.decide(some, vectors)
+            self._judge.decide(some, self._embed([self._judge.pattern(i) for i in some]))
         self._undecided.clear()
         for run in self._held:
             self._tell(run)
@@ -196,9 +202,13 @@ class _Scanning:
         told = range(len(ids)) if self._every else np.flatnonzero(np.isin(ids, list(anomalous))).tolist()
         for index in told:
             verdict = self._judge.verdict(int(ids[index]), self._log)
+            if verdict.anomaly and is_own(places.text(index, HEADER_BYTES)):
+                if not self._every:
+                    continue
+                verdict = unjudged(verdict.pattern, verdict.level)
             begin, end = places.line(index), places.line(index + 1)
             self._report.event(1 + self.lines + begin, end - begin, places.text(index, sys.maxsize), verdict)
-            self.found += int(ids[index]) in anomalous
+            self.found += verdict.anomaly
 
 
 class _Jsonl:
@@ -241,7 +251,7 @@ class _Text:
     def __init__(self, out: IO[str], label: str) -> None:
         self._out = out
         self._label = label
-        self._seen: set[int] = set()  # patterns by their hashes: each line of a stream may have a new one
+        self._seen = _Seen()
 
     @cached_property
     def _terminal(self) -> Console | None:
@@ -263,10 +273,8 @@ class _Text:
         shown = visible(text.replace("\t", "  ").replace("\r", ""), keep="\n").replace("\n", "\n" + " " * 17)
         style = "bold red" if verdict.anomaly else "green"
         self._print(f"{number:>8}  ", (f"{verdict.score:.3f}  ", style), shown)
-        pattern = hash(verdict.pattern)
-        if not verdict.anomaly or pattern in self._seen:
+        if not verdict.anomaly or not self._seen.first_time(verdict.pattern):
             return
-        self._seen.add(pattern)
         if verdict.nearest and verdict.nearest.examples:
             example, distance = visible(verdict.nearest.examples[0]), verdict.nearest.distance
             self._print(f"{'':10}nearest known ({distance:.3f} away): {example}")
@@ -275,5 +283,25 @@ class _Text:
         self._out.flush()
 
     def end(self, lines: int, found: int) -> None:
-        patterns = counted(len(self._seen), "new pattern")
+        patterns = counted(self._seen.patterns, "new pattern")
         say(f"{self._label}: {counted(lines, 'line')}, {found:,} anomalous, {patterns}", "bold" if found else "green")
+
+
+class _Seen:
+    """Patterns that were met, by their hashes; of very many, those that were not met lately are forgotten."""
+
+    def __init__(self) -> None:
+        self._younger: set[int] = set()
+        self._older: set[int] = set()
+        self.patterns = 0
+
+    def first_time(self, pattern: str) -> bool:
+        number = hash(pattern)
+        if number in self._younger:
+            return False
+        known = number in self._older
+        self._younger.add(number)
+        if len(self._younger) > _MOST_SEEN // 2:
+            self._younger, self._older = set(), self._younger
+        self.patterns += not known
+        return not known

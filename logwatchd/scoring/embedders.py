@@ -123,6 +123,11 @@ def of_name(name: str | None, settings: EmbedderSettings) -> EmbedderSettings:
     return settings.model_copy(update=changed)
 
 
+def batch_size_of(found: Config | None) -> int:
+    """Texts a request, by a configuration if there is one."""
+    return found.settings.embedder.batch_size if found else Limits().batch_size
+
+
 def embed_all(
     embedder: Embedder, texts: Sequence[str], batch_size: int, on_progress: Callable[[int], None] | None = None
 ) -> Vectors:

@@ -9,7 +9,7 @@ from itertools import filterfalse
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.records import Level, Verdict
+from logwatchd.records import Level, Verdict, unjudged
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import differs
 from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
@@ -95,8 +95,7 @@ class Judge:
         """The verdict on a decided pattern in a log, see `Thresholds.of`, or one that says it was skipped."""
         verdict = self._verdicts.get(pattern_id)
         if verdict is None:
-            pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
-            verdict = Verdict(pattern, level, 0.0, 0.0, anomaly=False, nearest=None, skipped=True)
+            verdict = unjudged(self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id])
         return self._by.get(pattern_id, self.detector).in_log(verdict, log)
 
     def differs(self, pattern_id: PatternId) -> tuple[str, ...]:

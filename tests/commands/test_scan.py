@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from logwatchd.commands import scan
 from tests.commands.process import logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
 from tests.scoring.making import FAULT, NORMAL, block_of
@@ -74,6 +75,17 @@ def test_jsonl_has_the_agreed_fields(baseline: Path, tmp_path: Path) -> None:
     every = logwatchd("scan", "--baseline", baseline, "--format", "jsonl", "--all", tmp_path / "shop.log")
     assert [json.loads(line)["line"] for line in every.stdout.splitlines()] == [1, 2, 3, 4]
     assert every.returncode == 1
+
+
+def test_what_logwatchd_wrote_itself_is_never_judged(baseline: Path, tmp_path: Path) -> None:
+    own = "Jan  2 12:30:44 host logwatchd[99]: P2-High Order 7 failed and nobody knows why"
+    (tmp_path / "syslog").write_bytes(block_of([own, NORMAL[0], own]))
+    done = logwatchd("scan", "--baseline", baseline, tmp_path / "syslog")
+    assert (done.returncode, done.stdout) == (0, b"")
+    every = logwatchd("scan", "--baseline", baseline, "--all", "--format", "jsonl", tmp_path / "syslog")
+    assert [(row["line"], row["score"]) for row in map(json.loads, every.stdout.splitlines())][::2] == [(1, 0), (3, 0)]
+    (tmp_path / "other").write_bytes(block_of([own.replace("logwatchd", "otherd")]))
+    assert logwatchd("scan", "--baseline", baseline, tmp_path / "other").returncode == 1
 
 
 def test_standard_input_and_a_last_line_without_newline(baseline: Path) -> None:
@@ -172,6 +184,28 @@ def test_a_remote_embedder_serves_building_and_scanning(service: FakeOpenAI, tmp
     without = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--config", tmp_path / "c.toml")
     assert without.returncode == 78
     assert b"OPENAI_API_KEY" in without.stderr
+
+
+def test_a_configuration_says_how_many_texts_a_request_holds(service: FakeOpenAI, tmp_path: Path) -> None:
+    baseline, config = remote_baseline(tmp_path, service), tmp_path / "c.toml"
+    config.write_text(f"{config.read_text()}batch_size = 4\n")
+    (tmp_path / "new.log").write_bytes(block_of([f"ERROR {word} is not what it was" for word in "abcdefghij"]))
+    before = len(service.history)
+    args = ("scan", "--baseline", baseline, "--config", config, tmp_path / "new.log")
+    assert logwatchd(*args, env=service.env).returncode == 1
+    assert [len(body["input"]) for body in service.history[before:]] == [4, 4, 2]
+
+
+def test_new_patterns_of_a_long_stream_are_told_once_as_far_as_they_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scan, "_MOST_SEEN", 10)
+    seen = scan._Seen()
+    assert [seen.first_time(str(number)) for number in range(20)] == [True] * 20
+    assert [seen.first_time(str(number)) for number in range(16, 20)] == [False] * 4
+    assert seen.patterns == 20
+    assert seen.first_time("0")
+    assert len(seen._younger) + len(seen._older) <= 11
 
 
 def test_the_same_levels_are_learned_and_judged(tmp_path: Path) -> None:
