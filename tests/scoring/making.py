@@ -9,8 +9,11 @@ from string import ascii_lowercase
 
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
+from logwatchd.parsing.keys import key_of, show_kept
+from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks
-from logwatchd.records import Anomaly, Block, FileId, SourceSpec
+from logwatchd.parsing.normalise import decode, pattern_of_key
+from logwatchd.records import Anomaly, Block, FileId, Level, SourceSpec
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.detector import Detector
@@ -73,6 +76,12 @@ def learn(
         sources=["/var/log/test.log"],
         built_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
+
+
+def definition_of(line: bytes) -> tuple[str, Level]:
+    """The pattern and the level of a line by their definitions alone: no block, no cache, no other line."""
+    key = key_of(line)
+    return pattern_of_key(key), level_of(decode(show_kept(key)))
 
 
 class StageBench:

@@ -9,9 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logwatchd import clock
-from logwatchd.parsing.keys import key_of, show_kept
-from logwatchd.parsing.level import level_of
-from logwatchd.parsing.normalise import decode, pattern_of_key
 from logwatchd.records import Level, Verdict
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.detector import Detector
@@ -19,7 +16,7 @@ from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
 from tests.conftest import ROOT
 from tests.helpers import LONG
-from tests.scoring.making import FAULT, NORMAL, block_of
+from tests.scoring.making import FAULT, NORMAL, block_of, definition_of
 
 DATA = ROOT.parent / "shared" / "data"
 SETS = sorted(path.parent for path in DATA.glob("*/baseline.log"))
@@ -37,8 +34,7 @@ def detector_of(good: bytes) -> Detector:
 
 def slowly(detector: Detector, line: bytes) -> Verdict:
     """The definition: no cache, no other line."""
-    key = key_of(line)
-    pattern, level = pattern_of_key(key), level_of(decode(show_kept(key)))
+    pattern, level = definition_of(line)
     known = detector.known(pattern, level)
     return known if known is not None else detector.judge([pattern], [level], EMBEDDER.embed([pattern]))[0]
 

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logwatchd.parsing.keys import key_of, show_kept
-from logwatchd.parsing.level import level_of
-from logwatchd.parsing.normalise import decode, pattern_of_key
+from logwatchd.parsing.keys import key_of
 from logwatchd.records import Level
 from logwatchd.scoring import lexicon
 from logwatchd.scoring.lexicon import Lexicon
 from tests.conftest import ROOT
+from tests.scoring.making import definition_of
 
 DATA = ROOT.parent / "shared" / "data"
 LOGS = sorted(DATA.glob("*/*.log"))
@@ -61,12 +60,6 @@ LINES = st.lists(WORDS, max_size=10).map(lambda words: " ".join(words).encode())
 )
 
 
-def slowly(line: bytes) -> tuple[str, Level]:
-    """The definition, without any cache."""
-    key = key_of(line)
-    return pattern_of_key(key), level_of(decode(show_kept(key)))
-
-
 def quickly(known: Lexicon, lines: list[bytes]) -> list[tuple[str, Level]]:
     ids = known.ids_of(b"".join(line + b"\n" for line in lines))
     return [(known.patterns[i], known.levels[i]) for i in ids.tolist()]
@@ -77,7 +70,7 @@ def quickly(known: Lexicon, lines: list[bytes]) -> list[tuple[str, Level]]:
 def test_the_caches_give_the_answer_of_the_definition(lines: list[bytes]) -> None:
     known = Lexicon()
     for _ in range(2):  # the second time from the cache
-        assert quickly(known, lines) == [slowly(line) for line in lines]
+        assert quickly(known, lines) == [definition_of(line) for line in lines]
 
 
 @settings(max_examples=100)
@@ -88,7 +81,7 @@ def test_so_do_full_caches(lines: list[bytes]) -> None:
         known = Lexicon()
         for _ in range(2):
             for line in lines:
-                assert quickly(known, [line]) == [slowly(line)]
+                assert quickly(known, [line]) == [definition_of(line)]
 
 
 SEAMS = st.lists(
@@ -143,7 +136,7 @@ def test_lines_that_are_new_together_do_not_see_each_other(lines: list[bytes]) -
     for most in (1 << 16, 40):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lexicon, "_NEW_AT_ONCE", most)
-            assert quickly(Lexicon(), lines) == [slowly(line) for line in lines]
+            assert quickly(Lexicon(), lines) == [definition_of(line) for line in lines]
 
 
 STATUSES = st.lists(
@@ -161,7 +154,7 @@ STATUSES = st.lists(
 def test_digits_that_carry_meaning_are_cut_out_of_the_right_lines(lines: list[bytes]) -> None:
     known = Lexicon()
     for _ in range(2):
-        assert quickly(known, lines) == [slowly(line) for line in lines]
+        assert quickly(known, lines) == [definition_of(line) for line in lines]
 
 
 @settings(max_examples=50)
@@ -170,7 +163,7 @@ def test_blocks_with_and_without_ids_take_turns(parts: list[tuple[str, str, int]
     known = Lexicon()
     for begin in range(0, len(parts), 3):
         lines = [f"{word} {uuid if kind else ''}".encode() for uuid, word, kind in parts[begin : begin + 3]]
-        assert quickly(known, lines) == [slowly(line) for line in lines]
+        assert quickly(known, lines) == [definition_of(line) for line in lines]
 
 
 def test_one_run_of_the_masks_serves_all_statuses_of_a_text() -> None:
@@ -211,7 +204,7 @@ def test_every_line_of_real_logs_has_the_answer_of_the_definition(path: Path) ->
         for line, answer in zip(some, quickly(known, some), strict=True):
             key = key_of(line)
             if key not in answers:
-                answers[key] = slowly(line)
+                answers[key] = definition_of(line)
             assert answer == answers[key], line
 
 
@@ -280,4 +273,4 @@ def test_codes_that_are_forgotten_are_found_again(monkeypatch: pytest.MonkeyPatc
     lines = [b"%s status: 404 took %s rc=%d" % (b"7" * (n % 40), b"1" * (n % 30), n % 9) for n in range(2000)]
     for start in range(0, 2000, 50):
         some = [*lines[start : start + 50], *lines[:20]]
-        assert quickly(known, some) == [slowly(line) for line in some]
+        assert quickly(known, some) == [definition_of(line) for line in some]
