@@ -1,7 +1,8 @@
 """The data that travels from a log file to a person: frozen, in the order of its way.
 
 file -> `Block` (whole lines, their place) -> `Verdict` (of a pattern) -> `Anomaly` (a line) -> `Alert` (an incident).
-Blocks, not lines, travel between threads: a known line then costs a dictionary look-up and nothing else.
+Blocks, not lines, travel between threads: a known line then costs a dictionary look-up, or two where it has a status or
+an exit code, and nothing else.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from logwatchd.scoring.baseline import Baseline, check_fits, load
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import Embedder, model_of
 from logwatchd.scoring.embedders import batch_size_of, embed_all, embedder_of, make_embedder
+from logwatchd.scoring.ids import Ids, PatternId, distinct
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Ids, PatternId, distinct
+from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
 from logwatchd.vectors import Vectors

@@ -6,11 +6,22 @@
 
 The pattern of a line is defined on its key, never on the raw line, so that caches by shape, by word and by skeleton are
 exact by construction. `key_of` is the definition; it uses none of them.
+
+    raw       2026-01-02 12:30:44 INFO web[4711] 10.0.0.7:53017 "GET /cart/17?x=1 HTTP/1.1" 503 took 128 ms
+    shape     0000-00-00 00:00:00 INFO web[0000] 00.0.0.0:00000 "GET /cart/00?x=0 HTTP/0.0" 000 took 000 ms
+    skeleton  0000-00-00 00:00:00 INFO web[0] 0.0.0.0:0 "GET / HTTP/0.0" 0 took 0 ms
+    key       the skeleton with 503 in its slot, as control characters, which no mask takes for digits
+    pattern   <TIME> INFO web[<N>] <IP> "GET <PATH>" 503 took <DURATION>
+
+From bytes to a verdict: `Judge.ids_of` asks `Lexicon.ids_of`, whose caches go by shape, by word (`Skeletons`) and by
+skeleton. Of a new skeleton `slots` finds the digits that carry meaning and `normalise.patterns_of` the pattern, by the
+`rules` through `Masking`. Where a line has slots, `Digits` looks at its own digits. `Judge.undecided` says which
+patterns need a vector, an embedder makes it, and `Judge.decide` asks the `Detector`.
 """
 
 from __future__ import annotations
 
-from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_LINE_BYTES, shapes
+from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_JUDGED_BYTES, shapes
 from logwatchd.parsing.skeletons import skeleton
 from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slot, Slots, kept, meaningful, places
 
@@ -23,7 +34,7 @@ _SHOW = bytes.maketrans(KEPT_DIGITS, DIGITS)
 
 def key_of(raw: bytes) -> bytes:
     """The key of one raw line, without any cache: the definition that the fast path has to match."""
-    shape = shapes(raw)[:MAX_LINE_BYTES]
+    shape = shapes(raw)[:MAX_JUDGED_BYTES]
     bare = skeleton(shape)
     slots = meaningful(bare)
     there = places(shape, bare, slots) if slots else ()

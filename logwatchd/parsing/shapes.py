@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from logwatchd.parsing.newlines import newlines
 from logwatchd.parsing.sparse import true_places
 
-MAX_LINE_BYTES = 16_384  # what lies beyond is cut off: long payloads carry no more meaning
+MAX_JUDGED_BYTES = 16_384  # of an event; what lies beyond is cut off: long payloads carry no more meaning
 ZERO = ord("0")  # to look for a number in bytes is ten times as fast as to look for a byte
 DIGITS = b"0123456789"
 KEPT_DIGITS = bytes(range(0x10, 0x1A))  # control characters that stand for kept digits inside a key: in no shape

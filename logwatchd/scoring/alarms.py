@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from logwatchd.parsing.alarm import is_alarming
 from logwatchd.records import Level
-from logwatchd.scoring.lexicon import Ids, Lexicon
+from logwatchd.scoring.ids import Ids
+from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.scoring.places import Places
 
 SEGMENTS = 64

@@ -13,7 +13,7 @@ from logwatchd.parsing.service import service_of
 from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import INNER, Anomaly, Background
 from logwatchd.scoring.context import CONTEXT_LINES
-from logwatchd.scoring.lexicon import PatternId
+from logwatchd.scoring.ids import PatternId
 from logwatchd.scoring.places import Places
 from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from logwatchd.parsing.keys import keep, key
 from logwatchd.parsing.newlines import newlines
-from logwatchd.parsing.shapes import MAX_LINE_BYTES
+from logwatchd.parsing.shapes import MAX_JUDGED_BYTES
 from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slots, kept, places
+from logwatchd.scoring.ids import Code, Ids, PatternId
 
 # A code is -1 - (number of the skeleton, where its digits begin, of which kind and how many they are).
 _KINDS = tuple(SAYS)
 _LENGTH_BITS, _KIND_BITS = MAX_KEPT.bit_length(), (len(_KINDS) - 1).bit_length()
-_START_BITS = (MAX_LINE_BYTES - 1).bit_length()
+_START_BITS = (MAX_JUDGED_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
 _ENTRY_BYTES = 120  # what a number takes in a dictionary
@@ -42,8 +43,6 @@ def _saying() -> NDArray[np.bool_]:
 
 _SAYING = _saying()
 
-PatternId = int
-Ids = NDArray[np.int64]
 IdsOfKeys = Callable[[Sequence[bytes]], list[PatternId]]
 _UNKNOWN: PatternId = -1
 
@@ -83,8 +82,8 @@ class Digits:
             self._plain[number] = self._ids_of_keys([self._learned[number][0]])[0]
         return self._plain[number]
 
-    def code(self, number: int, there: Slots) -> int:
-        """What to keep of a shape, below 0. there: of `places`, at least one."""
+    def code(self, number: int, there: Slots) -> Code:
+        """What to keep of a shape. there: of `places`, at least one."""
         if len(there) == 1:
             start, end, kind = there[0]
             return _code(number, start, _KINDS.index(kind), end - start)
@@ -162,7 +161,7 @@ def _telling(digits: NDArray[np.uint32], kinds: Ids, lengths: Ids) -> Ids:
     return np.where(written & says, digits, 0).astype(np.int64)
 
 
-def _code(number: int, begin: int, kind: int, length: int) -> int:
+def _code(number: int, begin: int, kind: int, length: int) -> Code:
     return -1 - (((number << _START_BITS | begin) << _KIND_BITS | kind) << _LENGTH_BITS | length)
 
 

@@ -24,7 +24,7 @@ OnVectors = Callable[[Sequence[str], Vectors, str], None]  # texts, their vector
 
 _IDLE_S = 60.0
 _BUDGET_PAUSE_S = 60.0  # a new day or a reload may bring a new one
-_AT_ONCE = 2000  # texts that are looked up or embedded here in one turn
+_AT_ONCE = 2000  # texts that are looked up under one hold of the lock
 
 
 @dataclass(slots=True, eq=False)

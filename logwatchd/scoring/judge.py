@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from logwatchd.records import Level, Verdict, unjudged
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import differs
-from logwatchd.scoring.lexicon import Ids, Lexicon, PatternId
+from logwatchd.scoring.ids import Ids, PatternId
+from logwatchd.scoring.lexicon import Lexicon
 from logwatchd.vectors import Vectors
 
 MAX_VECTOR_BYTES = 32 << 20

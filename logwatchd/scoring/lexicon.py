@@ -13,17 +13,17 @@ from itertools import accumulate, chain, compress, repeat
 from operator import eq, ne
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logwatchd.parsing.keys import show_kept, template
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode_all, patterns_of
-from logwatchd.parsing.shapes import MAX_LINE_BYTES, with_ids, without_ids
+from logwatchd.parsing.shapes import MAX_JUDGED_BYTES, with_ids, without_ids
 from logwatchd.parsing.skeletons import Skeletons
 from logwatchd.parsing.slots import meaningful_in
 from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits
+from logwatchd.scoring.ids import Code, Ids, PatternId
 
 MAX_BYTES = 32 << 20  # of what is known of patterns: where every line is new, the owner starts anew with an empty one
 MAX_CACHE_BYTES = 3 << 20  # of shapes: when they are full, those that were not met lately are forgotten
@@ -37,21 +37,7 @@ _SLOTS_BYTES = 3 * _ENTRY_BYTES  # what a skeleton with slots takes
 
 _UNKNOWN = np.iinfo(np.int64).min
 _BLOCKS_ALIKE = 16
-_COUNTED = 64  # to count ids up to so many times their number takes no longer than to sort them out
-
-PatternId = int
-Ids = NDArray[np.int64]
-
-
 _NONE: Ids = np.empty(0, dtype=np.int64)
-
-
-def distinct(ids: Ids) -> list[PatternId]:
-    """Each of them once, ascending."""
-    if _COUNTED * len(ids) < ids.max(initial=0):
-        return sorted(set(ids.tolist()))
-    found: list[PatternId] = np.flatnonzero(np.bincount(ids)).tolist()
-    return found
 
 
 class Lexicon:
@@ -65,7 +51,7 @@ class Lexicon:
         self._ids: tuple[dict[str, PatternId], ...] = tuple({} for _ in Level)  # by level
         self._bytes = 0
         self._templates = Templates()
-        self._by_skeleton: dict[bytes, int] = {}  # its pattern, or below 0 what `digits` has learned of it
+        self._by_skeleton: dict[bytes, int] = {}  # its pattern; or where it has slots, ~ its number in `digits`
         cache_bytes = cache_bytes or MAX_CACHE_BYTES
         self._digits = Digits(self._ids_of_kept, cache_bytes // _DIGITS_SHARE)
         self._skeletons = Skeletons(cache_bytes // _WORDS_SHARE)
@@ -125,17 +111,17 @@ class Lexicon:
                 self._full_of_ids = _BLOCKS_ALIKE
         return found
 
-    def ids_of_shapes(self, shapes: Sequence[bytes]) -> list[int]:
-        """For each shape a pattern's id, or below 0 a code of `digits` where the line's own digits decide."""
-        if max(map(len, shapes), default=0) > MAX_LINE_BYTES:
-            shapes = [shape[:MAX_LINE_BYTES] for shape in shapes]
+    def ids_of_shapes(self, shapes: Sequence[bytes]) -> list[PatternId | Code]:
+        """For each shape its pattern; or a code, where the line's own digits decide."""
+        if max(map(len, shapes), default=0) > MAX_JUDGED_BYTES:
+            shapes = [shape[:MAX_JUDGED_BYTES] for shape in shapes]
         ends = [*accumulate(map(len, shapes), initial=0)]
-        found: list[int] = []
+        found: list[PatternId | Code] = []
         while (begin := len(found)) < len(shapes):
             found += self._ids_of_some(shapes[begin : bisect(ends, ends[begin] + _NEW_AT_ONCE, begin + 1)])
         return found
 
-    def _ids_of_some(self, shapes: Sequence[bytes]) -> list[int]:
+    def _ids_of_some(self, shapes: Sequence[bytes]) -> list[PatternId | Code]:
         bares = self._skeletons.of(shapes)
         new = [bare for bare in dict.fromkeys(bares) if bare not in self._by_skeleton]
         slots = {new[number]: found for number, found in meaningful_in(new)}
@@ -143,20 +129,21 @@ class Lexicon:
         self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
         self._by_skeleton.update({bare: ~self._digits.learn(bare, found) for bare, found in slots.items()})
         self._bytes += sum(map(len, slots)) + _SLOTS_BYTES * len(slots)
-        ids = [*map(self._by_skeleton.__getitem__, bares)]
+        known = [*map(self._by_skeleton.__getitem__, bares)]
+        found: list[PatternId | Code] = [*known]
         templates: list[bytes] = []
-        for index in [index for index, known in enumerate(ids) if known < 0]:
-            number = ~ids[index]
+        for index in [index for index, each in enumerate(known) if each < 0]:
+            number = ~known[index]
             there = self._digits.places(number, shapes[index])
             if not there:
-                ids[index] = self._digits.plain(number)
+                found[index] = self._digits.plain(number)
                 continue
-            ids[index] = self._digits.code(number, there)
+            found[index] = self._digits.code(number, there)
             if bares[index] in slots:
                 templates.append(template(bares[index], slots[bares[index]], there))
         self._templates.learn(templates)
         self._bytes += 2 * sum(map(len, templates)) + 2 * _ENTRY_BYTES * len(templates)  # keys and patterns
-        return ids
+        return found
 
     def _ids_of_keys(self, keys: Sequence[bytes]) -> list[PatternId]:
         """`id_of_key` of keys without kept digits."""

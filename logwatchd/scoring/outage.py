@@ -10,8 +10,8 @@ from logwatchd.journal import Event, logger
 from logwatchd.scoring.backlog import Backlog
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.excerpts import Excerpt
+from logwatchd.scoring.ids import PatternId
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import PatternId
 from logwatchd.scoring.local import LocalEmbedder
 
 _PROBES = 50  # texts that are sent all the same while a twin judges: how else would anybody learn that they can be

@@ -19,9 +19,9 @@ from logwatchd.scoring.anomalies import anomalies_of
 from logwatchd.scoring.context import CONTEXT_LINES, Context
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.excerpts import Excerpt, excerpts
+from logwatchd.scoring.ids import distinct
 from logwatchd.scoring.inbox import Inbox
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import distinct
 from logwatchd.scoring.outage import Outage
 from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors

@@ -10,8 +10,8 @@ import numpy as np
 
 from logwatchd.records import Anomaly, Block, Lane
 from logwatchd.scoring.excerpts import Excerpt
+from logwatchd.scoring.ids import Ids
 from logwatchd.scoring.judge import Judge
-from logwatchd.scoring.lexicon import Ids
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ TARGET_MIB = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Medians. texts: distinct ones, which are what is embedded."""
+    """Medians; of memory the most. texts: distinct ones, which are what is embedded."""
 
     lines: int
     texts: int

@@ -22,7 +22,7 @@ _POLL_S = 0.0005
 
 
 class Watching:
-    """`logwatchd run` in a folder of its own, with the local embedder and no keys. Owns its process."""
+    """`logwatchd run` in a folder of its own, by default with the local embedder and no keys. Owns its process."""
 
     def __init__(
         self,

@@ -7,9 +7,11 @@ import time
 import pytest
 from hypothesis import given
 
+from logwatchd.parsing import keys
 from logwatchd.parsing.keys import key_of, show_kept
 from logwatchd.parsing.normalise import pattern_of_key
-from logwatchd.parsing.shapes import MAX_LINE_BYTES, shapes
+from logwatchd.parsing.shapes import MAX_JUDGED_BYTES, shapes
+from logwatchd.parsing.skeletons import skeleton
 from tests.parsing.lines import LINES, LOG_LIKE
 
 
@@ -81,7 +83,7 @@ def test_a_key_holds_only_digits_that_are_kept(raw: bytes) -> None:
 
 
 def test_what_lies_beyond_the_longest_line_is_cut() -> None:
-    assert key_of(b"ab " * MAX_LINE_BYTES) == (b"ab " * MAX_LINE_BYTES)[:MAX_LINE_BYTES]
+    assert key_of(b"ab " * MAX_JUDGED_BYTES) == (b"ab " * MAX_JUDGED_BYTES)[:MAX_JUDGED_BYTES]
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,12 @@ def test_a_megabyte_of_anything_is_folded_in_no_time(piece: bytes) -> None:
     shapes(raw)
     key_of(raw)
     assert time.process_time() - began < 5.0  # .3 at most; were it to grow with the square, an hour
+
+
+def test_the_example_is_so() -> None:
+    told = dict(line.split(maxsplit=1) for line in (keys.__doc__ or "").splitlines() if line.startswith("    "))
+    raw = told["raw"].encode()
+    assert shapes(raw).decode() == told["shape"]
+    assert skeleton(shapes(raw)).decode() == told["skeleton"]
+    assert pattern_of_key(key_of(raw)) == told["pattern"]
+    assert key_of(raw).count(b"\x15\x10\x13") == 1
