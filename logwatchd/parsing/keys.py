@@ -24,6 +24,7 @@ from __future__ import annotations
 from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_JUDGED_BYTES, shapes
 from logwatchd.parsing.skeletons import skeleton
 from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slot, Slots, kept, meaningful, places
+from logwatchd.parsing.traces import shortened
 
 KEPT = chr(KEPT_DIGITS[0])
 _HIDE = bytes.maketrans(DIGITS, KEPT_DIGITS)
@@ -34,6 +35,7 @@ _SHOW = bytes.maketrans(KEPT_DIGITS, DIGITS)
 
 def key_of(raw: bytes) -> bytes:
     """The key of one raw line, without any cache: the definition that the fast path has to match."""
+    raw = shortened(raw)
     shape = shapes(raw)[:MAX_JUDGED_BYTES]
     bare = skeleton(shape)
     slots = meaningful(bare)

@@ -1,15 +1,19 @@
 """What a stack trace says: the exception and its message. The frames under it are the same fault's way, not its name.
 
 Works on keys whose inner newlines are INNER (see `records.flat`), and on the escaped newlines inside of JSON strings.
+Of raw events it leaves out only what would else be more than is judged.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from logwatchd.parsing.shapes import MAX_JUDGED_BYTES, shapes
 from logwatchd.records import INNER
 
 _NEWLINE = chr(INNER)
+_RAW_NEWLINE = bytes([INNER])
 # Frames of Python, Java and Node, Go; digits are '0' in a key.
 _FRAME = re.compile(r'\s+(?:at \S|File \\?"|\S.*\.go:0)|goroutine 0')
 _REST_IS_FRAMES = re.compile(r"goroutine 0|\[signal ")
@@ -41,17 +45,46 @@ def without_frames(text: str) -> str:
     return _told(text.split(_NEWLINE))
 
 
+def shortened(data: bytes) -> bytes:
+    """Raw lines, of which those that are longer than MAX_JUDGED_BYTES keep one frame of their stack trace.
+
+    `without_frames` says the same of it: what stands behind many frames, such as the cause, is judged as well.
+    """
+    if _RAW_NEWLINE not in data or len(data) <= MAX_JUDGED_BYTES:
+        return data
+    lines = data.split(b"\n")
+    if max(map(len, lines)) <= MAX_JUDGED_BYTES:
+        return data
+    return b"\n".join(_shortened(line) if len(line) > MAX_JUDGED_BYTES else line for line in lines)
+
+
+def _shortened(raw: bytes) -> bytes:
+    lines = raw.split(_RAW_NEWLINE)
+    shown = shapes(raw).decode(errors="replace").split(_NEWLINE)
+    frame = next((index for index, line in enumerate(shown) if index and _is_frame(line)), None)
+    if frame is None:
+        return raw
+    return _RAW_NEWLINE.join(lines[index] for index in sorted({0, frame, *_telling(shown)}))
+
+
 def _unescaped(match: re.Match[str]) -> str:
     return f'{match[1]}{_told(_ESCAPED_NEWLINE.split(match[2]))}"'
 
 
 def _told(lines: list[str]) -> str:
-    if not any(_FRAME.match(line.replace("\\t", " ")) for line in lines[1:]):
+    if not any(map(_is_frame, lines[1:])):
         return " ".join(lines)
-    told = [_HEADS.get(lines[0], lines[0])]
-    for line in lines[1:]:
-        if _REST_IS_FRAMES.match(line):
-            break
-        if not _FRAMELESS.match(line.replace("\\t", " ")):
-            told.append(_HEADS.get(line, line))
-    return " ".join(told)
+    return " ".join(_HEADS.get(lines[index], lines[index]) for index in (0, *_telling(lines)))
+
+
+def _is_frame(line: str) -> bool:
+    return _FRAME.match(line.replace("\\t", " ")) is not None
+
+
+def _telling(lines: list[str]) -> Iterator[int]:
+    """Which lines of a trace, behind the first, are none of its frames."""
+    for index, line in enumerate(lines):
+        if index and _REST_IS_FRAMES.match(line):
+            return
+        if index and not _FRAMELESS.match(line.replace("\\t", " ")):
+            yield index

@@ -21,6 +21,7 @@ from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode
 from logwatchd.parsing.shapes import MAX_JUDGED_BYTES, with_ids, without_ids
 from logwatchd.parsing.skeletons import Skeletons
 from logwatchd.parsing.slots import meaningful_in
+from logwatchd.parsing.traces import shortened
 from logwatchd.records import Level
 from logwatchd.scoring.digits import Digits
 from logwatchd.scoring.ids import Code, Ids, PatternId
@@ -78,6 +79,7 @@ class Lexicon:
         """
         if self._masks:
             data = masked(data, self._masks)
+        data = shortened(data)
         return np.concatenate([_NONE, *map(self._of_piece, _pieces(data, self._piece_bytes))])
 
     def _of_piece(self, data: bytes) -> Ids:

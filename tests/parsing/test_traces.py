@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logwatchd.parsing import traces
 from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.normalise import pattern_of_key
+from logwatchd.parsing.shapes import MAX_JUDGED_BYTES
+from logwatchd.parsing.traces import shortened
 from logwatchd.records import flat
+from logwatchd.scoring.lexicon import Lexicon
 
 
 def pattern(event: str) -> str:
@@ -97,3 +101,50 @@ def test_any_mixture_has_one_line_that_begins_as_the_event_does(lines: list[str]
     first = pattern(lines[0]) if lines else ""
     if "Traceback" not in first and "During" not in first:
         assert told.startswith(first)
+
+
+def java(cause: str, frames: int, where: str = "") -> str:
+    """A trace of so many frames with a cause behind them."""
+    way = "".join(
+        f"\tat com.acme.shop.order.Service{number}.handle(Service{number}.java:7)\n" for number in range(frames)
+    )
+    head = f"ERROR request failed\njava.lang.IllegalStateException: no order{where}"
+    return f"{head}\n{way}Caused by: {cause}\n{way}\t... 12 more"
+
+
+CAUSES = ("java.sql.SQLException: deadlock", "java.io.IOException: No space left on device")
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("frames", [300, 10_000])
+def test_the_cause_behind_a_long_way_is_told_as_behind_a_short_one(cause: str, frames: int) -> None:
+    short, long = java(cause, 2), java(cause, frames)
+    assert len(long) > MAX_JUDGED_BYTES > len(short)
+    assert cause in pattern(long)
+    assert pattern(long) == pattern(short)
+    known = Lexicon()
+    events = [long, "INFO all is well", java(CAUSES[0], 300, where=" 17"), short]
+    raw = "".join(f"{event}\n" for event in events).encode()
+    ends = {0}
+    for event in events:
+        ends.add(max(ends) + len(event) + 1)
+    inner = tuple(at for at, byte in enumerate(raw) if byte == 0x0A and at + 1 not in ends)
+    ids = known.ids_of(flat(raw, inner)).tolist()
+    assert [known.patterns[number] for number in ids] == [pattern(event) for event in events]
+
+
+def test_what_is_long_and_no_trace_stays_as_it_is() -> None:
+    raw = b"\x0b".join([b"INFO a table", *[b"row %d of it" % number for number in range(5000)]])
+    assert shortened(raw) == raw
+    assert shortened(b"x" * 100_000 + b"\n") == b"x" * 100_000 + b"\n"
+
+
+@given(
+    st.lists(st.sampled_from([*PYTHON.splitlines(), *JAVA.splitlines(), "", " ", "goroutine 1 [running]:"]), min_size=1)
+)
+def test_shortening_changes_no_pattern(lines: list[str]) -> None:
+    event = "\n".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traces, "MAX_JUDGED_BYTES", 20)
+        shorter = pattern(event)
+    assert shorter == pattern(event)
