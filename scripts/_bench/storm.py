@@ -1,4 +1,4 @@
-"""`scripts/bench storm`: logs of which every line is an anomaly through the whole daemon, beside ten regexes.
+"""`scripts/bench storm`: logs of which every line is an anomaly, through the daemon and `scan`, beside ten regexes.
 
 In one every line says something new, in the other one error comes again and again with other numbers. A run's time
 begins when the daemon is ready and ends when it alerts of the last line, which is of another day and all else.
@@ -29,11 +29,12 @@ _LAST = "2031-01-01 00:00:00 FATAL the last of them has come, and all is over"
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Lines a second, of the daemon and of ten regexes, and the daemon's peak memory."""
+    """Lines a second, of the daemon, of `scan` and of ten regexes, and the daemon's peak memory."""
 
     name: str
     lines: int
     daemon: float
+    scan: float
     ten_regexes: float | None
     peak_mib: float
 
@@ -41,9 +42,9 @@ class Storm:
 def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = benchmarks.add_parser(
         "storm",
-        help="logs of which every line is an anomaly, through the whole daemon",
-        description="Drains a log in which every line says something new with logwatchd run, and one in which an error "
-        "comes again and again, beside the ten regexes of ../shared/speed/compare.py.",
+        help="logs of which every line is an anomaly, through the whole daemon and scan",
+        description="Reads a log in which every line says something new with logwatchd run and logwatchd scan, and one in "
+        "which an error comes again and again, beside the ten regexes of ../shared/speed/compare.py.",
     )
     parser.add_argument("--lines", type=count, default=60_000, help="how many (default: 60,000)")
     parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")
@@ -70,8 +71,10 @@ def run(given: argparse.Namespace) -> int:
         shutil.rmtree(folder)
     say("", passing=True)
     for one in storms:
-        beside = f"{one.ten_regexes:>9,.0f} by ten regexes" if one.ten_regexes else ""
-        print(f"{one.name:28}{one.daemon:>9,.0f} lines/s {beside}, {one.peak_mib:.0f} MiB at most")
+        beside = f"ten regexes {one.ten_regexes:,.0f}" if one.ten_regexes else "no ten regexes here"
+        print(
+            f"{one.name:28}{one.daemon:>9,.0f} lines/s, {one.peak_mib:.0f} MiB at most; scan {one.scan:,.0f}; {beside}"
+        )
     if given.json:
         figures = {"benchmark": "storm", "storms": [asdict(one) for one in storms]}
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
@@ -95,7 +98,7 @@ def _storm(folder: Path, baseline: Path, name: str, lines: list[str], rounds: in
     log = folder / "storm.log"
     log.write_text("".join(f"{line}\n" for line in (*lines, _LAST)))
     ten = ten_regexes()
-    daemon_s, ten_s, peaks_mib = [], [], []
+    daemon_s, scan_s, ten_s, peaks_mib = [], [], [], []
     for turn in range(rounds):
         say(f"{name}, round {turn + 1} of {rounds}", passing=True)
         home = folder / "run"
@@ -105,9 +108,11 @@ def _storm(folder: Path, baseline: Path, name: str, lines: list[str], rounds: in
             daemon_s.append(daemon.event("ANOMALY", lambda entry: entry["line"] == _LAST) - began)
             peaks_mib.append(process.memory_mib(daemon.pid, peak=True))
         shutil.rmtree(home)
+        scan_s.append(timed("scan", "--baseline", baseline, log, ok=(1,)).seconds)
         if ten:
             began = time.perf_counter()
             ten(lines)
             ten_s.append(time.perf_counter() - began)
     of_ten = len(lines) / statistics.median(ten_s) if ten_s else None
-    return Storm(name, len(lines), len(lines) / statistics.median(daemon_s), of_ten, max(peaks_mib))
+    of_daemon, of_scan = len(lines) / statistics.median(daemon_s), len(lines) / statistics.median(scan_s)
+    return Storm(name, len(lines), of_daemon, of_scan, of_ten, max(peaks_mib))

@@ -61,6 +61,7 @@ def streams(count: int) -> dict[str, list[bytes]]:
     found = {
         "random words": [next(novels).encode() for _ in range(count)],
         "mixed logs, a new word each": _mixed(count),
+        "mixed logs, new numbers each": _numbered(count),
     }
     if LOGS.exists():
         found["texts of real logs, each once"] = _distinct(count)
@@ -80,13 +81,24 @@ def _word(rng: random.Random) -> str:
     return "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 4)))
 
 
-def _mixed(count: int) -> list[bytes]:
-    """Resampled real lines, each with two words as one somewhere in its second half."""
-    rng = random.Random(3)
+def _resampled(count: int) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="logwatchd-bench-") as folder:
         path = Path(folder) / "mixed.log"
         corpus.make(count, path)
-        lines = path.read_bytes().splitlines()
+        return path.read_bytes().splitlines()
+
+
+def _numbered(count: int) -> list[bytes]:
+    """Resampled real lines with three numbers of any length behind: of each a shape of its own, of few a new text."""
+    rng = random.Random(8)
+    behind = (b" ".join(b"7" * rng.randint(1, 60) for _ in range(3)) for _ in range(count))
+    return [b"%b %b" % pair for pair in zip(_resampled(count), behind, strict=True)]
+
+
+def _mixed(count: int) -> list[bytes]:
+    """Resampled real lines, each with two words as one somewhere in its second half."""
+    rng = random.Random(3)
+    lines = _resampled(count)
     for index, line in enumerate(lines):
         words = line.split(b" ")
         words.insert(rng.randint(len(words) // 2, len(words)), (_word(rng) + _word(rng)).encode())
