@@ -27,6 +27,7 @@ class Condition:
             **alerts.counters(),
             "files": ingest.files,
             "streams": ingest.streams,
+            "unreadable": ingest.unreadable,
             "lines": score.lines,
             "anomalies": score.anomalies,
             "own_lines": ingest.own_lines + score.own_lines,
@@ -68,7 +69,12 @@ class Condition:
             yield f"{', '.join(failing)}, {counted(alerts.alerts_pending, 'alert')} to deliver"
         if refused := alerts.alerts_refused + alerts.alerts_set_aside:
             yield f"{counted(refused, 'alert')} set aside as undeliverable"
-        if self._source.status().polling_only:
+        if reason := self._pipeline.score.storing_trouble:
+            yield f"anomalies cannot be stored, reading waits: {reason}"
+        ingest = self._source.status()
+        if ingest.unreadable:
+            yield f"{counted(ingest.unreadable, 'file or folder', 'files or folders')} cannot be read"
+        if ingest.polling_only:
             yield "without inotify, polling only"
 
     def _embedding(self) -> dict[str, int | float]:

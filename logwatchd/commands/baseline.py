@@ -18,7 +18,7 @@ from logwatchd.commands.terminal import console, say
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
-from logwatchd.ingest.offline import expand, read_events
+from logwatchd.ingest.offline import expand, log_name, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.ingest.unlearned import JOURNAL, unlearned
 from logwatchd.parsing.names import base_of
@@ -98,7 +98,7 @@ def _lessons(patterns: list[str], sources: Sequence[SourceSpec]) -> tuple[list[t
 
 def source_of(file: Path, sources: Sequence[SourceSpec]) -> SourceSpec:
     """The configured source that a file belongs to, for its encoding and its events; else the defaults."""
-    full = str(file.absolute())
+    full = log_name(file)
     names = (full, base_of(full))
     named = (source for source in sources if any(fnmatch(name, path) for path in source.paths for name in names))
     return next(named, SourceSpec((full,)))

@@ -18,7 +18,7 @@ from logwatchd.commands.scan import embedder_for
 from logwatchd.commands.terminal import console
 from logwatchd.config import Config
 from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
-from logwatchd.ingest.offline import expand, read_events
+from logwatchd.ingest.offline import expand, log_name, read_events
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import Baseline, load
 from logwatchd.scoring.comparison import Embed, VerdictChange, changes, gained, verdict_changes
@@ -110,7 +110,7 @@ def _verdicts(judges: Sequence[tuple[Detector, Embed]], files: Sequence[Path], f
 def _read(seen: Sightings, file: Path, sources: Sequence[SourceSpec]) -> None:
     source, line = source_of(file, sources), 1
     for data, inner in read_events(file, source):
-        seen.add(data, inner, source.skip_levels, str(file), line, log=str(file.absolute()))
+        seen.add(data, inner, source.skip_levels, str(file), line, log=log_name(file))
         line += data.count(b"\n")
 
 

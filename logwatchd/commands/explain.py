@@ -14,7 +14,7 @@ from logwatchd.commands import terminal
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.opening import Opened, as_line, open_baseline
 from logwatchd.errors import Exit
-from logwatchd.ingest.offline import read_events
+from logwatchd.ingest.offline import log_name, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.parsing.normalise import decode
 from logwatchd.parsing.service import service_of
@@ -83,7 +83,7 @@ def run(baseline: Path, config: Path | None, line: str, log: Path | None, *, as_
     for event in _events() if line == STDIN else [line.encode("utf-8", "surrogateescape")]:
         if judge.full():
             judge = Judge(opened.detector)
-        explained = explain(opened, judge, event, str(log.absolute()) if log else None)
+        explained = explain(opened, judge, event, log_name(log) if log else None)
         found |= explained.verdict.anomaly
         if as_json:
             sys.stdout.write(json.dumps(_row(explained), ensure_ascii=False) + "\n")

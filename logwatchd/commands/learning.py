@@ -11,6 +11,7 @@ from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
 from logwatchd.errors import BaselineError, PermanentError, RetryableError
+from logwatchd.ingest.offline import log_name
 from logwatchd.ingest.sampling import SAMPLE_BYTES, shares
 from logwatchd.ingest.stretches import Extent, read_share, size_of
 from logwatchd.parsing.masks import Masks
@@ -55,7 +56,7 @@ class Taught:
     @property
     def sources(self) -> tuple[str, ...]:
         """What the baseline's manifest calls them."""
-        return (*(str(extent.path.absolute()) for extent in self.extents), *dict.fromkeys(self.lessons))
+        return (*(log_name(extent.path) for extent in self.extents), *dict.fromkeys(self.lessons))
 
 
 def read(
@@ -80,15 +81,15 @@ def read(
     with progress() as bar:
         reading = bar.add_task("reading", total=sum(sizes))
         for (file, source), extent, size, part in zip(files, extents, sizes, parts, strict=True):
-            log = base_of(str(file.absolute()))
+            log = base_of(log_name(file))
             for run in read_share(extent, source, size, part, lambda done: bar.advance(reading, done)):
                 builder.add(run.data, source.skip_levels, log, run.inner, Place(0, str(file), run.line, run.at))
         for lesson in more:
             for data, inner in lesson.read(lesson.source):
                 builder.add(data, lesson.source.skip_levels, lesson.name, inner)
         bar.update(reading, completed=bar.tasks[0].total)
-    for log in {base_of(str(extent.path.absolute())) for extent in extents if extent.read_bytes}:
-        own = [extent for extent in extents if base_of(str(extent.path.absolute())) == log]
+    for log in {base_of(log_name(extent.path)) for extent in extents if extent.read_bytes}:
+        own = [extent for extent in extents if base_of(log_name(extent.path)) == log]
         builder.sampled(log, sum(one.read_bytes for one in own) / sum(one.of_bytes for one in own))
     return Taught(builder, extents, tuple(lesson.name for lesson in more))
 

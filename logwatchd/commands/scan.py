@@ -17,7 +17,7 @@ from logwatchd.alerting.text import counted, visible
 from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.terminal import console, say
 from logwatchd.errors import ConfigError, Exit
-from logwatchd.ingest.offline import read_events
+from logwatchd.ingest.offline import log_name, read_events
 from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.records import Level, SourceSpec, Verdict, unjudged
@@ -95,7 +95,7 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
     baseline = load(baseline_path)
     path = None if file == _STDIN else Path(file)
     label = "stdin" if path is None else str(path)
-    log = None if path is None else str(path.absolute())
+    log = None if path is None else log_name(path)
     found, detector, source = None, Detector(baseline), SourceSpec((label,))
     if config_path:
         from logwatchd import config

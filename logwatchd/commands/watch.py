@@ -25,7 +25,7 @@ from logwatchd.config_errors import problems_of
 from logwatchd.config_secrets import Secrets
 from logwatchd.errors import BaselineError, ConfigError, Exit, UsageError
 from logwatchd.flow import BlockQueue
-from logwatchd.ingest.offline import expand
+from logwatchd.ingest.offline import expand, log_name
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.streams import STDIN
 from logwatchd.overrides import ENV_PREFIX, overrides
@@ -64,7 +64,7 @@ def _absolute(path: str) -> str:
     """A folder stands for the files in it."""
     if path == STDIN:
         return path
-    full = Path(path).absolute()
+    full = Path(log_name(Path(path)))
     return str(full / "*") if full.is_dir() else str(full)
 
 

@@ -272,6 +272,7 @@ class FileSource:
         tally = self._roster.tally
         self._status = IngestStatus(
             files=sum(file.place is Place.LIVE for file in files),
+            unreadable=self._roster.unreadable,
             open_handles=sum(file.reader.is_open for file in files),
             unread_bytes=sum(max(0, file.size - file.reader.offset) for file in files if file.behind),
             rotations=tally.rotations,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,11 @@ from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
 _NULS = re.compile(rb"\n\0+")
+
+
+def log_name(path: Path) -> str:
+    """What baselines and configurations call a file: from the root, without '..', and links as they are named."""
+    return os.path.normpath(path.absolute())
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:

@@ -77,6 +77,11 @@ class Roster:
         return any(file.lapsed for file in self.files)
 
     @property
+    def unreadable(self) -> int:
+        """How many files and folders could not be read at the last look."""
+        return len(self._found) + sum(bool(file.problem) for file in self.files)
+
+    @property
     def keys(self) -> Collection[FileKey]:
         """Files that are known to exist, read or not."""
         return self._register.by_key.keys() | self._newcomers.met

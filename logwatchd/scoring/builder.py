@@ -114,8 +114,9 @@ class BaselineBuilder:
         return self._single() / max(1, self.lines)
 
     def sampled(self, log: str, share: float) -> None:
-        """Say that the lines of a log are only this share of it, from 0 to 1."""
-        self._logs[log].share = share
+        """Say that the lines of a log are only this share of it, from 0 to 1. One without lines is passed over."""
+        if log in self._logs:
+            self._logs[log].share = share
 
     def forget(self, patterns: Iterable[str]) -> None:
         """Unlearn patterns; the lines that had them stay counted as read."""

@@ -78,7 +78,7 @@ class ScoreStage:
         self._lock = threading.Lock()
         self._arrived: deque[_Answer] = deque()
         self._next: tuple[Detector, Detector | None] | None = None
-        self._storing_fails = False
+        self.storing_trouble: str | None = None  # for others to read, as the counters are
         self.lines = 0
         self.anomalies = 0
         self.own_lines = 0
@@ -246,7 +246,6 @@ class ScoreStage:
                 left.extend(self._waiting[index:])
                 delay_s = _STORE_RETRY_S
                 break
-            self._storing_fails = False
             told[item.lane] += telling
             to_tell -= telling
             if telling < most:
@@ -256,6 +255,8 @@ class ScoreStage:
                 held.add(item.lane)
                 left.append(item)
                 delay_s = 0.0
+        else:
+            self.storing_trouble = None
         if self._outage:
             if any(item.late for item in self._waiting) and not any(item.late for item in left):
                 delay_s = 0.0  # there may be more
@@ -288,9 +289,9 @@ class ScoreStage:
         return True
 
     def _say_once(self, error: RetryableError) -> None:
-        if not self._storing_fails:
+        if self.storing_trouble is None:
             logger("score").error(Event.STORING_FAILED, reason=str(error))
-        self._storing_fails = True
+        self.storing_trouble = str(error)
 
     def _tell(self, item: Waiting, most: int, now: float) -> int:
         """Pass on so many of a decided block's anomalies, in order; if there may be more, they are for another turn.

@@ -43,8 +43,8 @@ def add_to(benchmarks: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = benchmarks.add_parser(
         "storm",
         help="logs of which every line is an anomaly, through the whole daemon and scan",
-        description="Reads a log in which every line says something new with logwatchd run and logwatchd scan, and one in "
-        "which an error comes again and again, beside the ten regexes of ../shared/speed/compare.py.",
+        description="Reads a log in which every line says something new with logwatchd run and with logwatchd scan, "
+        "and one in which an error comes again and again, beside the ten regexes of ../shared/speed/compare.py.",
     )
     parser.add_argument("--lines", type=count, default=60_000, help="how many (default: 60,000)")
     parser.add_argument("--rounds", type=count, default=3, help="how often (default: 3)")

@@ -120,6 +120,15 @@ def test_huge_files_are_sampled_beside_small_ones_and_it_is_said(tmp_path: Path,
     assert b"stretches" not in every.stderr
 
 
+def test_a_file_of_nothing_but_nuls_is_no_reason_not_to_learn(log: Path, tmp_path: Path) -> None:
+    """As a power loss leaves it."""
+    (tmp_path / "zero.log").write_bytes(bytes(100_000))
+    done = logwatchd("baseline", "build", "--output", tmp_path / "b", "--json", tmp_path / "zero.log", log)
+    assert done.returncode == 0, done.stderr
+    alone = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--json", log)
+    assert json.loads(done.stdout)["manifest"]["patterns"] == json.loads(alone.stdout)["manifest"]["patterns"]
+
+
 def test_sources_that_taught_nothing_are_named(log: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(

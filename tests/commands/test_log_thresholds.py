@@ -49,6 +49,14 @@ def test_explain_takes_the_log_that_it_is_told(logs: Path) -> None:
         assert json.loads(done.stdout)["anomaly"] == bool(code)
 
 
+def test_a_path_may_lead_through_a_parent_folder(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (logs / "deeper").mkdir()
+    monkeypatch.chdir(logs / "deeper")
+    for name, code in (("quiet", 1), ("noisy", 0)):
+        assert logwatchd("scan", "--baseline", "../b", f"../{name}.log").returncode == code
+        assert logwatchd("explain", "--baseline", "../b", "--log", f"../{name}.log", REWORDED).returncode == code
+
+
 @pytest.mark.parametrize("relative", [False, True])
 def test_diff_judges_each_log_by_its_own(logs: Path, relative: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A baseline that knows the line against one that does not: the verdict changes only where it was an anomaly."""

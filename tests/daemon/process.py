@@ -90,6 +90,10 @@ class Daemon:
         """The lines that were alerted, in order."""
         return [entry["line"] for entry in self.events("ANOMALY")]
 
+    def status(self) -> str:
+        """What systemd was told last."""
+        return next((line for line in reversed(self.notified) if line.startswith("STATUS=")), "")
+
     def wait(self, predicate: Any, what: str, timeout_s: float = 60.0) -> None:
         """Wait for a condition, but not for a dead process."""
 

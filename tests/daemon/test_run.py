@@ -215,10 +215,24 @@ def test_a_full_state_disk_holds_lines_back_and_loses_none(mount: Callable[[Path
     fill(filler)
     daemon.append(*NORMAL, FAULT)
     daemon.wait(lambda: daemon.events("STORING_FAILED"), "the trouble being said")
+    daemon.wait(lambda: "anomalies cannot be stored, reading waits: " in daemon.status(), "the status")
     filler.unlink()
     daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert after room was made")
+    daemon.wait(lambda: "cannot be stored" not in daemon.status(), "the status")
     assert daemon.stop() == 0
     assert daemon.stored() == [FAULT]
+
+
+def test_the_status_tells_of_files_that_cannot_be_read(daemon: Daemon) -> None:
+    daemon.log.touch()
+    loop = daemon.logs / "loop.log"
+    loop.symlink_to(loop)
+    daemon.start()
+    daemon.wait(lambda: "; 1 file or folder cannot be read" in daemon.status(), "the status")
+    loop.unlink()
+    loop.touch()
+    daemon.wait(lambda: "cannot be read" not in daemon.status(), "the status")
+    assert daemon.stop() == 0
 
 
 def test_a_disk_that_is_full_at_the_start_is_no_mistake_of_the_configuration(

@@ -22,10 +22,6 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         yield made
 
 
-def _status(daemon: Daemon) -> str:
-    return next((line for line in reversed(daemon.notified) if line.startswith("STATUS=")), "")
-
-
 def _end(daemon: Daemon, extra: str = SECOND) -> None:
     """Let the warm-up's time be over, now that the daemon has learned what it is to learn."""
     daemon.write_config(extra)
@@ -36,7 +32,7 @@ def test_it_learns_tells_only_alarms_and_then_watches(daemon: Daemon) -> None:
     daemon.log.touch()
     daemon.start()
     daemon.wait(lambda: daemon.events("LEARNING"), "the word that it learns")  # it follows READY=1
-    assert _status(daemon).startswith("STATUS=learning: 1 file")
+    assert daemon.status().startswith("STATUS=learning: 1 file")
     daemon.append(*NORMAL * 300, FAULT, ALARM)
     daemon.wait(lambda: daemon.alerted(), "the alarm")  # the last line: all were learned
     _end(daemon)
@@ -45,7 +41,7 @@ def test_it_learns_tells_only_alarms_and_then_watches(daemon: Daemon) -> None:
     assert daemon.baseline.is_file()
     (learned,) = daemon.events("LEARNED")
     assert learned["lines"] == len(NORMAL) * 300 + 2
-    daemon.wait(lambda: _status(daemon).startswith("STATUS=ready: 1 file"), "the status")
+    daemon.wait(lambda: daemon.status().startswith("STATUS=ready: 1 file"), "the status")
     daemon.append(FAULT, *NORMAL)
     daemon.append("ERROR the vault door is open", file=daemon.logs / "bank.log")  # of another service
     daemon.wait(lambda: len(daemon.alerted()) == 2, "the new line")
@@ -58,7 +54,7 @@ def test_with_nothing_to_learn_from_it_goes_on_learning(daemon: Daemon) -> None:
     daemon.write_config(SECOND)
     daemon.log.touch()
     daemon.start()
-    daemon.wait(lambda: "no line to learn from" in _status(daemon), "the status")
+    daemon.wait(lambda: "no line to learn from" in daemon.status(), "the status")
     daemon.append(*NORMAL)
     daemon.wait(lambda: daemon.events("LEARNED"), "the end of the warm-up")
     assert daemon.stop() == 0
@@ -105,7 +101,7 @@ def test_a_baseline_that_does_not_go_with_the_configuration_is_told_and_waits_fo
     assert "no timestamps" in daemon.events("WARMUP_FAILS")[0]["reason"]
     daemon.append(FAULT, ALARM, file=daemon.logs / "plant.log")  # of another service
     daemon.wait(lambda: daemon.alerted() == [ALARM, ALARM], "the second alarm")
-    daemon.wait(lambda: "cannot be used" in _status(daemon), "the status")
+    daemon.wait(lambda: "cannot be used" in daemon.status(), "the status")
     daemon.write_config(SECOND)
     assert daemon.command("reload", "--config", daemon.config).returncode == 0
     daemon.append("ERROR the vault door is open", file=daemon.logs / "bank.log")
