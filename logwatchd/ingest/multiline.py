@@ -130,7 +130,12 @@ _THROWN_ANEW = (b"Exception in thread", b"Uncaught ")  # written by the runtime,
 _AFTER_FRAMES = re.compile(rb"[ \t]+\S|Caused by: |\}|\]")
 _PANIC = re.compile(rb"(?:panic: |fatal error: )")
 _AFTER_PANIC = re.compile(rb"\s*$|\[signal |goroutine \d+ \[|[ \t]+")
-_GO = re.compile(rb"\s*$|goroutine \d+ \[|[ \t]+\S|created by |exit status \d+$|[\w./*()\[\]{},$\x80-\xff-]+\(.*\)\s*$")
+# A function's name may begin with a receiver in parentheses, or with any other of these bytes. What stands behind its
+# first '(' is looked at once: of many in a line, each would be tried with each ')'.
+_NAME = rb"[\w./*()\[\]{},$\x80-\xff-][\w./*)\[\]{},$\x80-\xff-]*+"
+_GO = re.compile(
+    rb"\s*$|goroutine \d+ \[|[ \t]+\S|created by |exit status \d+$|%b\((?=.*\)\s*$)" % _NAME,
+)
 
 
 class StackTraces:

@@ -12,10 +12,12 @@ import hmac
 import os
 import re
 import secrets
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,7 @@ _PSEUDONYM = re.compile(r"<([a-z][a-z0-9-]{0,30})-([0-9a-f]{8})>")
 _FOLDED = re.compile(r"(?<=[\w/.:%+-])<(?:N|ID)>|<(?:N|ID)>(?=[\w/.:%+-])")
 
 Span = tuple[int, int, str]  # where it begins and ends, kind
+_begin = itemgetter(0)
 
 
 class Redactor:
@@ -93,7 +96,8 @@ class Redactor:
         """What is to be taken out, in order, without overlaps; what an earlier rule found stays its own.
 
         Args:
-            taken: where nothing is to be found; their kind is "".
+            taken: where nothing is to be found, in order and without overlaps; their kind is "". What is found comes in
+                between.
         """
         lower = text.lower()
         for rule in (*self._own, *RULES, *_detected()):
@@ -101,10 +105,11 @@ class Redactor:
                 continue
             for match in rule.pattern.finditer(text):
                 begin, end = _value(match)
-                clear = not any(begin < other_end and other_begin < end for other_begin, other_end, _ in taken)
+                place = bisect_left(taken, end, key=_begin)  # behind the last one that begins before it ends
+                clear = not place or taken[place - 1][1] <= begin
                 if end > begin and clear and rule.holds(text[begin:end]):
-                    taken.append((begin, end, rule.kind))
-        return sorted(span for span in taken if span[2])
+                    taken.insert(place, (begin, end, rule.kind))
+        return [span for span in taken if span[2]]
 
 
 def redactor_of(rules: Iterable[RedactSettings], secrets: Secrets | None, key: bytes = b"") -> Redactor:
@@ -175,12 +180,18 @@ def _whole(spans: Sequence[Span], folded: Sequence[tuple[int, int]]) -> list[Spa
     """The spans, with all of each mask that they begin or end in."""
     whole: list[Span] = []
     for begin, end, kind in spans:
-        begin = next((start for start, stop in folded if start < begin < stop), begin)
-        end = next((stop for start, stop in folded if start < end < stop), end)
+        begin = _around(begin, folded)[0]
+        end = _around(end, folded)[1]
         if whole and begin < whole[-1][1]:
             begin, kind = whole[-1][0], whole.pop()[2]
         whole.append((begin, end, kind))
     return whole
+
+
+def _around(place: int, folded: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Where the mask begins and ends inside of which a place is; the place itself where it is in none."""
+    before = bisect_left(folded, place, key=_begin) - 1
+    return folded[before] if before >= 0 and place < folded[before][1] else (place, place)
 
 
 def _replaced(text: str, spans: Sequence[Span], write: Callable[[str, str], str]) -> str:

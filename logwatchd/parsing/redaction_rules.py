@@ -97,7 +97,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         re.compile(
-            r"-{4,5}BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-{4,5}[\s\S]{0,8192}?(?:-{4,5}END [A-Z ]{0,40}-{4,5}|\Z)"
+            r"-{4,5}BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-{4,5}(?:[^-]+|-(?!-{3,4}(?:BEGIN|END) ))*"
+            r"(?:-{4,5}END [A-Z ]{0,40}-{0,5}|(?=-{4,5}BEGIN )|\Z)"  # one of them fits: nothing is tried twice
         ),
         ("--begin",),
     ),
@@ -215,7 +216,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         re.compile(
-            rf"(?<![A-Za-z0-9])(?:[\w.-]{{0,64}}[_.-])?(?:{_SECRET_NAMES})\\?[\"']?\s{{0,4}}(?:=>|:="
+            rf"(?<![A-Za-z0-9])(?:{_SECRET_NAMES})\\?[\"']?\s{{0,4}}(?:=>|:="
             rf"|[=:])\s{{0,4}}(?:{_QUOTED})",
             re.I,
         ),
@@ -282,7 +283,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         re.compile(
-            rf"(?<![A-Za-z0-9])(?:[\w.-]{{0,64}}[_.-])?(?:{_USER_NAMES})\\?[\"']?\s{{0,2}}[=:]"
+            rf"(?<![A-Za-z0-9])(?:{_USER_NAMES})\\?[\"']?\s{{0,2}}[=:]"
             rf"(?!\s{{1,2}}[\w.-]{{1,64}}=)\s{{0,2}}(?:{_QUOTED})",
             re.I,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_a_trace_that_may_go_on_is_held_back_and_a_plain_line_never(trace: str) 
         early = events(part, flush=False)
         assert early in ([], whole[:written])  # held, or not yet begun to look like a trace
     assert events(trace + PLAIN, flush=False) == [trace[:-1], PLAIN[:-1]]
+
+
+@pytest.mark.parametrize(
+    "head", [b"panic: a\ngoroutine 1 [running]:\n", b"Traceback (most recent call last):\n", b"a\n\tat b\n"]
+)
+@pytest.mark.parametrize(
+    "piece", [b"()", b"(", b")(", b"a.", b"a.b(", b" ", b"\t", b"Error: ", b"Caused by: ", b"x\xff"]
+)
+def test_a_megabyte_of_anything_is_looked_at_in_no_time(head: bytes, piece: bytes) -> None:
+    data = head + piece * (2**20 // len(piece)) + b" x\n"
+    began = time.process_time()
+    assert join(StackTraces(), data, flush=True).take == len(data)
+    assert time.process_time() - began < 5.0  # .1 at most; were it to grow with the square, an hour
 
 
 def test_own_patterns_say_what_begins_and_what_continues() -> None:

@@ -131,20 +131,31 @@ def test_what_detect_secrets_knows_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "/", "4111 ", 'key="', "mysql -p"]
+    "piece",
+    [
+        *("a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "/", "4111 ", 'key="', "mysql -p"),
+        *("a@b.co ", "uid=abcd ", "/home/ab/ ", "token=abcd ", "a<N>b ", "-----BEGIN PRIVATE KEY-----", "user_-"),
+    ],
 )
 def test_no_line_takes_long(piece: str) -> None:
     """Time grows with a line's length, not with its square."""
 
     def seconds(length: int) -> float:
-        text = (piece * length)[:length]
+        text = f"secret user {(piece * length)[:length]}"
         began = time.process_time()
         REDACT(text)
         REDACT.masked(text)
         return time.process_time() - began
 
     short = max(seconds(1600), 0.002)
-    assert seconds(16_000) < 60 * short
+    assert seconds(32_000) < 60 * short
+
+
+def test_a_private_key_goes_with_its_end_or_without() -> None:
+    head, body, end = "-----BEGIN RSA PRIVATE KEY-----", "MIIEow-IBAA--K\n" * 3, "-----END RSA PRIVATE KEY-----"
+    assert re.fullmatch(r"a <private-key-\w{8}> b", REDACT(f"a {head}\n{body}{end} b"))
+    assert re.fullmatch(r"a <private-key-\w{8}>", REDACT(f"a {head}\n{body * 1000}"))
+    assert re.fullmatch(r"(?:<private-key-\w{8}>){2} b", REDACT(f"{head}\n{body}{head}\n{body}{end} b"))
 
 
 def test_the_key_is_made_once_and_only_for_us(tmp_path: Path) -> None:
