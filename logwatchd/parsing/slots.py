@@ -28,6 +28,7 @@ SAYS: dict[str, Collection[int]] = {
     "code": range(10_000),
 }
 MAX_KEPT = 4  # digits; in all of these
+MAX_SLOTS = 16  # of a text, the first ones: a line of thousands of statuses is a table of measurements
 
 # Read backwards, from the number's last digit on, for numbers are rarer than letters: what is before the number comes
 # after it. An access log's status follows the quoted request; other kinds have a name.
@@ -46,6 +47,7 @@ _BACKWARDS = re.compile(
     """,
     re.VERBOSE,
 )
+_ZEROS = re.compile(rb"0+")
 
 
 def meaningful(text: bytes) -> Slots:
@@ -58,30 +60,34 @@ def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
     block = b"\n".join(texts)
     size = len(block)
     ends: list[int] = []  # of each text behind its newline
-    slots: dict[int, Slots] = {}
+    slots: dict[int, list[Slot]] = {}  # of each text, the last one first
     for match in _BACKWARDS.finditer(block[::-1]):
         ends = ends or [*accumulate(len(text) + 1 for text in texts)]
         start, end = size - match.start("begins"), size - match.start()
         number = bisect(ends, start)
         begins = ends[number] - len(texts[number]) - 1
-        slots[number] = ((start - begins, end - begins, match.lastgroup or ""), *slots.get(number, ()))
-    yield from reversed(slots.items())
+        slots.setdefault(number, []).append((start - begins, end - begins, match.lastgroup or ""))
+    for number, found in reversed(slots.items()):
+        yield number, tuple(found[: -MAX_SLOTS - 1 : -1])
 
 
 def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
     """Where the slots of a shape's skeleton `bare` stand in the shape itself; none where that cannot be told."""
     found: list[Slot] = []
+    word = passed = 0  # where in the shape the word begins that bare[passed] is in
     for start, _, kind in slots:
         lead = bare[bare.rfind(b" ", 0, start) + 1 : start]
-        rest = shape.split(b" ", bare.count(b" ", 0, start))[-1]
-        if ZERO in lead or not rest.startswith(lead):
+        for _ in range(bare.count(b" ", passed, start)):
+            word = shape.find(b" ", word) + 1 or len(shape)  # of bytes that are no text, words are left out
+        passed = start
+        if ZERO in lead or word == len(shape) or not shape.startswith(lead, word):
             again = meaningful(shape)
             return again if [kind for _, _, kind in again] == [kind for _, _, kind in slots] else ()
-        rest = rest[len(lead) :]
-        begin, digits = len(shape) - len(rest), len(rest) - len(rest.lstrip(b"0"))
+        begin = word + len(lead)
+        digits = _ZEROS.match(shape, begin)
         if not digits:
             return ()
-        found.append((begin, begin + digits, kind))
+        found.append((begin, digits.end(), kind))
     return tuple(found)
 
 

@@ -26,7 +26,8 @@ _START_BITS = (MAX_JUDGED_BYTES - 1).bit_length()
 _SEVERAL = 0  # as a length: digits stand in several places, and the number is that of the places
 _DIGIT_BITS = 8 * MAX_KEPT
 _ENTRY_BYTES = 120  # what a number takes in a dictionary
-_PLACES_BYTES = 350  # what places take: two or three tuples, and a dictionary's entry
+_PLACES_BYTES = 200  # what places take in a dictionary
+PLACE_BYTES = 130  # what one place takes beside it: a tuple and its numbers
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(MAX_KEPT + 1)], dtype=np.uint32)
 _TENS = np.array([10**place for place in range(MAX_KEPT, -1, -1)])  # of the first digit, by how many do not follow
 _ZEROS = int.from_bytes(b"0" * MAX_KEPT, "little")
@@ -56,7 +57,8 @@ class Digits:
         self._learned: list[tuple[bytes, Slots]] = []  # skeletons and their slots
         self._several: list[tuple[Slots, int]] = []  # slots in a shape, and the number of its skeleton
         self._several_known: dict[tuple[Slots, int], int] = {}  # where in that list
-        self._most_several = max_bytes // _PLACES_BYTES
+        self._several_bytes = 0
+        self._max_bytes = max_bytes
         self._plain: dict[int, PatternId] = {}
         self._by_key: dict[bytes, PatternId] = {}
         self._known: dict[int, PatternId] = {}  # a skeleton's number and up to MAX_KEPT digits -> id
@@ -90,16 +92,18 @@ class Digits:
         where = self._several_known.setdefault((there, number), len(self._several))
         if where == len(self._several):
             self._several.append((there, number))
+            self._several_bytes += _PLACES_BYTES + PLACE_BYTES * len(there)
         return _code(where, 0, 0, _SEVERAL)
 
     def full(self) -> bool:
         """Whether there are so many codes with digits in several places that `forget_codes` should be called."""
-        return len(self._several) > self._most_several
+        return self._several_bytes > self._max_bytes
 
     def forget_codes(self) -> None:
         """Codes that were given before are not to be asked any more."""
         self._several.clear()
         self._several_known.clear()
+        self._several_bytes = 0
 
     def ids(self, data: bytes, lines: Ids, codes: Ids) -> Ids:
         """The patterns of some lines of a block.

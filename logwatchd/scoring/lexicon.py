@@ -23,7 +23,7 @@ from logwatchd.parsing.skeletons import Skeletons
 from logwatchd.parsing.slots import meaningful_in
 from logwatchd.parsing.traces import shortened
 from logwatchd.records import Level
-from logwatchd.scoring.digits import Digits
+from logwatchd.scoring.digits import PLACE_BYTES, Digits
 from logwatchd.scoring.ids import Code, Ids, PatternId
 
 MAX_BYTES = 32 << 20  # of what is known of patterns: where every line is new, the owner starts anew with an empty one
@@ -34,7 +34,6 @@ OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 _WORDS_SHARE, _DIGITS_SHARE, _PIECE_SHARE = 3, 5, 8
 _NEW_AT_ONCE = 1 << 16  # bytes of shapes
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
-_SLOTS_BYTES = 3 * _ENTRY_BYTES  # what a skeleton with slots takes
 
 _UNKNOWN = np.iinfo(np.int64).min
 _BLOCKS_ALIKE = 16
@@ -130,7 +129,7 @@ class Lexicon:
         plain = [bare for bare in new if bare not in slots] if slots else new
         self._by_skeleton.update(zip(plain, self._ids_of_keys(plain), strict=True))
         self._by_skeleton.update({bare: ~self._digits.learn(bare, found) for bare, found in slots.items()})
-        self._bytes += sum(map(len, slots)) + _SLOTS_BYTES * len(slots)
+        self._bytes += sum(len(bare) + 2 * _ENTRY_BYTES + PLACE_BYTES * len(found) for bare, found in slots.items())
         known = [*map(self._by_skeleton.__getitem__, bares)]
         found: list[PatternId | Code] = [*known]
         templates: list[bytes] = []
