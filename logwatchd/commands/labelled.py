@@ -100,6 +100,8 @@ def _json_list(text: str, name: str) -> Iterator[Labelled]:
         raise UsageError(f"{name}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}; {_MEND}") from None
     except RecursionError:
         raise UsageError(f"{name}: JSON that is nested too deeply; {_MEND}") from None
+    except ValueError:  # Python reads no more digits
+        raise UsageError(f"{name}: JSON with a number of thousands of digits; {_MEND}") from None
     for number, row in enumerate(rows, start=1):
         yield _of_object(row, f"{name}, item {number}")
 
@@ -115,6 +117,8 @@ def _json_lines(text: str, name: str) -> Iterator[Labelled]:
             raise UsageError(f"{place}, column {error.colno}: no JSON: {error.msg}; {_MEND}") from None
         except RecursionError:
             raise UsageError(f"{place}: JSON that is nested too deeply; {_MEND}") from None
+        except ValueError:  # Python reads no more digits
+            raise UsageError(f"{place}: JSON with a number of thousands of digits; {_MEND}") from None
         yield _of_object(row, place)
 
 
@@ -172,6 +176,6 @@ def _shown(value: object) -> str:
     """A value on one line, short and harmless."""
     try:
         text = json.dumps(value)
-    except (TypeError, ValueError):
-        text = repr(value)
+    except (TypeError, ValueError, RecursionError):
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."

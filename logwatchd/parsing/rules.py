@@ -140,12 +140,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "path",
-        r"(?<![\w<./>])/(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@]|[\s\"',;)\]]|$)",
+        r"(?<![\w<./>])/(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@:]|[\s\"',;)\]]|$)",
         "<PATH>/",
         "folders are the installation's choice; the last name says which program or file",
         "cannot stat /var/lib/app/3/cache.db",
         "cannot stat <PATH>/cache.db",
-        quick=r"/(?<![\w<./>]/)(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@]|[\s\"',;)\]]|$)",
+        quick=r"/(?<![\w<./>]/)(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@:]|[\s\"',;)\]]|$)",
     ),
     _rule(
         "mktemp",

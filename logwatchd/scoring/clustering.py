@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,7 @@ def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray
     1984) at a tenth of the cost; centroids and radii are computed in all of them.
     """
     from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     weights = 1.0 + np.log(counts)
     if vectors.shape[1] > _PROJECTED:
@@ -64,7 +66,10 @@ def _kmeans(vectors: Vectors, counts: NDArray[np.int64], wanted: int) -> NDArray
         # k-means++ takes seven times as long as all that follows, for less where nearly every text is a centroid.
         start = vectors[_farthest_first(vectors, wanted)] if wanted > len(vectors) / 2 else "k-means++"
         model = KMeans(wanted, init=start, random_state=42, n_init=1, max_iter=20)
-    return np.asarray(model.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
+    with warnings.catch_warnings():
+        # Texts of the same words in another order have one vector: there may be fewer of these than centroids wanted.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return np.asarray(model.fit_predict(vectors, sample_weight=weights), dtype=np.int64)
 
 
 def _farthest_first(vectors: Vectors, wanted: int) -> list[int]:

@@ -105,6 +105,8 @@ def test_every_text_survives_every_form(tmp_path_factory: pytest.TempPathFactory
         ('[{"log": "a",\n "label": }]', ", line 2, column 11", "no JSON"),
         ("[Sun Dec 04 04:47:44 2005] [error] x\n", ", line 1, column 2", "--normal and --anomaly"),
         ("[" * 100_000, "", "no JSON|nested too deeply"),
+        ('[{"log": "a", "label": "normal", "n": ' + "9" * 5000 + "}]", "", "a number of thousands of digits"),
+        ('{"log": "a", "label": ' + "9" * 5000 + "}", ", line 1", "a number of thousands of digits"),
         ('{"log": "a", "label": "normal"}\n{"log": "b"\n', ", line 2, column 12", "no JSON"),
         ('{"log": "a", "label": "normal"}\n\n{"log": "b", "label": 2}\n', ", line 3", '"label" = 2'),
         ("log,label\na,normal\nb, c,normal\n", ", line 3", "has 3 columns, the header 2; put the log in double quotes"),
@@ -126,6 +128,13 @@ def test_what_is_wrong_is_named_with_its_place_value_and_mend(
     assert "\n" not in message
     assert len(message) < 600
     assert message.isprintable()
+
+
+def test_what_can_be_read_and_not_shown_is_named_all_the_same(tmp_path: Path) -> None:
+    """Depths at which reading works and writing does not: where they lie depends on the stack."""
+    for depth in range(900, 1000):
+        with pytest.raises(UsageError, match=r"label|nested too deeply"):
+            read('{"log": "a", "label": ' + "[" * depth + "]" * depth + "}", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["none", "."])

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pickle
+import warnings
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_every_member_lies_within_the_radius_of_its_nearest_or_own_centroid(n: i
     distances = 1 - vectors @ groups.centroids.T
     assert np.all((distances <= groups.radii + 1e-5).any(axis=1))
     assert np.all([1 <= len(members) <= 3 for members in groups.members])
+
+
+def test_fewer_different_vectors_than_centroids_are_no_warning() -> None:
+    vectors = np.repeat(np.eye(5, 8, dtype=np.float32), 6, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        groups = cluster(vectors, np.ones(30, np.int64), 20)
+    assert 5 <= len(groups.centroids) <= 20
+    assert np.allclose((vectors @ groups.centroids.T).max(axis=1), 1.0, atol=1e-5)
 
 
 @pytest.mark.parametrize("wanted", [None, 5])
