@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from logwatchd import clock
 from logwatchd.alerting import words
@@ -27,6 +28,7 @@ from logwatchd.vectors import Vectors
 
 MAX_OPEN = 1000  # the quietest is ended early for the next one
 _MAX_TIES = 64  # an incident's
+_MAX_REDACTED = 64  # texts that are remembered, of 16,384 characters at most
 _MAX_IN_FULL = 100  # alerts at once that are told with their background: more of them nobody reads one by one
 
 
@@ -80,7 +82,7 @@ class AlertDesk:
         self.on_alert: Callable[[], None] = lambda: None  # wakes the others; the wiring sets it
         self._outbox = outbox
         self._observer = observer
-        self._redact = redact
+        self._redact = _remembering(redact)
         self._lock = threading.Lock()
         self._policy = policy or Policy()
         self._open = OpenIncidents(self._policy.rules)
@@ -102,7 +104,7 @@ class AlertDesk:
     def use(self, policy: Policy, redact: Redact) -> None:
         """Go by this from the next anomaly on; open incidents stay."""
         with self._lock:
-            self._policy, self._redact = policy, redact
+            self._policy, self._redact = policy, _remembering(redact)
             self._rounds.use(policy.timers, policy.max_alerts_per_hour)
             again = OpenIncidents(policy.rules)
             for incident in self._open:
@@ -324,6 +326,11 @@ class AlertDesk:
         self._observer(
             IncidentEnded(incident.alert_id, incident.service, incident.lines, incident.first_seen, incident.last_seen)
         )
+
+
+def _remembering(redact: Redact) -> Redact:
+    """In a storm, the lines before one alert stand before the next ones, too."""
+    return lru_cache(maxsize=_MAX_REDACTED)(redact)
 
 
 def _note(names: list[str], name: str) -> None:

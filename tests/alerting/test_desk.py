@@ -52,6 +52,20 @@ def events(entries: Entries) -> list[Event]:
     return [entry["event"] for entry in entries]
 
 
+def test_the_lines_around_alerts_are_redacted_once(tmp_path: Path) -> None:
+    redacted: list[str] = []
+    lines = [f"ERROR {chr(97 + number) * 30} is not what it was" for number in range(20)]
+    desk = AlertDesk(Outbox(tmp_path), Policy(), redact=lambda text: redacted.append(text) or text)  # type: ignore[func-returns-value]
+    found = [
+        anomaly(line, number * 100_000, service=f"s{number}", context=tuple(lines[max(0, number - 10) : number]))
+        for number, line in enumerate(lines)
+    ]
+    desk.observe(found, 0.0)
+    assert desk.status().incidents == len(lines)
+    assert {*lines} <= {*redacted}
+    assert len(redacted) == len({*redacted})
+
+
 def test_only_alerts_ask_for_a_background_and_of_a_storm_the_first_ones(tmp_path: Path, entries: Entries) -> None:
     asked: list[int] = []
 
