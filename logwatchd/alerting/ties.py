@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 MAX_TIES = 32
 
 # One request, job or object has such a name; a service, a path or a date has not.
 _IDS = re.compile(
     r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
-    r"|(?<![\w.:-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,64}(?![\w.:-])"
+    r"|(?<![\w.:-])(?=[0-9a-f]{0,64}\d)(?=[0-9a-f]{0,64}[a-f])[0-9a-f]{8,64}(?![\w.:-])"
     r"|(?<=[_-]id[=:])\w[\w-]{3,63}"
-    r"|\b(?:req|txn|ord|order|job|task|sess|trace|span)[_-](?=[A-Za-z-]*\d)[\w-]{2,63}"
+    r"|\b(?:req|txn|ord|order|job|task|sess|trace|span)[_-](?=[A-Za-z-]{0,62}\d)[\w-]{2,63}"
 )
 # An access log's line of a request that failed: what is behind the request and its status only measures it.
 _FAILED_REQUEST = re.compile(r'"(?:[A-Z]{3,7}) [^"]{1,4096} HTTP/\d(?:\.\d)?"\s5\d\d\s')
@@ -24,6 +25,7 @@ _NAMED_HOST = re.compile(r"""(?:^|[\s,{])"?(?:host|hostname|node)"?\s?[=:]\s?"?(
 _SEEN = 4096  # characters of a line that are looked at
 
 
+@lru_cache(maxsize=16)  # it is asked for each incident that a line may echo
 def ties_of(line: str) -> frozenset[str]:
     """The ids in a line, at most MAX_TIES of them, as digests: they are kept, and some ids are secrets."""
     found: set[str] = set()
