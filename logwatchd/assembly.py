@@ -43,20 +43,24 @@ def scoring_of(config: Config) -> Scoring:
     """Load the baseline and make the embedder that the configuration asks for.
 
     Raises:
-        BaselineError: the baseline is missing, damaged, or made for another embedder.
-        ConfigError: a remote embedder without a key.
+        BaselineError: the baseline is missing, cannot be read, is damaged, or made for another embedder.
+        ConfigError: a remote embedder without a key, a local model that cannot be used.
     """
     settings = config.settings
     embedder = embedder_of(config)
-    baseline = load(settings.baseline.path)
-    check_fits(baseline, embedder.name, embedder.dimensions, settings.baseline.path)
-    check_masks(baseline, config, settings.baseline.path)
-    return Scoring(
-        detector=detector_of(baseline, config, settings.baseline.path),
-        embedder=embedder,
-        limits=limits_of(settings.embedder),
-        twin=_twin(baseline, config) if embedder.remote and settings.embedder.on_outage == "local" else None,
-    )
+    path = settings.baseline.path
+    try:
+        baseline = load(path)
+        check_fits(baseline, embedder.name, embedder.dimensions, path)
+        check_masks(baseline, config, path)
+        return Scoring(
+            detector=detector_of(baseline, config, path),
+            embedder=embedder,
+            limits=limits_of(settings.embedder),
+            twin=_twin(baseline, config) if embedder.remote and settings.embedder.on_outage == "local" else None,
+        )
+    except BaselineError as error:
+        raise BaselineError(f"baseline.path = {error}") from None
 
 
 def _twin(baseline: Baseline, config: Config) -> Detector:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from logwatchd import __version__
 from logwatchd.commands import terminal
-from logwatchd.errors import ConfigError, Exit, LogwatchdError
+from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
 from logwatchd.ingest.sampling import SAMPLE_BYTES
 
 _PAGES = ("logwatchd.1", "logwatchd.toml.5", "logwatchd.catalog")
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.OK)
     except OSError as error:
         if error.filename is not None:
-            _complain(f"{error.filename}: {error.strerror}; mend its path or permissions")
+            _complain(os_message(error))
         elif error.errno in _OUTPUT_FAILS:
             terminal.abandon_output()
             _complain(f"standard output: cannot be written: {error.strerror}; make room, or write elsewhere")

@@ -13,7 +13,7 @@ from logwatchd.alerting import wiring
 from logwatchd.assembly import scoring_of
 from logwatchd.condition import Condition
 from logwatchd.config import Config
-from logwatchd.errors import ConfigError, Exit, LogwatchdError
+from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
@@ -190,8 +190,9 @@ class Daemon:
             scoring = warming.scoring if warming else scoring_of(found)
             self._alerting.reconfigure(found)
         except (LogwatchdError, OSError, MemoryError) as error:
-            self._reloads = Reloads(count, last_ok=False, last_error=str(error))
-            _log.error(Event.RELOAD_REFUSED, reason=str(error))
+            reason = os_message(error) if isinstance(error, OSError) else str(error)
+            self._reloads = Reloads(count, last_ok=False, last_error=reason)
+            _log.error(Event.RELOAD_REFUSED, reason=reason)
         else:
             if warming:
                 warming.reconfigure(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from enum import IntEnum
 
+_HOMES = ("/root", "/home")  # ProtectHome=yes: no right helps there
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _SQLITE_DISK = {10, 13}  # SQLITE_IOERR and SQLITE_FULL, without loading SQLite for a command's help
 
@@ -90,6 +91,21 @@ def state_error(what: str, cause: BaseException | None, mend: str) -> StateError
 def is_of_disk(error: BaseException | None) -> bool:
     """Whether an OSError or a SQLite error says that a disk is full or fails."""
     return getattr(error, "errno", None) in _DISK or getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DISK
+
+
+def no_access(error: OSError) -> str:
+    """Why a file cannot be looked at or read, and the mend, for the end of a message."""
+    mend = "mend its path, or its disk"
+    if isinstance(error, PermissionError):
+        mend = "let this user read it and enter each folder above it"
+        if str(error.filename).startswith(_HOMES):
+            mend += f", or move it: the systemd unit sees nothing in {' and '.join(_HOMES)}"
+    return f"{error.strerror or error}; {mend}"
+
+
+def os_message(error: OSError) -> str:
+    """One line for an error that nobody has words of their own for."""
+    return f"{error.filename}: {error.strerror}; mend its path or permissions" if error.filename else str(error)
 
 
 class RetryableError(LogwatchdError):

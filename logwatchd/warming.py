@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from logwatchd import clock, journal
 from logwatchd.config import Config
@@ -30,7 +31,7 @@ _log = journal.logger("warmup")
 def lacks_baseline(config: Config) -> bool:
     """Whether the daemon begins by learning: there is no baseline, and a warm-up is wanted."""
     settings = config.settings.baseline
-    return settings.warmup_s > 0 and not settings.path.exists()
+    return settings.warmup_s > 0 and _is_missing(settings.path)
 
 
 class Warming:
@@ -154,6 +155,17 @@ class Warming:
         return Scoring(judge, embedder, limits_of(self._config.settings.embedder))
 
 
+def _is_missing(path: Path) -> bool:
+    """Of one that may not be looked at `baseline.load` says why: nothing is learned in its place."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def check_folder(config: Config) -> None:
     """Not first in 24 hours.
 
@@ -164,6 +176,6 @@ def check_folder(config: Config) -> None:
     # state_dir itself is made by the daemon.
     if path.parent != config.settings.state_dir and not os.access(path.parent, os.W_OK, effective_ids=True):
         raise BaselineError(
-            f"{path}: no baseline there, and none can be written there by this user: learn one with "
+            f"baseline.path = {path}: no baseline there, and none can be written there by this user: learn one with "
             f"'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...', or leave baseline.path out"
         )

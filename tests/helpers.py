@@ -1,16 +1,29 @@
-"""What tests of every part share: waiting for a condition instead of sleeping."""
+"""What tests of every part share: waiting for a condition instead of sleeping, and being a user with fewer rights."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 POLL_S = 0.01
 # For what takes minutes and has a smaller sibling that always runs.
 LONG = pytest.mark.skipif(not os.environ.get("LOGWATCHD_TEST_LONG"), reason="takes minutes: LOGWATCHD_TEST_LONG=1")
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user with fewer rights")
+UNREACHABLE = "x" * 300  # in a path: no user can look there, not even root (File name too long)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """As a user who may do nothing, within this process."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def wait_until(predicate: Callable[[], object], timeout_s: float = 60.0, what: str = "the condition") -> None:

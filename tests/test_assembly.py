@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from logwatchd import config
 from logwatchd.assembly import scoring_of
-from logwatchd.errors import BaselineError
+from logwatchd.errors import BaselineError, Exit
 from logwatchd.records import Level, Mask
 from logwatchd.scoring.baseline import save
 from logwatchd.scoring.local import LocalEmbedder
+from logwatchd.warming import lacks_baseline
+from tests.helpers import ROOT_ONLY, nobody
 from tests.scoring.making import NORMAL, learn
 
 MASK = "[[mask]]\nname = 'order'\npattern = 'ORD-\\w+'\ntoken = '<ORDER>'\n"
@@ -59,3 +62,24 @@ def test_levels_weigh_unless_they_are_switched_off(tmp_path: Path) -> None:
         for more in ("", "weigh_levels = false\n")
     )
     assert weighed.score > weighed.novelty == plain.novelty == plain.score
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("closed", ["folder", "file"])
+@pytest.mark.parametrize("warmup", ["24h", "off"])
+def test_a_baseline_that_this_user_may_not_look_at_is_refused_and_not_learned_anew(closed: str, warmup: str) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top)
+        found = configured(folder, f"warmup = '{warmup}'\n")
+        save(learn(), folder / "b")
+        folder.chmod(0o700 if closed == "folder" else 0o755)
+        (folder / "b").chmod(0o600 if closed == "file" else 0o644)
+        with nobody():
+            assert not lacks_baseline(found)
+            with pytest.raises(BaselineError) as refused:
+                scoring_of(found)
+    assert str(refused.value) == (
+        f"baseline.path = {folder}/b: the baseline cannot be read: Permission denied; "
+        "let this user read it and enter each folder above it"
+    )
+    assert refused.value.exit_code is Exit.CONFIG

@@ -65,7 +65,7 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
     except ConfigError as error:
         return _refuse(error.problems)
     except BaselineError as error:
-        return _refuse([f"{config_path}: baseline.path = {error}"])
+        return _refuse([f"{config_path}: {error}"])
     matches = [look(source) for source in loaded.sources]
     for line in [*warnings(matches), *doubts]:
         say(f"warning: {line}")

@@ -17,11 +17,11 @@ def check_output(output: Path) -> None:
         UsageError: there is no such folder, nothing can be written to it, or what is there is no baseline: most likely
             a log, named where the baseline's name belongs.
     """
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
-    if output.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a file in it")
     try:
+        if not output.parent.is_dir():
+            raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
+        if output.is_dir():
+            raise UsageError(f"--output {output}: is a folder; name a file in it")
         tempfile.TemporaryFile(dir=output.parent).close()
     except OSError as error:
         why = f"nothing can be written to {output.parent}: {error.strerror}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.errors import BaselineDiskError, BaselineError, is_of_disk
+from logwatchd.errors import BaselineDiskError, BaselineError, is_of_disk, no_access
 from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
@@ -137,9 +138,10 @@ def load(path: Path, *, any_normaliser: bool = False) -> Baseline:
     Raises:
         BaselineError: it is missing, unreadable, damaged, or of another format. No code in it is ever run.
     """
-    if path.exists() and not path.is_file():
-        raise BaselineError(f"{path}: no regular file; name one that 'logwatchd baseline build' wrote")
     try:
+        # Looked at before it is opened: a FIFO would wait for a writer for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BaselineError(f"{path}: no regular file; name one that 'logwatchd baseline build' wrote")
         with np.load(path, allow_pickle=False) as archive:
             parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}
             manifest = _manifest(json.loads(parts["manifest"].tobytes()), path, any_normaliser)
@@ -171,7 +173,7 @@ def load(path: Path, *, any_normaliser: bool = False) -> Baseline:
             f"{path}: no baseline there; learn one with 'logwatchd baseline build --output {path} KNOWN-GOOD-LOG ...'"
         ) from None
     except OSError as error:
-        raise BaselineError(f"{path}: the baseline cannot be read: {error.strerror or error}") from None
+        raise BaselineError(f"{path}: the baseline cannot be read: {no_access(error)}") from None
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise BaselineError(f"{path}: not a baseline, or damaged ({type(error).__name__}); build it again") from None
     _check_arrays(baseline, path)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logwatchd.errors import ConfigError
+from logwatchd.errors import ConfigError, no_access
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -18,11 +18,17 @@ def file_in(folder: Path, *names: str) -> Path:
     """The first of these files that is there.
 
     Raises:
-        ConfigError: none is.
+        ConfigError: none is, or it cannot be read.
     """
     for name in names:
-        if (folder / name).is_file():
-            return folder / name
+        file = folder / name
+        try:
+            if file.is_file():
+                file.open("rb").close()  # here, where a reason can be told: the libraries' own tell none
+                return file
+        except OSError as error:
+            problem = f"embedder.folder = '{folder}': {name} cannot be read: {no_access(error)}"
+            raise ConfigError([problem]) from None
     raise ConfigError([f"embedder.folder = '{folder}': has no {' or '.join(names)}; name a folder with a model in it"])
 
 
@@ -39,7 +45,7 @@ def identity(provider: str, *files: Path) -> str:
                 while chunk := opened.read(_CHUNK):
                     digest.update(chunk)
         except OSError as error:
-            raise ConfigError([f"embedder.folder: {file}: {error.strerror}; mend its rights"]) from None
+            raise ConfigError([f"embedder.folder: {file}: cannot be read: {no_access(error)}"]) from None
     return f"{provider}:{digest.hexdigest()}"
 
 

@@ -14,6 +14,7 @@ import pytest
 from logwatchd.commands import scan
 from tests.commands.process import logwatchd, remote_baseline
 from tests.fakes.openai import FakeOpenAI
+from tests.helpers import UNREACHABLE
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 
@@ -130,6 +131,8 @@ def test_rotated_and_compressed_copies_are_learned(good_log: Path, tmp_path: Pat
         (["baseline", "show", "{log}"], 78, "not a baseline"),
         (["baseline", "show", "{tmp}/none"], 78, "no baseline there"),
         (["scan", "--baseline", "{tmp}/none", "{log}"], 78, "no baseline there"),
+        (["scan", "--baseline", f"{{tmp}}/{UNREACHABLE}", "{log}"], 78, "cannot be read: File name too long; mend"),
+        (["baseline", "build", "--output", f"{{tmp}}/{UNREACHABLE}/b", "{log}"], 2, "File name too long; name a"),
         (["scan", "--baseline", "{baseline}", "{tmp}/none.log"], 2, "No such file"),
         (["scan", "--baseline", "{baseline}", "{tmp}"], 2, "directory"),
     ],

@@ -13,6 +13,7 @@ import pytest
 from logwatchd import status_file
 from tests.daemon.process import Daemon
 from tests.fakes.openai import FakeOpenAI
+from tests.helpers import UNREACHABLE
 from tests.scoring.making import NORMAL
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,25 @@ def test_room_for_vectors_and_for_lines_changes_with_a_reload(service: FakeOpenA
     with sqlite3.connect(f"file:{daemon.state}/embeddings.sqlite?mode=ro", uri=True) as database:
         (size,) = database.execute("SELECT SUM(LENGTH(vector)) FROM vectors").fetchone()
     assert 800_000 < size <= 1 << 20
+
+
+def test_a_reload_to_what_is_out_of_reach_is_refused_with_key_value_and_mend(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.learn()
+        daemon.start()
+        good = daemon.config.read_text()
+        for text, told in (
+            (good.replace(str(daemon.baseline), f"/{UNREACHABLE}"), f"baseline.path = /{UNREACHABLE}: the baseline"),
+            (
+                f'{good}[embedder]\nprovider = "static"\nfolder = "/{UNREACHABLE}"\n',
+                f"embedder.folder = '/{UNREACHABLE}': model.safetensors",
+            ),
+        ):
+            daemon.config.write_text(text)
+            done = daemon.command("reload", "--config", daemon.config)
+            assert done.returncode == 78
+            assert f"\n{told} cannot be read: File name too long; mend its path" in done.stderr
+        assert daemon.stop() == 0
 
 
 def test_a_hundred_reloads_under_load_lose_nothing_and_leak_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from logwatchd.errors import Exit
 from tests.daemon.process import Daemon
+from tests.helpers import UNREACHABLE
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 pytestmark = pytest.mark.slow
@@ -181,6 +182,8 @@ def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon) -> None:
         ("no key", "OPENAI_API_KEY"),
         ("other embedder", "made with embedder 'local-1'"),
         ("state is a file", "state_dir"),
+        ("baseline out of reach", "the baseline cannot be read: File name too long; mend"),
+        ("model out of reach", "model.onnx cannot be read: File name too long; mend"),
     ],
 )
 def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, change: str, words: str) -> None:
@@ -193,6 +196,12 @@ def test_what_cannot_start_says_why_in_one_line_and_exits_78(daemon: Daemon, cha
         daemon.config.write_text(daemon.config.read_text() + "treshold = 0.3\n")
     elif change == "no key":
         daemon.write_config('[embedder]\nprovider = "openai"\n')
+    elif change == "baseline out of reach":
+        daemon.config.write_text(daemon.config.read_text().replace(str(daemon.baseline), f"/{UNREACHABLE}/b"))
+        words = f"logwatchd: baseline.path = /{UNREACHABLE}/b: {words}"
+    elif change == "model out of reach":
+        daemon.write_config(f'[embedder]\nprovider = "onnx"\nfolder = "/{UNREACHABLE}"\n')
+        words = f"logwatchd: embedder.folder = '/{UNREACHABLE}': {words}"
     elif change == "other embedder":
         daemon.write_config('[embedder]\nprovider = "openai"\n')
         daemon._env["OPENAI_API_KEY"] = "sk-test"

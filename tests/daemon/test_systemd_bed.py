@@ -147,6 +147,15 @@ def test_it_stops_within_its_time_under_load_and_goes_on_where_it_was(machine: M
             "rm /var/lib/logwatchd/baseline; printf '[baseline]\\nwarmup = \"off\"\\n' >>/etc/logwatchd.toml",
             "no baseline there; learn one with",
         ),
+        (
+            "mv /var/lib/logwatchd/baseline /root; "
+            "printf '[baseline]\\npath = \"/root/baseline\"\\n' >>/etc/logwatchd.toml",
+            "baseline.path = /root/baseline: the baseline cannot be read: Permission denied; let this user read it",
+        ),
+        (
+            'printf \'[embedder]\\nprovider = "onnx"\\nfolder = "/root/model"\\n\' >>/etc/logwatchd.toml',
+            "embedder.folder = '/root/model': model.onnx cannot be read: Permission denied; let this user read it",
+        ),
     ],
 )
 def test_a_configuration_that_is_refused_is_not_tried_again(setup: str, reason: str, machine: Machine) -> None:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import ROOT_ONLY, nobody
 from tests.ingest.tailer import Tailer
 
 LOOK_S = 3.0
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not list a folder")
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+pytestmark = ROOT_ONLY
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from logwatchd.errors import ConfigError
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import make_embedder
 from tests.commands.process import logwatchd
+from tests.helpers import ROOT_ONLY, nobody
 from tests.scoring.making import FAULT, NORMAL, block_of
 
 
@@ -96,6 +98,25 @@ def test_a_folder_without_a_model_is_told(provider: str, tmp_path: Path) -> None
     settings = EmbedderSettings(provider=provider, folder=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"has no model\."):
         make_embedder(settings)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize(("provider", "model"), [("onnx", "model.onnx"), ("static", "model.safetensors")])
+@pytest.mark.parametrize("closed", ["folder", "model", "tokenizer.json"])
+def test_a_model_that_this_user_may_not_look_at_is_told(provider: str, model: str, closed: str) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top)
+        for name in (model, "tokenizer.json"):
+            (folder / name).touch(0o600 if closed in (name, "model") else 0o644)
+        folder.chmod(0o700 if closed == "folder" else 0o755)
+        settings = EmbedderSettings(provider=provider, folder=folder)  # type: ignore[arg-type]
+        with nobody(), pytest.raises(ConfigError) as refused:
+            make_embedder(settings)
+    name = "tokenizer.json" if closed == "tokenizer.json" else model
+    assert refused.value.problems == [
+        f"embedder.folder = '{folder}': {name} cannot be read: Permission denied; "
+        "let this user read it and enter each folder above it"
+    ]
 
 
 @pytest.mark.parametrize("provider", ["onnx", "static"])
