@@ -18,8 +18,9 @@ from logwatchd import config, daemon
 from logwatchd.cli import _parser, main
 from logwatchd.commands import reload
 from logwatchd.commands.outline import Command, commands_of
-from logwatchd.config import MaskSettings, Settings, SourceSettings
+from logwatchd.config import MaskSettings, Settings
 from logwatchd.config_alerting import RedactSettings, SinkSettings
+from logwatchd.config_sources import SourceSettings
 from logwatchd.errors import Exit
 from tests.conftest import ROOT
 
