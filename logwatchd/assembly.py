@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from logwatchd.config import Config
@@ -48,17 +50,35 @@ def scoring_of(config: Config) -> Scoring:
     """
     settings = config.settings
     embedder = embedder_of(config)
+    baseline = baseline_of(config)
     path = settings.baseline.path
-    try:
-        baseline = load(path)
+    with _naming_its_key():
         check_fits(baseline, embedder.name, embedder.dimensions, path)
-        check_masks(baseline, config, path)
         return Scoring(
             detector=detector_of(baseline, config, path),
             embedder=embedder,
             limits=limits_of(settings.embedder),
             twin=_twin(baseline, config) if embedder.remote and settings.embedder.on_outage == "local" else None,
         )
+
+
+def baseline_of(config: Config) -> Baseline:
+    """Load the baseline that the configuration names, whatever its embedder.
+
+    Raises:
+        BaselineError: it is missing, cannot be read, is damaged, or made with other masks.
+    """
+    path = config.settings.baseline.path
+    with _naming_its_key():
+        baseline = load(path)
+        check_masks(baseline, config, path)
+    return baseline
+
+
+@contextmanager
+def _naming_its_key() -> Iterator[None]:
+    try:
+        yield
     except BaselineError as error:
         raise BaselineError(f"baseline.path = {error}") from None
 

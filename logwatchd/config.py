@@ -51,6 +51,8 @@ from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Mask, SourceSpec
 
 DEFAULT_PATH = Path("/etc/logwatchd.toml")
+# For what is wrong and has no default, or a wrong one: that of state_dir is of the environment.
+_STAND_INS: dict[str, Any] = {"source": [{"journal": True}], "state_dir": "/var/lib/logwatchd"}
 
 
 def _default_state_dir() -> Path:
@@ -267,6 +269,19 @@ def _read_toml(file: Path, others: list[str]) -> dict[str, Any]:
         raise ConfigError([not_toml(file, error), *others]) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file amounts to, mistakes and all.
+
+    config: with something else in the place of what is wrong. problems: one line each. wrong: names of the tables, and
+    of keys outside of tables, that they are in; a secret that is missing is no mistake in a table.
+    """
+
+    config: Config
+    problems: list[str]
+    wrong: frozenset[str]
+
+
 def load(file: Path = DEFAULT_PATH, may_lack: Callable[[str], bool] = lambda name: False) -> Config:
     """Read and validate the whole configuration.
 
@@ -276,18 +291,31 @@ def load(file: Path = DEFAULT_PATH, may_lack: Callable[[str], bool] = lambda nam
     Raises:
         ConfigError: with every problem at once, one line each.
     """
+    reading = read(file, may_lack)
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def read(file: Path, may_lack: Callable[[str], bool]) -> Reading:
+    """As `load`, for whoever has more to say of it than what is wrong with the file.
+
+    Raises:
+        ConfigError: nothing can be said of its tables.
+    """
     tables = _read_toml(file, read_secrets()[1])
     try:
         given = merged(tables, overrides(Settings))
     except ConfigError as error:
         raise ConfigError([*error.problems, *read_secrets()[1]]) from None
     secrets, problems = read_secrets(name for name in sink_secrets(given) if name)
-    settings = None
+    wrong: frozenset[str] = frozenset()
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         problems = problems_of(error, file, tables, Settings, ENV_PREFIX) + problems
+        wrong = frozenset(str(detail["loc"][0]) for detail in error.errors())
+        stand_ins = {key: _STAND_INS[key] for key in wrong & _STAND_INS.keys()}
+        settings = Settings.model_validate(stand_ins | {key: given[key] for key in given.keys() - wrong})
     problems += _repeated_paths(given, file) + _secret_problems(given, secrets, file, may_lack)
-    if settings is None or problems:
-        raise ConfigError(problems)
-    return Config(path=file, settings=settings, secrets=secrets)
+    return Reading(Config(path=file, settings=settings, secrets=secrets), problems, wrong)

@@ -239,6 +239,13 @@ def test_one_mistake_gets_one_line(text: str, line: str, file: Path) -> None:
     assert "hidden" not in said
 
 
+def test_a_wrong_folder_of_systemds_is_one_line_of_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "relative")
+    folder, slack = problems(file, SOURCE + "[slack]\nenabled = 3\n")
+    assert folder.startswith("FILE: state_dir = this value: give an absolute path")
+    assert slack.startswith("FILE: slack.enabled = 3")
+
+
 def test_a_command_that_does_without_misses_none_of_the_daemons_secrets(file: Path) -> None:
     file.write_text(
         SOURCE + "[slack]\nenabled = true\n[analysis]\nenabled = true\n[embedder]\nprovider = 'openai'\n"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from logwatchd import clock, config, overrides
 from logwatchd.alerting.text import counted
 from logwatchd.commands import unit
+from logwatchd.commands.preflight import program_warnings, state_dir_problems, user
 from logwatchd.commands.terminal import say
 from logwatchd.config import Config, Settings
 from logwatchd.config_alerting import RoutedSettings, SinkSettings, channel_problems
@@ -55,19 +55,15 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
     """
     given = unit.credentials(root)
     try:
-        found = config.load(config_path, given.__contains__)
-        loaded = _with_credentials(found, given)
-        slack = loaded.settings.slack
-        if problems := channel_problems(config_path, slack.enabled, slack.channel, loaded.secrets.slack_bot_token):
-            return _refuse(problems)
-        _check_state_dir(loaded)
-        scoring, doubts = _scoring(loaded)
+        found = config.read(config_path, given.__contains__)
     except ConfigError as error:
         return _refuse(error.problems)
-    except BaselineError as error:
-        return _refuse([f"{config_path}: {error}"])
+    loaded = _with_credentials(found.config, given)
+    scoring, doubts, problems = _scoring(loaded, found.wrong)
+    if problems := [*found.problems, *_more_problems(loaded, found.wrong), *problems]:
+        return _refuse(list(dict.fromkeys(problems)))
     matches = [look(source) for source in loaded.sources]
-    for line in [*warnings(matches), *doubts]:
+    for line in [*warnings(matches), *program_warnings(loaded.settings.sink), *doubts]:
         say(f"warning: {line}")
     if sys.stdout.isatty():
         _print_table(loaded, matches)
@@ -78,7 +74,7 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
         f"slack {_switch(loaded.slack_enabled)}",
     ]
     print(f"{config_path}: OK: {'; '.join(parts)}")
-    for line in sinks(loaded, found.secrets):
+    for line in sinks(loaded, found.config.secrets):
         print(line)
     return Exit.OK
 
@@ -165,7 +161,7 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
         key = f"source[{number}].paths"
         lines += [f"{key} = {pattern!r}: finds no file now; it is watched for" for pattern in match.nothing]
         lines += [
-            f"{path}: not readable by {_user()}; the daemon's user needs to be in the file's group, such as adm"
+            f"{path}: not readable by {user()}; the daemon's user needs to be in the file's group, such as adm"
             for path in match.unreadable
         ]
         if match.source.journal and shutil.which(PROGRAM) is None:
@@ -186,40 +182,60 @@ def _finds(matches: Sequence[Matches]) -> str:
     return ", ".join([*([counted(len(files), "file")] if files or not others else []), *others])
 
 
-def _check_state_dir(loaded: Config) -> None:
-    """Refuse what can be no folder; whether the daemon's user may write there, another user cannot tell.
+def _more_problems(loaded: Config, wrong: Set[str]) -> list[str]:
+    """What the daemon would refuse beside baseline and embedder, by tables that are in order."""
+    problems = []
+    slack = loaded.settings.slack
+    if "slack" not in wrong:
+        problems += channel_problems(loaded.path, slack.enabled, slack.channel, loaded.secrets.slack_bot_token)
+    if "state_dir" not in wrong:
+        problems += [f"{loaded.path}: {line}" for line in state_dir_problems(loaded.settings.state_dir)]
+    return problems
 
-    Raises:
-        ConfigError: it is something else.
-    """
-    folder = loaded.settings.state_dir
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError([f"{loaded.path}: state_dir = '{folder}': is no folder; name one, or one to be made"])
 
+def _scoring(loaded: Config, wrong: Set[str]) -> tuple[str, list[str], list[str]]:
+    """Baseline and embedder in a few words, what may be wrong with them, and what the daemon would refuse.
 
-def _scoring(loaded: Config) -> tuple[str, list[str]]:
-    """Baseline and embedder in a few words, and what may be wrong with them.
-
-    Raises:
-        BaselineError: the daemon would refuse the baseline.
+    wrong: tables that are wrong themselves; what depends on them is not looked at.
     """
     from logwatchd.assembly import scoring_of
     from logwatchd.warming import lacks_baseline
 
+    wanted = loaded.settings.baseline
+    if wrong & {"baseline", "mask"}:
+        return "", [], []
     if lacks_baseline(loaded):
-        wanted = loaded.settings.baseline
-        return f"no baseline {wanted.path} yet: the daemon learns for {wanted.warmup} and then watches", []
-    scoring = scoring_of(loaded)
+        return f"no baseline {wanted.path} yet: the daemon learns for {wanted.warmup} and then watches", [], []
+    keyless = loaded.settings.embedder.provider == "openai" and loaded.secrets.openai_api_key is None
+    if keyless or "embedder" in wrong:  # as is told already
+        return "", [], _baseline_problems(loaded)
+    try:
+        scoring = scoring_of(loaded)
+    except BaselineError as error:
+        return "", [], [f"{loaded.path}: {error}"]
+    except ConfigError as error:  # the embedder's, before the baseline was looked at
+        return "", [], [*error.problems, *_baseline_problems(loaded)]
     baseline, path = scoring.detector.baseline, loaded.settings.baseline.path
     words = (
         f"baseline {path} ({counted(baseline.manifest.patterns, 'pattern')}, "
         f"{counted(baseline.manifest.centroids, 'centroid')}, threshold {scoring.detector.thresholds}); "
         f"embedder {scoring.embedder.name}"
     )
-    return words, [
+    doubts = [
         f"{path}: was not learned from {name}, which is a configured source: its normal lines may look new"
         for name in unlearned(loaded.sources, baseline.manifest.sources)
     ]
+    return words, doubts, []
+
+
+def _baseline_problems(loaded: Config) -> list[str]:
+    from logwatchd.assembly import baseline_of
+
+    try:
+        baseline_of(loaded)
+    except BaselineError as error:
+        return [f"{loaded.path}: {error}"]
+    return []
 
 
 def _print_table(loaded: Config, matches: Sequence[Matches]) -> None:
@@ -248,11 +264,3 @@ def _refuse(problems: Sequence[str]) -> Exit:
 
 def _switch(on: bool) -> str:
     return "on" if on else "off"
-
-
-def _user() -> str:
-    """The present user's name, or number where it has none."""
-    try:
-        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
-    except KeyError:
-        return f"user {os.geteuid()}"

@@ -7,13 +7,16 @@ import pty
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from logwatchd.commands import check_config
+from logwatchd.commands.preflight import state_dir_problems, user
 from logwatchd.errors import Exit
 from logwatchd.records import SourceSpec
+from tests.helpers import ROOT_ONLY, UNREACHABLE, nobody
 
 pytestmark = pytest.mark.usefixtures("no_overrides")
 
@@ -163,7 +166,7 @@ def test_a_file_of_two_sources_and_an_unknown_override_are_warned_of(
     assert len([line for line in err.splitlines() if "was not learned" not in line]) == 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not read a file")
+@ROOT_ONLY
 def test_a_file_that_this_user_cannot_read_is_warned_of() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -171,25 +174,19 @@ def test_a_file_that_this_user_cannot_read_is_warned_of() -> None:
         secret.touch(0o600)
         source = SourceSpec((str(secret),))
         assert check_config.look(source).unreadable == ()
-        os.seteuid(65534)
-        try:
+        with nobody():
             match = check_config.look(source)
             (line,) = check_config.warnings([match])
-        finally:
-            os.seteuid(0)
     assert match.unreadable == (str(secret),)
     assert line.startswith(f"{secret}: not readable by user ")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not list a folder")
+@ROOT_ONLY
 def test_a_folder_that_this_user_cannot_list_is_warned_of() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        os.seteuid(65534)
-        try:
+        with nobody():
             lines = check_config.warnings([check_config.look(SourceSpec((f"{folder}/*.log",)))])
-        finally:
-            os.seteuid(0)
     assert lines[0] == f"source[1].paths = '{folder}/*.log': finds no file now; it is watched for"
     assert lines[1].startswith(f"{folder}: not readable by user ")
 
@@ -202,10 +199,112 @@ def test_every_problem_gets_a_line(file: Path, capsys: pytest.CaptureFixture[str
     assert [line.split(": ")[1] for line in err.splitlines()] == ["x", "slack.enabled = true"]
 
 
-def test_a_state_dir_that_is_no_folder_is_a_problem(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file.write_text(f'state_dir = "{file}"\n' + file.read_text())
+@pytest.mark.parametrize("wrong", ["", "[slack]\nchanel = 'x'\n", "[embedder]\nprovider = 'openai'\n"])
+def test_what_lacks_on_the_machine_is_told_beside_what_is_wrong_in_the_file(
+    wrong: str, file: Path, baseline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing baseline hid behind a missing secret or a misspelt key of another table."""
+    good = file.read_text().replace(f'"{baseline}"', '"/nowhere/b"\nwarmup = "off"')
+    sink = "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'ops_key'\n"
+    file.write_text(f"state_dir = '{file}'\n{good}{sink}{wrong}")
     assert check_config.run(file) is Exit.CONFIG
-    assert capsys.readouterr().err == f"{file}: state_dir = '{file}': is no folder; name one, or one to be made\n"
+    told = capsys.readouterr().err.splitlines()
+    for part in (
+        "sink[1].secret = 'ops_key': needs a secret and there is none",
+        "baseline.path = /nowhere/b: no baseline there; learn one with",
+        f"state_dir = '{file}': is no folder",
+        *(["slack.chanel: unknown key"] if "slack" in wrong else []),
+        *(["embedder.provider = openai: needs a secret"] if "embedder" in wrong else []),
+    ):
+        assert sum(line.startswith(f"{file}: {part}") for line in told) == 1, part
+    assert len(told) == 3 + bool(wrong)
+
+
+def test_an_embedder_that_cannot_be_used_hides_no_baseline(
+    file: Path, baseline: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file.parent / "b").touch()
+    good = file.read_text().replace(str(baseline), f"{file.parent}/b")
+    file.write_text(f"{good}[embedder]\nprovider = 'onnx'\nfolder = '{file.parent}'\n")
+    assert check_config.run(file) is Exit.CONFIG
+    embedder, learned = capsys.readouterr().err.splitlines()
+    assert embedder.startswith(f"embedder.folder = '{file.parent}': has no model.onnx")
+    assert learned.startswith(f"{file}: baseline.path = {file.parent}/b: not a baseline")
+
+
+def test_a_wrong_table_leads_to_no_complaint_about_what_depends_on_it(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(file.read_text() + "[embedder]\nprovider = 'onx'\n[[mask]]\nname = 'x'\n")
+    assert check_config.run(file) is Exit.CONFIG
+    told = [line.removeprefix(f"{file}: ").split(" ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["embedder.provider", "mask[1].pattern:"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("{file}", "is no folder; name one, or one to be made"),
+        ("{file}/a/b", "is no folder, for {file} is none; name one, or one to be made"),
+        (
+            "/proc/x/state",
+            "cannot be used: /proc is of the kernel's proc; name a folder that the daemon's user can write",
+        ),
+        ("/proc", "cannot be used: /proc is of the kernel's proc; name a folder that the daemon's user can write"),
+        (f"/{UNREACHABLE}", "cannot be used: File name too long; make it a folder that the daemon's user can write"),
+    ],
+)
+def test_a_state_dir_that_cannot_be_one_is_a_problem(
+    folder: str, reason: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, reason = folder.format(file=file), reason.format(file=file)
+    file.write_text(f'state_dir = "{folder}"\n' + file.read_text())
+    assert check_config.run(file) is Exit.CONFIG
+    assert capsys.readouterr().err == f"{file}: state_dir = '{folder}': {reason}\n"
+
+
+def test_a_state_dir_on_what_is_mounted_read_only_is_a_problem(
+    file: Path, mount: Callable[[Path, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = file.parent / "place"
+    place.mkdir()
+    mount(place, "64k,ro")
+    file.write_text(f'state_dir = "{place}/a/b"\n' + file.read_text())
+    assert check_config.run(file) is Exit.CONFIG
+    assert f"state_dir = '{place}/a/b': cannot be used: {place} is mounted read-only; " in capsys.readouterr().err
+
+
+def test_a_state_dir_that_is_yet_to_be_made_is_none_and_is_not_made(file: Path) -> None:
+    file.write_text(f'state_dir = "{file.parent}/a/b"\n' + file.read_text())
+    assert check_config.run(file) is Exit.OK
+    assert not (file.parent / "a").exists()
+
+
+@ROOT_ONLY
+def test_a_state_dir_that_this_user_may_not_look_at_is_no_problem() -> None:
+    """The daemon's own, most likely."""
+    with tempfile.TemporaryDirectory() as folder, nobody():
+        assert state_dir_problems(Path(folder) / "state" / "x") == []
+
+
+def test_a_sinks_program_that_cannot_be_run_is_warned_of(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = file.parent / "plain"
+    plain.touch(0o644)
+    programs = ("/bin/sh", "/nowhere/beep", str(file.parent), str(plain))
+    sinks = (
+        f"[[sink]]\nname = 'c{n}'\ntype = 'command'\ncommand = ['{program}', 'HIDDEN']\n"
+        for n, program in enumerate(programs)
+    )
+    file.write_text(file.read_text() + "".join(sinks))
+    assert check_config.run(file) is Exit.OK
+    told = capsys.readouterr().err
+    assert [line for line in told.splitlines() if "sink[" in line] == [
+        "warning: sink[2].command = '/nowhere/beep': cannot be run: No such file or directory; name a program that is "
+        "there",
+        f"warning: sink[3].command = '{file.parent}': is no program; name one",
+        f"warning: sink[4].command = '{plain}': may not be run by {user()}; the daemon's user needs to be allowed to",
+    ]
+    assert "HIDDEN" not in told
 
 
 def test_without_a_baseline_it_says_that_the_daemon_learns_one(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import pytest
 
 from logwatchd.commands import reload
 from logwatchd.errors import Exit, NotRunningError
+from tests.helpers import ROOT_ONLY, nobody
 
 # The daemon's side: lock, status file, SIGHUP. argv: state folder, the state it starts in, then what each SIGHUP does.
 DAEMON = """
@@ -116,16 +116,12 @@ def test_no_daemon(config: Path, no_overrides: None) -> None:
     assert raised.value.exit_code is Exit.NOT_RUNNING
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become a user who may not read a folder")
+@ROOT_ONLY
 def test_a_folder_that_this_user_may_not_read(no_overrides: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as folder:  # 0700
-        os.seteuid(65534)
-        try:
-            monkeypatch.setenv("LOGWATCHD_STATE_DIR", folder)
-            with pytest.raises(NotRunningError, match="may not be looked into by this user; run it as root"):
-                reload.run(Path("/nonexistent"))
-        finally:
-            os.seteuid(0)
+        monkeypatch.setenv("LOGWATCHD_STATE_DIR", folder)
+        with nobody(), pytest.raises(NotRunningError, match="may not be looked into by this user; run it as root"):
+            reload.run(Path("/nonexistent"))
 
 
 def test_the_daemon_is_found_with_a_broken_file(start: Start, config: Path) -> None:
