@@ -95,8 +95,11 @@ def problems_of(
     """
     lines: dict[str, None] = {}
     for detail in _without_union_noise(error.errors()):
-        where = _origin(detail["loc"], tables, file, env_prefix)
-        lines[f"{where}: {_dotted(detail['loc'])}{_describe(detail, model)}"] = None
+        loc = detail["loc"]
+        variables = _variables(loc, tables, env_prefix)
+        where = f"environment variable {' or '.join(variables)}" if variables else str(file)
+        whole = f"{env_prefix}{_dotted(loc).upper()}" if variables else ""
+        lines[f"{where}: {_dotted(loc)}{_describe(detail, model, whole)}"] = None
     return list(lines)
 
 
@@ -125,16 +128,22 @@ def _dotted(loc: Sequence[int | str]) -> str:
     return text
 
 
-def _origin(loc: Sequence[int | str], tables: dict[str, Any], file: Path, env_prefix: str) -> str:
-    names = [str(part) for part in loc]
-    for depth in range(len(names), 0, -1):
-        variable = env_prefix + "__".join(names[:depth]).upper()
-        if variable in {name.upper() for name in os.environ}:
-            return f"environment variable {variable}"
-    return str(file)
+def _variables(loc: Sequence[int | str], tables: dict[str, Any], env_prefix: str) -> list[str]:
+    """Variables of the environment that say what stands there; none where the file does."""
+    given = sorted(name.upper() for name, value in os.environ.items() if value)
+    names = [env_prefix + "__".join(map(str, loc[:depth])).upper() for depth in range(len(loc), 0, -1)]
+    if exact := next((name for name in names if name in given), None):
+        return [exact]
+    in_file: Any = tables
+    for part in loc:
+        in_file = in_file.get(part) if isinstance(in_file, dict) else None
+    if isinstance(in_file, dict):
+        return []
+    return [name for name in given if name.startswith(f"{names[0]}__")]
 
 
-def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
+def _describe(detail: ErrorDetails, model: type[BaseModel], whole: str) -> str:
+    """whole: the variable that gives all of what the environment gives, if it does."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "extra_forbidden" and (secret := _secret_of(loc)):
         return f": no secret stands in this file; give it as the systemd credential '{secret}' or as {secret.upper()}"
@@ -147,8 +156,12 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
         if tuple(loc) == ("source",):
             return ': missing; add a [[source]] table with paths = ["/var/log/..."]'
         return ": missing; add it"
-    if kind == "list_type" and tuple(loc) == ("source",):
-        return ": is one table, and there may be several; write [[source]] with two brackets"
+    if kind == "list_type" and _are_tables(_annotation_at(model, loc)):
+        one = isinstance(detail["input"], dict)
+        what = ": is one table, and there may be several" if one else f" = {_shown(detail['input'])}: tables are needed"
+        if whole:
+            return f"{what}; give all of them as a JSON list in {whole}"
+        return f"{what}; write [[{_dotted(loc)}]] {'with two brackets' if one else 'and their keys below'}"
     if kind == "model_type":
         return f" = {_shown(detail['input'])}: a table is needed; write [{_dotted(loc)}] and its keys below"
     message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
@@ -190,6 +203,12 @@ def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> Any:
         else:
             return None
     return current
+
+
+def _are_tables(annotation: Any) -> bool:
+    """Whether a key is a list of tables."""
+    members = get_args(annotation) if get_origin(annotation) is list else ()
+    return any(isinstance(member, type) and issubclass(member, BaseModel) for member in members)
 
 
 def _keys_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:

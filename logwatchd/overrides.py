@@ -12,15 +12,17 @@ from logwatchd.config_errors import not_json
 from logwatchd.errors import ConfigError
 
 ENV_PREFIX = "LOGWATCHD_"
+_DELIMITER = "__"
 
 
 def overrides(model: type[BaseModel]) -> dict[str, Any]:
-    """The keys of `model` that the environment names, nested as in the file; unknown ones are left out.
+    """The keys of `model` that the environment names, nested as in the file, and tables that it does not know, empty:
+    they are refused with it, as in the file.
 
     Raises:
         ConfigError: a list or a table is not given as JSON.
     """
-    if not any(name.upper().startswith(ENV_PREFIX) for name in os.environ):
+    if not any(map(_is_ours, os.environ)):
         return {}
     # Imported only where there is something to read: it costs a sixth of the start of a small command.
     from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
@@ -30,11 +32,11 @@ def overrides(model: type[BaseModel]) -> dict[str, Any]:
         create_model("Overrides", __base__=bases),
         case_sensitive=False,
         env_prefix=ENV_PREFIX,
-        env_nested_delimiter="__",
+        env_nested_delimiter=_DELIMITER,
         env_ignore_empty=True,
     )
     try:
-        return read()
+        return {**{table: {} for table in _tables() if table not in model.model_fields}, **read()}
     except SettingsError as error:
         raise ConfigError([not_json(error, ENV_PREFIX)]) from None
 
@@ -48,8 +50,19 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return both
 
 
+def _tables() -> list[str]:
+    """Tables, by name, of which the environment gives a key."""
+    names = (name.upper().removeprefix(ENV_PREFIX) for name, value in os.environ.items() if value and _is_ours(name))
+    return [table.lower() for table, delimiter, _ in (name.partition(_DELIMITER) for name in names) if delimiter]
+
+
+def _is_ours(variable: str) -> bool:
+    return variable.upper().startswith(ENV_PREFIX)
+
+
 def unknown(model: type[BaseModel]) -> list[str]:
-    """Variables that look like overrides and name no key, one line each: a slip of the pen goes unnoticed otherwise.
+    """Variables that may be meant for a key outside of tables and name none, one line each: a slip of the pen goes
+    unnoticed otherwise.
 
     No errors: Kubernetes sets LOGWATCHD_PORT and others for a service that is called logwatchd.
     """
@@ -57,5 +70,7 @@ def unknown(model: type[BaseModel]) -> list[str]:
     return [
         f"environment variable {variable}: names no key of the configuration and is ignored"
         for variable in sorted(os.environ)
-        if variable.startswith(ENV_PREFIX) and variable.removeprefix(ENV_PREFIX).partition("__")[0].upper() not in known
+        if variable.startswith(ENV_PREFIX)
+        and _DELIMITER not in variable
+        and variable.removeprefix(ENV_PREFIX).upper() not in known
     ]

@@ -32,7 +32,11 @@ def state_dir_problems(folder: Path) -> list[str]:
     except OSError as error:
         return [f"{key}: cannot be used: {error.strerror}; make it a folder that the daemon's user can write"]
     if kind in _NO_FILES or read_only:
-        why = f"{nearest} is of the kernel's {kind}" if kind in _NO_FILES else f"{nearest} is mounted read-only"
+        why = (
+            f"{nearest} is the kernel's ({kind}) and takes no files"
+            if kind in _NO_FILES
+            else f"{nearest} is mounted read-only"
+        )
         return [f"{key}: cannot be used: {why}; name a folder that the daemon's user can write"]
     return []
 

@@ -246,18 +246,18 @@ def test_a_wrong_table_leads_to_no_complaint_about_what_depends_on_it(
     [
         ("{file}", "is no folder; name one, or one to be made"),
         ("{file}/a/b", "is no folder, for {file} is none; name one, or one to be made"),
-        (
-            "/proc/x/state",
-            "cannot be used: /proc is of the kernel's proc; name a folder that the daemon's user can write",
-        ),
-        ("/proc", "cannot be used: /proc is of the kernel's proc; name a folder that the daemon's user can write"),
+        ("/proc/x/state", "cannot be used: /proc is the kernel's (proc) and takes no files; {writable}"),
+        ("/proc", "cannot be used: /proc is the kernel's (proc) and takes no files; {writable}"),
         (f"/{UNREACHABLE}", "cannot be used: File name too long; make it a folder that the daemon's user can write"),
     ],
 )
 def test_a_state_dir_that_cannot_be_one_is_a_problem(
     folder: str, reason: str, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, reason = folder.format(file=file), reason.format(file=file)
+    folder, reason = (
+        folder.format(file=file),
+        reason.format(file=file, writable="name a folder that the daemon's user can write"),
+    )
     file.write_text(f'state_dir = "{folder}"\n' + file.read_text())
     assert check_config.run(file) is Exit.CONFIG
     assert capsys.readouterr().err == f"{file}: state_dir = '{folder}': {reason}\n"
