@@ -16,9 +16,10 @@ Name = Annotated[
 ]
 # Not the secret itself, such as PagerDuty's 32 letters and digits: what stands here is shown.
 _SECRET_NAME = r"(?!(?=(?:[a-z]*[0-9]){4})[a-z0-9]{16,}\Z)[a-z][a-z0-9_]{2,60}"
-SecretName = Annotated[
-    str, matching(_SECRET_NAME, "name a credential, in small letters, digits and underscores; no secret itself")
-]
+_SECRET_WANTED = (
+    "name a credential, in small letters, digits and underscores, a letter first, 3 to 61 of them; no secret itself"
+)
+SecretName = Annotated[str, matching(_SECRET_NAME, _SECRET_WANTED)]
 MailAddress = Annotated[str, matching(r"[^@\s]+@[^@\s]+", "a mail address is needed, such as oncall@example.org")]
 
 

@@ -177,6 +177,11 @@ def test_the_environment_wins_over_the_file(file: Path, monkeypatch: pytest.Monk
             "FILE: slack_webhook_url: no secret stands in this file; give it as the systemd credential 'slack_webh",
         ),
         (
+            SOURCE + "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'hk'",
+            "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores, a letter "
+            "first, 3 to 61 of them; no secret itself",
+        ),
+        (
             SOURCE + "[[sink]]\nname = 'ops'\ntype = 'pagerduty'\nsecret = 'R0uting-hidden'",
             "FILE: sink[1].secret = (not shown): name a credential, in small letters, digits and underscores",
         ),
