@@ -203,8 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     baseline = verbs.add_parser("baseline", help="learn what is normal, show it, compare it", epilog=_EPILOG)
     actions = baseline.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="learn from known-good logs", epilog=_EPILOG)
-    build.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
-    build.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and sources from it")
+    build.add_argument("--output", type=_path, required=True, metavar="B", help="the baseline file to write")
+    build.add_argument("--config", type=_path, metavar="FILE", help="take embedder, threshold and sources from it")
     build.add_argument(
         "--sample",
         type=_size,
@@ -214,22 +214,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--drop-suspicious", action="store_true", help="leave out bursts of errors")
     build.add_argument("--json", action="store_true", help="a report on stdout")
-    build.add_argument("files", nargs="*", metavar="FILE|GLOB|-", help="known-good logs, plain or compressed, or -")
+    build.add_argument(
+        "files", nargs="*", type=_name, metavar="FILE|GLOB|-", help="known-good logs, plain or compressed, or -"
+    )
     show = actions.add_parser("show", help="what a baseline was made of", epilog=_EPILOG)
-    show.add_argument("baseline", type=Path, metavar="B", help="a baseline file")
+    show.add_argument("baseline", type=_path, metavar="B", help="a baseline file")
     show.add_argument("--json", action="store_true", help="one JSON object")
     merge = actions.add_parser("merge", help="one baseline that knows what several know", epilog=_EPILOG)
-    merge.add_argument("--output", type=Path, required=True, metavar="B", help="the baseline file to write")
-    merge.add_argument("--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it")
-    merge.add_argument("baselines", nargs="+", type=Path, metavar="BASELINE", help="two or more")
+    merge.add_argument("--output", type=_path, required=True, metavar="B", help="the baseline file to write")
+    merge.add_argument("--config", type=_path, metavar="FILE", help="take the embedder's service and threshold from it")
+    merge.add_argument("baselines", nargs="+", type=_path, metavar="BASELINE", help="two or more")
     _rebuild_options(actions.add_parser("rebuild", help="its texts by another embedder", epilog=_EPILOG))
     diff = actions.add_parser(
         "diff", help="what NEW knows that OLD did not, and which lines' verdict changes (then: exit 1)", epilog=_EPILOG
     )
-    diff.add_argument("old", type=Path, metavar="OLD", help="the baseline in force")
-    diff.add_argument("new", type=Path, metavar="NEW", help="the one that is to take its place")
-    diff.add_argument("--logs", nargs="+", default=[], metavar="FILE|GLOB", help="judge these logs' lines by both")
-    diff.add_argument("--config", type=Path, metavar="FILE", help="read the logs as its sources say, by its threshold")
+    diff.add_argument("old", type=_path, metavar="OLD", help="the baseline in force")
+    diff.add_argument("new", type=_path, metavar="NEW", help="the one that is to take its place")
+    diff.add_argument(
+        "--logs", nargs="+", default=[], type=_name, metavar="FILE|GLOB", help="judge these logs' lines by both"
+    )
+    diff.add_argument("--config", type=_path, metavar="FILE", help="read the logs as its sources say, by its threshold")
     diff.add_argument("--json", action="store_true", help="one JSON object, with all of it")
     diff.add_argument("--all", action="store_true", help="not only the most frequent patterns")
 
@@ -238,17 +242,17 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--format", choices=("text", "jsonl"), default="text", help="jsonl: one JSON object an event")
     scan.add_argument("--all", action="store_true", help="every line, not only the anomalies")
     scan.add_argument(
-        "--config", type=Path, metavar="FILE", help="take embedder, threshold and the file's source from it"
+        "--config", type=_path, metavar="FILE", help="take embedder, threshold and the file's source from it"
     )
-    scan.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
+    scan.add_argument("file", type=_name, metavar="FILE|-", help="a log file, or - for standard input")
 
     _explain_options(verbs.add_parser("explain", help="why a line is normal or not, word by word", epilog=_EPILOG))
     _config_option(verbs.add_parser("notify-test", help="a sample alert through each sink", epilog=_EPILOG))
     redact = verbs.add_parser("redact", help="what of these lines would leave the machine", epilog=_EPILOG)
-    redact.add_argument("--config", type=Path, metavar="FILE", help=f"with its [[redact]] rules; default: {_CONFIG}")
+    redact.add_argument("--config", type=_path, metavar="FILE", help=f"with its [[redact]] rules; default: {_CONFIG}")
     redact.add_argument("--embedded", action="store_true", help="what an embedding service would get, each text once")
     redact.add_argument("--find", metavar="PSEUDONYM", help="print what in FILE it stands for, such as user-3f2a91c0")
-    redact.add_argument("file", metavar="FILE|-", help="a log file, or - for standard input")
+    redact.add_argument("file", type=_name, metavar="FILE|-", help="a log file, or - for standard input")
     _tune_options(
         verbs.add_parser(
             "tune",
@@ -270,12 +274,12 @@ def _parser() -> argparse.ArgumentParser:
         "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
     )
     watch.add_argument(
-        "paths", nargs="+", metavar="PATH|-", help="files, globs, folders, FIFOs, or - for standard input"
+        "paths", nargs="+", type=_name, metavar="PATH|-", help="files, globs, folders, FIFOs, or - for standard input"
     )
 
     tail = verbs.add_parser("tail", help="the ingest alone: append each line it delivers to a file", epilog=_EPILOG)
     _config_option(tail)
-    tail.add_argument("--output", type=Path, required=True, metavar="OUT", help="the file to append to")
+    tail.add_argument("--output", type=_path, required=True, metavar="OUT", help="the file to append to")
     setup = verbs.add_parser(
         "setup", help="look at what this machine logs, write a configuration, learn a first baseline", epilog=_EPILOG
     )
@@ -289,6 +293,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _name(text: str) -> str:
+    """Of a file, or what stands for some; an empty one would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty; name a file")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_name(text))
+
+
 def _size(text: str) -> int | None:
     """Bytes, such as 500M or 4G; None for 'all'."""
     if text == "all":
@@ -300,21 +315,23 @@ def _size(text: str) -> int | None:
 
 
 def _rebuild_options(rebuild: argparse.ArgumentParser) -> None:
-    rebuild.add_argument("baseline", type=Path, metavar="B", help="the baseline whose texts are taken")
-    rebuild.add_argument("--output", type=Path, required=True, metavar="NEW", help="the baseline file to write")
+    rebuild.add_argument("baseline", type=_path, metavar="B", help="the baseline whose texts are taken")
+    rebuild.add_argument("--output", type=_path, required=True, metavar="NEW", help="the baseline file to write")
     rebuild.add_argument(
         "--embedder", metavar="NAME", help="local, openai[:MODEL], onnx:FOLDER or static:FOLDER (default: --config's)"
     )
     rebuild.add_argument(
-        "--config", type=Path, metavar="FILE", help="take the embedder's service and threshold from it"
+        "--config", type=_path, metavar="FILE", help="take the embedder's service and threshold from it"
     )
     rebuild.add_argument("--dry-run", action="store_true", help="only say what it would take and cost")
 
 
 def _explain_options(explain: argparse.ArgumentParser) -> None:
     _baseline_option(explain)
-    explain.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
-    explain.add_argument("--log", type=Path, metavar="FILE", help="whose line it is: a log has a threshold of its own")
+    explain.add_argument(
+        "--config", type=_path, metavar="FILE", help="take embedder, threshold and skip_levels from it"
+    )
+    explain.add_argument("--log", type=_path, metavar="FILE", help="whose line it is: a log has a threshold of its own")
     explain.add_argument("--json", action="store_true", help="one JSON object a line")
     explain.add_argument(
         "line",
@@ -327,18 +344,26 @@ def _explain_options(explain: argparse.ArgumentParser) -> None:
 
 def _tune_options(tune: argparse.ArgumentParser) -> None:
     _baseline_option(tune)
-    tune.add_argument("--config", type=Path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
-    tune.add_argument("--normal", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all of it normal")
-    tune.add_argument("--anomaly", nargs="+", action="extend", default=[], metavar="FILE", help="logs, all anomalies")
-    tune.add_argument("--plot", type=Path, metavar="FILE.png|svg", help="draw curve and scores (needs logwatchd[plot])")
+    tune.add_argument("--config", type=_path, metavar="FILE", help="take embedder, threshold and skip_levels from it")
+    tune.add_argument(
+        "--normal", nargs="+", action="extend", default=[], type=_name, metavar="FILE", help="logs, all of it normal"
+    )
+    tune.add_argument(
+        "--anomaly", nargs="+", action="extend", default=[], type=_name, metavar="FILE", help="logs, all anomalies"
+    )
+    tune.add_argument(
+        "--plot", type=_path, metavar="FILE.png|svg", help="draw curve and scores (needs logwatchd[plot])"
+    )
     tune.add_argument("--write", action="store_true", help="put the best threshold into the baseline")
     tune.add_argument("--json", action="store_true", help="one JSON object, with every threshold's figures")
-    tune.add_argument("labelled", nargs="*", metavar="LABELED|-", help="labelled lines, or - for standard input")
+    tune.add_argument(
+        "labelled", nargs="*", type=_name, metavar="LABELED|-", help="labelled lines, or - for standard input"
+    )
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=Path(_CONFIG), metavar="FILE", help=f"default: {_CONFIG}")
+    parser.add_argument("--config", type=_path, default=Path(_CONFIG), metavar="FILE", help=f"default: {_CONFIG}")
 
 
 def _baseline_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--baseline", type=Path, required=True, metavar="B", help="the baseline to judge by")
+    parser.add_argument("--baseline", type=_path, required=True, metavar="B", help="the baseline to judge by")

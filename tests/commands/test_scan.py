@@ -161,6 +161,25 @@ def test_a_reader_that_has_seen_enough_is_no_error(baseline: Path, tmp_path: Pat
     assert json.loads(done.stdout)["line"] == 1
 
 
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (["scan", "--baseline", "b", ""], "FILE|-"),
+        (["scan", "--baseline", "", "-"], "--baseline"),
+        (["redact", ""], "FILE|-"),
+        (["watch", "x.log", ""], "PATH|-"),
+        (["baseline", "build", "--output", "b", ""], "FILE|GLOB|-"),
+        (["check-config", "--config", ""], "--config"),
+        (["tune", "--baseline", "b", "--normal", ""], "--normal"),
+    ],
+)
+def test_an_empty_name_is_said_to_be_empty(args: list[str], named: str) -> None:
+    """It was taken for the present folder."""
+    done = logwatchd(*args)
+    assert done.returncode == 2
+    assert f"argument {named}: the name is empty; name a file\n" in done.stderr.decode()
+
+
 def test_usage_exits_2_and_help_loads_nothing_heavy() -> None:
     assert logwatchd().returncode == 2
     assert logwatchd("scan").returncode == 2
