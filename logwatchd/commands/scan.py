@@ -16,7 +16,7 @@ import numpy as np
 from logwatchd.alerting.text import counted, visible
 from logwatchd.commands.asking import machine, tell_cost
 from logwatchd.commands.terminal import console, say
-from logwatchd.errors import ConfigError, Exit
+from logwatchd.errors import ConfigError, Exit, UsageError
 from logwatchd.ingest.offline import log_name, read_events
 from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
@@ -90,7 +90,8 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
             source says how the file is read and which levels are never judged.
 
     Raises:
-        BaselineError, UsageError, ConfigError: the baseline, the file or the configuration cannot be used.
+        BaselineError, UsageError, ConfigError: the baseline, the file or the configuration cannot be used. What could
+            be read of a damaged file was judged before.
     """
     baseline = load(baseline_path)
     path = None if file == _STDIN else Path(file)
@@ -110,11 +111,19 @@ def run(baseline_path: Path, file: str, config_path: Path | None, *, jsonl: bool
         return embed_all(embedder, texts, batch_size_of(found))
 
     scanning = _Scanning(_judge(detector), embed, report, log, source.skip_levels, every=every)
-    for data, inner in read_events(path, source):
-        scanning.take(data, inner)
+    trouble = None
+    try:
+        for data, inner in read_events(path, source):
+            scanning.take(data, inner)
+    except UsageError as error:
+        trouble = error
     scanning.settle()
-    report.end(scanning.lines, scanning.found)
+    if scanning.lines or not trouble:
+        report.end(scanning.lines, scanning.found)
     tell_cost(embedder, found.settings.embedder if found else None)
+    if trouble:
+        judged = f"; only its first {counted(scanning.lines, 'line')} could be judged" if scanning.lines else ""
+        raise UsageError(f"{trouble}{judged}")
     return Exit.ANOMALY if scanning.found else Exit.OK
 
 

@@ -17,7 +17,7 @@ from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.multiline import Joined, join, joiner_of
-from logwatchd.ingest.unpacking import DAMAGE, unpacked
+from logwatchd.ingest.unpacking import DAMAGE, pieces_of
 from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
@@ -67,28 +67,33 @@ def read_events(
         UTF-8 lines, each ended by a newline, and where in them newlines stand inside of an event (see `records.Block`).
 
     Raises:
-        UsageError: the file cannot be read, or its compression is damaged.
+        UsageError: the file cannot be read, or its compression is damaged. What could be read of it came before.
     """
     joiner = joiner_of(spec)
-    held = b""
-    for lines in _read_lines(path, spec.encoding, on_bytes):
-        data = held + lines
-        joined = Joined(len(data), ()) if joiner is None else join(joiner, data, flush=False)
-        held = data[joined.take :]
-        if joined.take:
-            yield data[: joined.take], joined.inner
+    held, trouble = b"", None
+    try:
+        for lines in _read_lines(path, spec.encoding, on_bytes):
+            data = held + lines
+            joined = Joined(len(data), ()) if joiner is None else join(joiner, data, flush=False)
+            held = data[joined.take :]
+            if joined.take:
+                yield data[: joined.take], joined.inner
+    except UsageError as error:
+        trouble = error
     if held and joiner is not None:
         yield held, join(joiner, held, flush=True).inner
+    if trouble:
+        raise trouble
 
 
 def _read_lines(path: Path | None, encoding: str, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
     """Runs of whole lines of about CHUNK_BYTES, in UTF-8; the last line gets its newline if it has none."""
     settle_memory()
     with opened(path) as raw:
-        file = raw if path is None else unpacked(path, raw)
-        first = file.read(CHUNK_BYTES)
+        pieces = pieces_of(path or "-", raw, CHUNK_BYTES)
+        first = next(pieces, b"")
         coding = coding_of(encoding, first)
-        chunks = chain([first], iter(lambda: file.read(CHUNK_BYTES), b""))
+        chunks = chain([first], pieces)
         at_start = True
         for run in whole_lines(_told(chunks, on_bytes), coding):
             yield coding.to_utf8(run.removeprefix(coding.mark) if at_start else run)

@@ -6,12 +6,13 @@ import bz2
 import gzip
 import lzma
 import os
-from collections.abc import Callable
-from typing import IO, cast
+from collections.abc import Callable, Iterator
+from typing import IO, Protocol, cast
 from zlib import error as ZlibError  # noqa: N812
 
 # What reading one that is not whole ends with, besides OSError.
 DAMAGE = (EOFError, ZlibError, lzma.LZMAError)
+_STEP_BYTES = 1 << 16  # unpacked at once: so much at most is lost before a place where the damage shows
 
 _UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".gz": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
@@ -29,6 +30,38 @@ def unpacked(path: str | os.PathLike[str], raw: IO[bytes]) -> IO[bytes]:
     """The content of an open file, unpacked if its name says that it is compressed."""
     unpack = _UNPACKERS.get(_ending(path))
     return unpack(raw) if unpack else raw
+
+
+class _Unpacker(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def pieces_of(path: str | os.PathLike[str], raw: IO[bytes], size: int) -> Iterator[bytes]:
+    """The content of an open file, `size` bytes at a time, unpacked if its name says that it is compressed.
+
+    Raises:
+        OSError, or one of DAMAGE: it is not whole. All that could be unpacked came before.
+    """
+    file = unpacked(path, raw)
+    if file is raw:
+        yield from iter(lambda: raw.read(size), b"")
+        return
+    parts: list[bytes] = []
+    held, more = 0, True
+    try:
+        while more:
+            part = cast(_Unpacker, file).read1(min(_STEP_BYTES, size - held))
+            parts.append(part)
+            held, more = held + len(part), bool(part)
+            if held == size:
+                yield b"".join(parts)
+                parts, held = [], 0
+    except (OSError, *DAMAGE):
+        if held:
+            yield b"".join(parts)
+        raise
+    if held:
+        yield b"".join(parts)
 
 
 def _ending(path: str | os.PathLike[str]) -> str:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -149,6 +150,24 @@ def test_mistakes_are_one_clear_line(
     assert message.count("\n") == 1
     assert "Traceback" not in message
     assert not (tmp_path / "b").exists()
+
+
+def test_of_a_damaged_file_all_that_can_be_unpacked_is_judged(baseline: Path, tmp_path: Path) -> None:
+    words = Random(1)
+    lines = [f"ERROR {words.randbytes(20).hex()} number {number}" for number in range(300)]
+    packed = gzip.compress(block_of(lines))
+    (tmp_path / "cut.gz").write_bytes(packed[:-50])
+    (tmp_path / "whole.log").write_bytes(block_of(lines))
+    whole = logwatchd("scan", "--baseline", baseline, tmp_path / "whole.log").stdout
+    done = logwatchd("scan", "--baseline", baseline, tmp_path / "cut.gz")
+    assert done.returncode == 2
+    judged = done.stdout.count(b"number ")
+    assert 295 <= judged < 300
+    assert whole.startswith(done.stdout)
+    summary, error = done.stderr.decode().splitlines()
+    assert f"cut.gz: {judged} lines, {judged} anomalous" in summary
+    assert "cut.gz: cannot be read: Compressed file ended before" in error
+    assert error.endswith(f"; only its first {judged} lines could be judged")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(baseline: Path, tmp_path: Path) -> None:
