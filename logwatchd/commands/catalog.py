@@ -33,7 +33,7 @@ _ADVICE: dict[Event, str] = {
     Event.STAGE_DIED: _STAGE,
     Event.STAGE_HANGS: _STAGE,
     Event.FILE_UNREADABLE: "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
-    "with 'setfacl -m u:logwatchd:r FILE'.",
+    "with 'setfacl -m u:logwatchd:r FILE'. Or it is compressed and damaged: what can be unpacked of it was read.",
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",

@@ -235,8 +235,9 @@ class FileSource:
         for file in self._roster.files:
             reader = file.reader
             quiet_s = now - file.changed_at
-            # The unfinished last line of a rotated file belongs to its event: they are finished together, below.
-            is_over = self._roster.is_over(file)
+            # The unfinished last line of a rotated file belongs to its event: they are finished together, below. That
+            # of a damaged one is no whole line, and may become one.
+            is_over = self._roster.is_over(file) and not reader.is_cut
             may_release = not is_over or not reader.unfinished
             if (
                 reader.holds_event

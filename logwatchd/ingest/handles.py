@@ -86,8 +86,23 @@ class Handles:
             )
 
     @staticmethod
+    def cut(file: Followed, damage: OSError) -> None:
+        """Note that all of a damaged file was read that can be unpacked: said once for what that is."""
+        path, read_bytes = file.reader.path, file.reader.offset
+        problem = f"{damage}; of its content the lines in the first {read_bytes:,} bytes were read"
+        if file.problem != problem:
+            file.problem = problem
+            _log.warning(
+                Event.FILE_UNREADABLE,
+                path=path,
+                reason=str(damage),
+                bytes=read_bytes,
+                message=f"{path}: cannot be read to its end: {problem}; it is tried again when it changes",
+            )
+
+    @staticmethod
     def _recovered(file: Followed) -> None:
-        if file.problem is not None:
+        if file.problem is not None and not file.reader.is_cut:
             file.problem = None
             _log.info(Event.FILE_FOUND, path=file.reader.path, message=f"{file.reader.path}: can be read again")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.compressed import CompressedReader
+from logwatchd.ingest.compressed import CompressedReader, NotWholeError
 from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
@@ -189,6 +189,9 @@ class Newcomers:
             if self._take(stranger, file, at_live_name):
                 self._register.add(file)
                 return
+        except NotWholeError as error:
+            self._handles.trouble(file, error)
+            self._refused[stranger.key] = str(file.problem)
         except OSError as error:  # still unknown, so the next survey comes back to it
             _log.debug(Event.FILE_UNREADABLE, path=stranger.path, reason=str(error))
         file.reader.close()
@@ -223,6 +226,8 @@ class Newcomers:
         if isinstance(reader, CompressedReader):
             if handle is not None and self._is_kin(file, handle, base, at_live_name):
                 return True
+            if reader.damage:
+                raise reader.damage  # what would tell whose rest it is may be what is missing
             self.put_aside(reader, Role.IGNORED, file.size)
             return False
         if self._is_compressed(stranger, handle):
@@ -263,6 +268,8 @@ class Newcomers:
             kin = kinship(handle, original)
             if kin is Kinship.UNSETTLED:
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            if reader.is_cut and (kin is not Kinship.REMAINDER or original.inherited):
+                continue  # the part that is missing would be told again, or never
             if kin in (Kinship.COPY, Kinship.READ):
                 file.role, file.original, file.verified = Role.COPY, original, reader.size()
                 return True

@@ -104,6 +104,11 @@ class Reader:
         """Whether it was opened and will be open once its content has been unpacked."""
         return False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what can be read ends before the content does: its last line is no whole one."""
+        return False
+
     def open(self) -> bool:
         """Open the file at `path`; False if another file stands there by now, or while it has to be unpacked first.
 

@@ -45,13 +45,17 @@ class Rests:
         Raises:
             OSError: it cannot be opened, or could not be unpacked a short while ago.
         """
-        pause = self._pauses.get(file.key)
-        if pause is not None and self._now < pause.until:
-            raise pause.error
+        if self.waits(file.key):
+            raise self._pauses[file.key].error
         opened = file.reader.open()
         if file.reader.is_unpacking:
             self._underway[file.key] = file
         return opened
+
+    def waits(self, key: FileKey) -> bool:
+        """Whether it is too early to unpack a file again."""
+        pause = self._pauses.get(key)
+        return pause is not None and self._now < pause.until
 
     def done(self, file: Followed) -> None:
         """It is open, and whoever asked for it takes it from here."""
@@ -68,14 +72,16 @@ class Rests:
             if not file.reader.is_unpacking:
                 continue
             assert isinstance(file.reader, CompressedReader)  # nothing else is unpacked
+            trouble: OSError | None
             try:
-                done = file.reader.unpack(budget)
+                done, trouble = file.reader.unpack(budget), file.reader.damage
             except OSError as error:
-                before = self._pauses.get(key)
+                done, trouble = True, error  # the survey finds out
+            if not done:
+                return False
+            before = self._pauses.pop(key, None)
+            if trouble:
                 length_s = min(2 * before.length_s, _LONGEST_PAUSE_S) if before else AGAIN_S
-                self._pauses[key] = _Pause(now + length_s, length_s, error)
-                return True  # the survey finds out
-            if done:
-                self._pauses.pop(key, None)
-            return done
+                self._pauses[key] = _Pause(now + length_s, length_s, trouble)
+            return True
         return False

@@ -31,6 +31,8 @@ from logwatchd.ingest.targets import Targets
 from logwatchd.journal import Event
 from logwatchd.records import SourceSpec
 
+_QUIET_S = 2.0  # a compressed file that is still being written changes more often
+
 _log = journal.logger("tail")
 
 
@@ -137,7 +139,7 @@ class Roster:
             if self._is_done(file):
                 self._copies.discard(file)
                 continue
-            busy = file.behind or file.reader.partial or file.reader.is_unpacking
+            busy = file.behind or (file.reader.partial and not file.reader.is_cut) or file.reader.is_unpacking
             if file.place is Place.LIVE or busy or now - file.changed_at < grace_s:
                 continue
             if file.place is Place.RENAMED:
@@ -271,6 +273,9 @@ class Roster:
         """Find out whether it still is what was read, and whether there is more."""
         reader = file.reader
         was_open = reader.is_open
+        if reader.is_cut and not was_open and self.handles.rests.waits(file.key):
+            file.looks_left = 1
+            return
         if not self.handles.ensure(file):
             if file.reader.is_unpacking:
                 file.suspect = True
@@ -285,6 +290,8 @@ class Roster:
             return
         if same:
             file.behind = size > reader.offset + len(reader.partial)
+            if isinstance(reader, CompressedReader) and reader.damage:
+                self._examine_cut(file, reader, reader.damage, now)
         elif was_open and (file.place is Place.NOWHERE or not self.is_over(file)):
             self._restart(file)
         else:
@@ -299,6 +306,19 @@ class Roster:
                 strangers[file.key] = Stranger(
                     reader.path, file.key, file.stamp, target, live, reader.generation, lapse
                 )
+
+    def _examine_cut(self, file: Followed, reader: CompressedReader, damage: OSError, now: float) -> None:
+        """Unpack a damaged file again if it has changed, as one does that is still being written; else say so of it."""
+        file.looks_left = 1
+        if file.behind or reader.holds_event or now - file.changed_at < _QUIET_S:
+            return
+        if file.place is Place.NOWHERE or file.stamp == reader.stamp:
+            self.handles.cut(file, damage)
+            file.looks_left = 0
+        elif not self.handles.rests.waits(file.key):
+            reader.close()
+            self.handles.ensure(file)
+            file.suspect = True
 
     def _restart(self, file: Followed) -> None:
         lapse = file.reader.restart()
@@ -315,7 +335,8 @@ class Roster:
     def _is_done(self, file: Followed) -> bool:
         """Whether all that it will ever hold was dealt with: a compressed file, or a copy of one that is gone."""
         if isinstance(file.reader, CompressedReader):
-            return not file.behind and not file.suspect and not file.reader.partial and self._ledger.is_idle(file.key)
+            waits = file.behind or file.suspect or file.problem is not None or file.reader.is_cut or file.reader.partial
+            return not waits and self._ledger.is_idle(file.key)
         original = file.original
         if original is None or original.place is not Place.NOWHERE or original.behind or original.suspect:
             return False
