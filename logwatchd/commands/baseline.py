@@ -21,6 +21,7 @@ from logwatchd.ingest.journal_history import read_history
 from logwatchd.ingest.offline import expand, log_name, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.ingest.unlearned import JOURNAL, unlearned
+from logwatchd.ingest.unpacking import foreign_name
 from logwatchd.parsing.names import base_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import load
@@ -110,7 +111,7 @@ def _files_of(source: SourceSpec) -> list[Path]:
     for path in source.paths:
         if path != STDIN and not Path(path).is_fifo():
             with suppress(UsageError):  # no file yet: that nothing was learned from it is told in the end
-                found += expand([path])
+                found += [file for file in expand([path]) if not foreign_name(file)]
     return found
 
 

@@ -29,6 +29,7 @@ from logwatchd.ingest.offline import expand, log_name
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.streams import STDIN
 from logwatchd.overrides import ENV_PREFIX, overrides
+from logwatchd.parsing.names import is_compressed_name
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.batching import Limits
@@ -43,7 +44,6 @@ _STOP_S = 10.0
 _LOOK_S = 0.3
 _PAUSE_S = 1.0  # a stream that is quiet for so long has told its history
 _MOST_LINES = 10_000  # of a stream that are learned from
-_COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 
 
 def run(paths: Sequence[str]) -> Exit:
@@ -93,7 +93,7 @@ class _Watch:
         self._learning = True
         streams = [path for path in patterns if path == STDIN or Path(path).is_fifo()]
         others = [path for path in patterns if path not in streams]
-        files = [path for path in expand(others) if path.suffix not in _COMPRESSED]
+        files = [path for path in expand(others) if not is_compressed_name(str(path))]
         if not files and not streams:
             raise UsageError(f"{', '.join(patterns)}: only compressed files; name logs that are being written")
         own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}], "sink": []}

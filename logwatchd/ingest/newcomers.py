@@ -19,7 +19,7 @@ from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.reader import Lapse, Reader
 from logwatchd.ingest.targets import Target
-from logwatchd.ingest.unpacking import is_packed
+from logwatchd.ingest.unpacking import foreign_name, is_packed
 from logwatchd.journal import Event
 from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
 
@@ -232,7 +232,12 @@ class Newcomers:
             return False
         if self._is_compressed(stranger, handle):
             self.put_aside(reader, Role.IGNORED, file.size)
-            _log.debug(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
+            command = foreign_name(path)
+            if command and self._is_first and self._is_bereft(stranger, base, at_live_name):
+                what = f"may hold lines that were not read: '{command} {path} | logwatchd scan ... -' judges them"
+                _log.warning(Event.FILE_IGNORED, path=path, message=f"{path}: cannot be unpacked here, and {what}")
+            else:
+                _log.debug(Event.FILE_IGNORED, path=path, message=f"{path}: is compressed and not read")
             return False
         if handle is not None and base != path and self._is_kin(file, handle, base, at_live_name):
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 import sys
@@ -10,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from logwatchd.errors import UsageError
 from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.multiline import Joined, join, joiner_of
-from logwatchd.ingest.unpacking import DAMAGE, pieces_of
+from logwatchd.ingest.unpacking import DAMAGE, MAGIC_BYTES, foreign_content, pieces_of
 from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
@@ -146,14 +147,23 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
     """A file's bytes as they are on the disk; None: standard input.
 
     Raises:
-        UsageError: what is done with them meets a file that cannot be read, or whose compression is damaged.
+        UsageError: what is done with them meets a file that cannot be read, or whose compression is damaged, or of a
+            kind that takes another program.
     """
     try:
         if path is None:
+            _check_format(sys.stdin.buffer, "FILE", "standard input")
             yield sys.stdin.buffer
         else:
             with path.open("rb") as file:
+                _check_format(file, str(path), str(path))
                 yield file
     except (OSError, *DAMAGE) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
+
+
+def _check_format(file: IO[bytes], path: str, name: str) -> None:
+    command = foreign_content(cast(io.BufferedReader, file).peek(MAGIC_BYTES))
+    if command:
+        raise UsageError(f"{name}: is compressed and not unpacked here; pipe it: '{command} {path} | logwatchd ... -'")

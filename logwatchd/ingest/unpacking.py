@@ -1,4 +1,4 @@
-"""Compressed files that can be read without another program, known by their names."""
+"""Compressed files that can be read without another program, known by their names, and those that take one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import lzma
 import os
 from collections.abc import Callable, Iterator
-from typing import IO, Protocol, cast
+from typing import IO, NamedTuple, Protocol, cast
 from zlib import error as ZlibError  # noqa: N812
 
 # What reading one that is not whole ends with, besides OSError.
@@ -19,6 +19,34 @@ _UNPACKERS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
     ".bz2": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
     ".xz": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115 - closed with the file below it
 }
+
+
+class _Foreign(NamedTuple):
+    """A format that is not unpacked here, and the command that does it. magic: a file's first bytes."""
+
+    ending: str
+    magic: bytes
+    command: str
+
+
+_FOREIGN = (
+    _Foreign(".zst", b"\x28\xb5\x2f\xfd", "zstd -dc"),
+    _Foreign(".lz4", b"\x04\x22\x4d\x18", "lz4 -dc"),
+    _Foreign(".lzo", b"\x89LZO", "lzop -dc"),
+    _Foreign(".Z", b"\x1f\x9d", "gzip -dc"),
+    _Foreign(".zip", b"PK\x03\x04", "unzip -p"),
+)
+MAGIC_BYTES = max(len(foreign.magic) for foreign in _FOREIGN)
+
+
+def foreign_name(path: str | os.PathLike[str]) -> str | None:
+    """The command that unpacks a file whose name says that it is of a format that is not unpacked here."""
+    return next((foreign.command for foreign in _FOREIGN if foreign.ending == _ending(path)), None)
+
+
+def foreign_content(head: bytes) -> str | None:
+    """The same by a file's first bytes, MAGIC_BYTES of them."""
+    return next((foreign.command for foreign in _FOREIGN if head.startswith(foreign.magic)), None)
 
 
 def is_packed(path: str | os.PathLike[str]) -> bool:

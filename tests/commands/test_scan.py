@@ -170,6 +170,23 @@ def test_of_a_damaged_file_all_that_can_be_unpacked_is_judged(baseline: Path, tm
     assert error.endswith(f"; only its first {judged} lines could be judged")
 
 
+@pytest.mark.parametrize("name", ["x.log", "x.zst", "-"])
+@pytest.mark.parametrize(("magic", "program"), [(b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4")])
+@pytest.mark.parametrize("command", ["scan --baseline {baseline}", "baseline build --output {tmp}/new"])
+def test_what_takes_another_program_to_unpack_is_refused_with_its_name(
+    command: str, magic: bytes, program: str, name: str, baseline: Path, tmp_path: Path
+) -> None:
+    content = magic + bytes(range(256)) * 10
+    (tmp_path / name).write_bytes(content)
+    file = name if name == "-" else str(tmp_path / name)
+    done = logwatchd(*command.format(baseline=baseline, tmp=tmp_path).split(), file, stdin=content)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (error,) = done.stderr.decode().splitlines()
+    shown, given = ("standard input", "FILE") if name == "-" else (file, file)
+    mend = f"pipe it: '{program} -dc {given} | logwatchd ... -'"
+    assert error == f"logwatchd: {shown}: is compressed and not unpacked here; {mend}"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "x.log").write_bytes(block_of([FAULT] * 50_000))
     command = (

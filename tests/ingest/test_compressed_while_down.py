@@ -60,6 +60,38 @@ def test_a_rest_is_found_though_another_log_has_its_inode(tailer: Tailer, logs: 
     assert tailer.turn() == []
 
 
+@pytest.mark.parametrize("ending", ["zst", "lz4"])
+def test_a_rest_that_takes_another_program_is_warned_of_once_with_the_command(
+    tmp_path: Path, logs: Path, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    def warnings() -> list[str]:
+        return [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
+
+    log, magic = logs / "app.log", {"zst": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}[ending]
+    append(log, "one")
+    Path(f"{log}.9.{ending}").write_bytes(magic + b"there before us")
+    tailer = Tailer(tmp_path / "state", logs / "*.log")
+    assert tailer.turn() == [b"one"]
+    Path(f"{log}.2.{ending}").write_bytes(magic + b"rotated under our eyes")
+    assert tailer.turn() == []
+    tailer.stop()
+    assert warnings() == []
+    packed = Path(f"{log}.1.{ending}")
+    packed.write_bytes(magic + b"rotated while we were away")
+    log.unlink()
+    append(log, "three")
+    tailer.start()
+    assert [*tailer.turn(), *tailer.turn()] == [b"three"]
+    (warning,) = warnings()
+    program = {"zst": "zstd", "lz4": "lz4"}[ending]
+    assert f"{packed}: cannot be unpacked here, and may hold lines that were not read" in warning
+    assert f"'{program} -dc {packed} | logwatchd scan ... -' judges them" in warning
+    tailer.restart()
+    assert tailer.turn() == []
+    assert warnings() == []
+    tailer.stop()
+
+
 def test_rests_of_two_rotations_come_in_their_order(tmp_path: Path, logs: Path) -> None:
     """The older one, which is compressed, takes longer to be had than the younger one."""
     log = logs / "app.log"
