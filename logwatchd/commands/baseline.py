@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from logwatchd import config
+from logwatchd.alerting.text import visible
 from logwatchd.commands.build_report import report_of, summary
 from logwatchd.commands.learning import Lesson, finish, read
 from logwatchd.commands.output import check_output
@@ -131,14 +132,16 @@ def show(path: Path, *, as_json: bool) -> Exit:
     table.add_column(overflow="fold")
     for name, value in manifest.items():
         if isinstance(value, tuple):
-            value = "\n".join(map(str, value)) or "-"
+            value = "\n".join(visible(str(each)) for each in value) or "-"
         elif isinstance(value, float):
             value = f"{value:.4f}"
         elif isinstance(value, int):
             value = f"{value:,}"
-        table.add_row(name.replace("_", " "), str(value))
+        else:
+            value = visible(str(value))
+        table.add_row(name.replace("_", " "), value)
     if by_log:
-        table.add_row("thresholds", "\n".join(f"{value:.4f}  {log}" for log, value in by_log.items()))
+        table.add_row("thresholds", "\n".join(f"{value:.4f}  {visible(log)}" for log, value in by_log.items()))
     console().print(table)
     return Exit.OK
 

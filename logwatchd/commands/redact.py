@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from logwatchd import config
+from logwatchd.alerting.text import visible
 from logwatchd.errors import Exit, StateError, UsageError
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.parsing.masks import Masks
@@ -27,24 +29,33 @@ def run(path: str, config_path: Path | None, find: str | None, *, embedded: bool
         OK, or ANOMALY when `find` found nothing.
 
     Raises:
-        UsageError: the file cannot be read, or the pseudonyms' key cannot, which `find` needs.
+        UsageError: the file cannot be read (what could be read of it was printed), or the pseudonyms' key cannot, which
+            `find` needs.
     """
     if find is not None and embedded:
         raise UsageError("--find and --embedded exclude each other: what is embedded has no pseudonyms")
     redactor, masks = _redactor(config_path, needs_key=find is not None, says_key=not embedded)
     if embedded:
-        for text in dict.fromkeys(map(redactor.masked, _patterns(path, masks))):
-            print(text)
+        seen = set()
+        for text in map(redactor.masked, _patterns(path, masks)):
+            if text not in seen:
+                seen.add(text)
+                _print(text)
         return Exit.OK
     if find is None:
         for line in _lines(path):
-            print(redactor(line))
+            _print(redactor(line))
         return Exit.OK
     found = Exit.ANOMALY
     for value in redactor.find(find, _lines(path)):
-        print(value)
+        _print(value)
         found = Exit.OK
     return found
+
+
+def _print(text: str) -> None:
+    """A filter's output is the text as it is; nothing in it steers a terminal."""
+    print(visible(text, keep="\n\t") if sys.stdout.isatty() else text)
 
 
 def _patterns(path: str, masks: Masks) -> Iterator[str]:
@@ -64,14 +75,15 @@ def _patterns(path: str, masks: Masks) -> Iterator[str]:
 
 def _lines(path: str) -> Iterator[str]:
     """The file's lines; a private key's are one text, or nothing would tell that its inner ones are a secret."""
-    try:
-        if path == "-":
+    from logwatchd.ingest.offline import opened
+    from logwatchd.ingest.unpacking import unpacked
+
+    if path == "-":
+        with opened(None):
             yield from _joined(_cut(sys.stdin))
-        else:
-            with Path(path).open(encoding="utf-8", errors="backslashreplace") as file:
-                yield from _joined(_cut(file))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; name a text file that you may read, or -") from None
+        return
+    with opened(Path(path)) as raw, unpacked(path, raw) as content:
+        yield from _joined(_cut(io.TextIOWrapper(content, "utf-8", "backslashreplace")))
 
 
 def _cut(file: TextIO) -> Iterator[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import re
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -61,6 +66,39 @@ def test_what_would_leave_is_shown_and_read_back(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out == "anna\n"
     assert main(["redact", "--config", str(file), "--find", "user-00000000", str(log)]) == Exit.ANOMALY
     assert main(["redact", "--config", str(file), str(tmp_path / "none")]) == Exit.USAGE
+    assert "none: cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ending", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_a_compressed_file_is_unpacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, compress: Callable[[bytes], bytes]
+) -> None:
+    config, log = str(config_in(tmp_path, "")), tmp_path / "x.log"
+    log.write_text("".join(f"user={name} paid\n" for name in ("anna", "bob")))
+    packed = tmp_path / f"x.log.{ending}"
+    packed.write_bytes(compress(log.read_bytes()))
+    assert main(["redact", "--config", config, str(log)]) == Exit.OK
+    shown = capsys.readouterr().out
+    assert main(["redact", "--config", config, str(packed)]) == Exit.OK
+    assert capsys.readouterr().out == shown
+    name = re.search(r"user-[0-9a-f]{8}", shown)
+    assert name is not None
+    assert main(["redact", "--config", config, "--find", name[0], str(packed)]) == Exit.OK
+    assert capsys.readouterr().out == "anna\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--embedded"]], ids=["", "embedded"])
+def test_of_a_damaged_file_what_can_be_unpacked_is_redacted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    config, random = str(config_in(tmp_path, "")), Random(1)
+    words = ["".join(random.choices("bcdfghklmnprst", k=30)) for _ in range(300)]
+    packed = tmp_path / "cut.gz"
+    packed.write_bytes(gzip.compress("".join(f"ERROR {word}\n" for word in words).encode())[:-50])
+    assert main(["redact", "--config", config, *options, str(packed)]) == Exit.USAGE
+    said = capsys.readouterr()
+    assert 290 < len(said.out.splitlines()) < 300
+    assert "cut.gz: cannot be read: Compressed file ended before" in said.err
 
 
 def test_a_line_without_an_end_is_cut_where_the_daemon_cuts_it(

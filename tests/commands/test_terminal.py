@@ -8,6 +8,8 @@ import pty
 import re
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,47 @@ def test_what_is_printed_into_a_pipe_is_neither_folded_nor_cut(places: dict[str,
     tuned = logwatchd("tune", "--baseline", places["b"], "--anomaly", places["new"], env=narrow).stdout.decode()
     assert "normal flagged" in tuned
     assert "\N{HORIZONTAL ELLIPSIS}" not in tuned
+
+
+def on_terminal(*args: object, columns: int = 80) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (25, columns))
+    env = {name: value for name, value in _ENV.items() if name not in ("COLUMNS", "LINES")} | {"TERM": "xterm"}
+    done = subprocess.Popen(
+        [sys.executable, "-m", "logwatchd", *map(str, args)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**env, "NO_COLOR": "1"},
+    )
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # EIO: the command has ended
+        while data := os.read(ours, 1 << 16):
+            said += data
+    os.close(ours)
+    done.wait(60)
+    return said.decode()
+
+
+def test_redact_steers_no_terminal_and_changes_nothing_in_a_pipe(places: dict[str, Path], tmp_path: Path) -> None:
+    log, line = tmp_path / "x.log", "ERROR \x1b[31mred\x07\ttab \u202eturned"
+    log.write_text(f"{line}\n", encoding="utf-8")
+    assert logwatchd("redact", "--config", places["config"], log).stdout.decode() == f"{line}\n"
+    shown = on_terminal("redact", "--config", places["config"], log)
+    assert shown.split("\r\n") == [r"ERROR \x1b[31mred\x07" + "\t" + r"tab \u202eturned", ""]
+
+
+def test_a_file_name_in_a_baseline_steers_no_terminal(places: dict[str, Path], tmp_path: Path) -> None:
+    log = tmp_path / "a\x1b[31m\nb.log"
+    log.write_bytes(places["b"].with_name("good.log").read_bytes())
+    assert logwatchd("baseline", "build", "--output", tmp_path / "b", log).returncode == 0
+    for shown in (on_terminal("baseline", "show", tmp_path / "b", columns=200), ""):
+        shown = shown or logwatchd("baseline", "show", tmp_path / "b").stdout.decode()
+        assert r"a\x1b[31m\x0ab.log" in shown
+        assert "\x1b[31m" not in shown
+    assert json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)["sources"] == [str(log)]
 
 
 def test_scan_says_the_same_on_a_terminal_and_in_a_pipe(places: dict[str, Path]) -> None:
