@@ -13,7 +13,7 @@ from logwatchd.alerting.text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ANY_WIDTH = 100_000
+ANY_WIDTH = 100_000
 
 
 def prepare() -> None:
@@ -43,7 +43,7 @@ def console(out: IO[str] | None = None) -> Console:
 
     found = Console(file=out, highlight=False, soft_wrap=True, markup=False)
     if not found.is_terminal:
-        found.width = _ANY_WIDTH
+        found.width = ANY_WIDTH
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logwatchd.alerting.text import clip, counted, gist, visible
@@ -14,6 +14,7 @@ from logwatchd.scoring.curve import Point
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 SHOWN = 5  # texts of each kind of mistake
 _MOST_CHARS = 160
@@ -144,25 +145,34 @@ def _remarks(report: Report) -> list[str]:
 
 
 def _print_table(console: Console, report: Report) -> None:
+    """As much of it as the terminal's width has room for: no number is cut."""
+    table = _table(report, narrow=False, without=())
+    wide = console.options.update(width=terminal.ANY_WIDTH)
+    for count in range(len(_DISPENSABLE) + 1):
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+        table = _table(report, narrow=True, without=_DISPENSABLE[:count])
+    console.print(table)
+
+
+def _table(report: Report, *, narrow: bool, without: Sequence[str]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("", "threshold", "precision", "recall", "F1", "found", "missed", "normal flagged"):
-        table.add_column(name, justify="right", no_wrap=True)
+    space = "\n" if narrow else " "
+    shown = [name for name in ("", "threshold", *_FIGURES) if name not in without]
+    for name in shown:
+        table.add_column(name.replace(" ", space), justify="right", no_wrap=True)
     for point in report.rows():
         marks = [name for name, mark in (("best", report.best), ("present", report.present)) if point == mark]
-        table.add_row(
-            " = ".join(marks) if len(marks) < 2 else "best, present",
-            f"{point.threshold:.4g}",
-            _share(point.precision),
-            _share(point.recall),
-            f"{point.f1:.3f}",
-            f"{point.found:,}",
-            f"{point.missed:,}",
-            f"{point.flagged:,}",
-            style="bold green" if "best" in marks else "bold" if marks else None,
-        )
-    console.print(table)
+        cells = {
+            "": f",{space}".join(marks),
+            "threshold": f"{point.threshold:.4g}",
+            **{name: figure(point) for name, figure in _FIGURES.items()},
+        }
+        style = "bold green" if "best" in marks else "bold" if marks else None
+        table.add_row(*(cells[name] for name in shown), style=style)
+    return table
 
 
 def _cost(report: Report, point: Point, name: str) -> str:
@@ -190,3 +200,14 @@ def _print_mistakes(console: Console, title: str, texts: Sequence[Text], point: 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+_FIGURES: dict[str, Callable[[Point], str]] = {
+    "precision": lambda point: _share(point.precision),
+    "recall": lambda point: _share(point.recall),
+    "F1": lambda point: f"{point.f1:.3f}",
+    "found": lambda point: f"{point.found:,}",
+    "missed": lambda point: f"{point.missed:,}",
+    "normal flagged": lambda point: f"{point.flagged:,}",
+}
+_DISPENSABLE = ("precision", "recall", "missed", "F1")  # where there is no room for all, in this order

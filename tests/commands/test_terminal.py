@@ -170,6 +170,24 @@ def test_a_file_name_in_a_baseline_steers_no_terminal(places: dict[str, Path], t
     assert json.loads(logwatchd("baseline", "show", "--json", tmp_path / "b").stdout)["sources"] == [str(log)]
 
 
+@pytest.mark.parametrize("columns", [34, 40, 60, 80, 120])
+def test_a_narrow_terminal_has_fewer_figures_and_each_in_full(columns: int, places: dict[str, Path]) -> None:
+    good = places["b"].with_name("good.log")
+    tuned = on_terminal(
+        "tune", "--baseline", places["b"], "--anomaly", places["new"], "--normal", good, columns=columns
+    )
+    assert "\N{HORIZONTAL ELLIPSIS}" not in tuned
+    table = re.sub(r"\x1b\[[\d;]*m", "", tuned).split("\r\n\r\n")[1].split("\r\n")
+    assert all(len(row) <= columns for row in table)
+    head = " ".join(table).partition(" 0.")[0].split()
+    assert {"threshold", "found", "normal", "flagged"} <= set(head)
+    assert ("F1" in head) == (columns >= 50)
+    assert ("recall" in head) == (columns >= 60)
+    present = next(row for row in table if "present" in row)
+    figures = set(head) - {"normal", "best", "present", "best,"}
+    assert len(re.findall(r"[\d.]+", present)) == len(figures)
+
+
 def test_scan_says_the_same_on_a_terminal_and_in_a_pipe(places: dict[str, Path]) -> None:
     log = places["new"].with_name("several.log")
     log.write_bytes(
