@@ -30,9 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what imports numpy that is an eighth of the time of a short command.
     atexit.register(gc.freeze)
     terminal.prepare()
-    args = _parser().parse_args(argv)
     try:
-        code = int(_run(args))
+        try:
+            args = _parser().parse_args(argv)
+        except SystemExit as ended:  # what --help and --version end with, and what is wrong with the arguments
+            code = int(ended.code or 0)
+        else:
+            code = int(_run(args))
         sys.stdout.flush()  # here, where a full disk can still be told
         return code
     except ConfigError as error:

@@ -171,9 +171,7 @@ def test_the_readme_has_the_default(table: str, key: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_command_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([verb, "--help"])
-    assert ended.value.code == 0
+    assert main([verb, "--help"]) == 0
     assert "exit codes:" in capsys.readouterr().out
 
 

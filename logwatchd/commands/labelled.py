@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.errors import UsageError
-from logwatchd.ingest.offline import read_events
+from logwatchd.ingest.offline import opened, read_events
 from logwatchd.records import SourceSpec
 
 _LABELS = {"normal": False, "0": False, "anomaly": True, "1": True}
@@ -41,10 +40,8 @@ def read_labelled(path: Path | None, on_bytes: OnBytes) -> Iterator[Labelled]:
         UsageError: it cannot be read, is of no known form, or a row of it is not as it should be.
     """
     name = "standard input" if path is None else str(path)
-    try:
-        data = sys.stdin.buffer.read() if path is None else path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read: {error.strerror or error}") from None
+    with opened(path) as file:
+        data = file.read()
     text = _text(data)
     match text.lstrip()[:1]:
         case "":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from logwatchd.alerting.text import visible
@@ -20,12 +19,14 @@ def prepare() -> None:
     """Make the standard streams fit for whatever a log or a file's name holds, and for whoever called us.
 
     UTF-8, whatever the locale says: JSON has to be, and logs are. What is no character there (names of files may have
-    any bytes) is written as `\\udcff`, which JSON takes as well. A stream that the caller closed is the null device.
+    any bytes) is written as `\\udcff`, which JSON takes as well. An output that the caller closed is the null device;
+    of a closed standard input nothing can be read, which is not the same as nothing being in it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+            null = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, open(null, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
         elif isinstance(stream, io.TextIOWrapper) and (stream.encoding, stream.errors) != ("utf-8", "backslashreplace"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import io
 import os
@@ -160,6 +161,8 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
                 yield file
     except (OSError, *DAMAGE) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if path is None and isinstance(error, OSError) and error.errno == errno.EBADF:
+            reason = "it is closed; pipe the lines into it, or name a file"
         raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
 
 

@@ -31,6 +31,8 @@ _COMMANDS = {
     "check-config": ["check-config", "--config", "{config}"],
     "redact": ["redact", "--config", "{config}", "{new}"],
     "manual": ["manual"],
+    "help": ["scan", "--help"],
+    "version": ["--version"],
 }
 
 
@@ -88,6 +90,29 @@ def test_a_closed_stream_changes_no_outcome(name: str, closed: str, places: dict
     assert done.returncode == usual.returncode
     assert done.stdout == (b"" if closed == ">&-" else usual.stdout)
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["scan", "--baseline", "{b}", "-"],
+        ["explain", "--baseline", "{b}", "-"],
+        ["redact", "--config", "{config}", "-"],
+        ["tune", "--baseline", "{b}", "-"],
+        ["tune", "--baseline", "{b}", "--normal", "-"],
+        ["baseline", "build", "--output", "{b}.new", "-"],
+    ],
+    ids=" ".join,
+)
+def test_a_closed_standard_input_is_not_an_empty_one(args: list[str], places: dict[str, Path]) -> None:
+    command = [sys.executable, "-m", "logwatchd", *(arg.format(**places) for arg in args)]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, env=_ENV, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    *_, error = done.stderr.decode().splitlines()
+    assert "standard input: cannot be read: it is closed" in error
+    assert "Traceback" not in done.stderr.decode()
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8:strict"])
