@@ -50,6 +50,8 @@ class _Unpacking:
                     raise
                 raise NotWholeError(f"its compression is not whole: {error}") from None
             if not piece:
+                if not self.stamp.size:  # just made: a compressed file has a header at the least
+                    raise NotWholeError("its compression is not whole: it is empty")
                 return True
             budget -= len(piece)
             left = memoryview(piece)

@@ -102,20 +102,23 @@ def test_one_that_is_still_being_written_is_read_once_and_not_warned_of(
     cut.tailer.stop()
 
 
-@pytest.mark.parametrize("begun", [1, 20, 2000], ids=["no header", "no line", "not up to where reading had come to"])
+@pytest.mark.parametrize(
+    "begun", [0, 1, 20, 2000], ids=["empty", "no header", "no line", "not up to where reading had come to"]
+)
+@pytest.mark.parametrize("pattern", ["app.log", "*.log*"])
 def test_one_that_does_not_reach_to_where_reading_had_come_waits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str, begun: int
 ) -> None:
     rest, read = words(100), words(400)[100:]
     log = tmp_path / "app.log"
     append(log, *read)
-    tailer = Tailer(tmp_path / "state", log)
+    tailer = Tailer(tmp_path / "state", tmp_path / pattern)
     assert tailer.turn() == read
     tailer.stop()
     append(log, *rest)
     whole, packed = gzip.compress(log.read_bytes()), tmp_path / "app.log.1.gz"
+    packed.write_bytes(whole[:begun])  # before the log goes: this one is not to get its inode
     log.unlink()
-    packed.write_bytes(whole[:begun])
     tailer.start()
     assert [*tailer.turn(), *tailer.turn(), *tailer.turn()] == []
     (warning,) = told(capsys)
