@@ -33,6 +33,10 @@ class UsageError(LogwatchdError):
     exit_code = Exit.USAGE
 
 
+class UnpackError(UsageError):
+    """A file's compression is damaged, or none that is known here; what was read before this was raised is good."""
+
+
 class NotRunningError(LogwatchdError):
     """A command needs a running daemon and there is none."""
 

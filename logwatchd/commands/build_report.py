@@ -45,6 +45,7 @@ def report_of(
         "dropped": dropped and bool(doubted),
         "unlearned": list(unlearned),
         "warnings": [
+            *taught.damaged,
             *_size_warnings(baseline.manifest.lines, growth, unseen),
             *_burst_warnings(doubted, dropped),
             *unlearned_warnings(unlearned),

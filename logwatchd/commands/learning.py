@@ -10,7 +10,7 @@ from logwatchd import clock
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.progress import progress
 from logwatchd.config import Config, EmbedderSettings
-from logwatchd.errors import BaselineError, PermanentError, RetryableError
+from logwatchd.errors import BaselineError, PermanentError, RetryableError, UnpackError
 from logwatchd.ingest.offline import log_name
 from logwatchd.ingest.sampling import SAMPLE_BYTES, shares
 from logwatchd.ingest.stretches import Extent, read_share, size_of
@@ -39,11 +39,16 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What was read, before it is a baseline. extents: of the files; lessons: the names of what is no file."""
+    """What was read, before it is a baseline.
+
+    extents: of the files that taught; lessons: the names of what is no file; damaged: a warning for each file of which
+    not all could be unpacked.
+    """
 
     builder: BaselineBuilder
     extents: tuple[Extent, ...]
     lessons: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def read_bytes(self) -> int:
@@ -72,26 +77,45 @@ def read(
         masks: the user's.
 
     Raises:
-        UsageError: something cannot be read.
+        UsageError: something cannot be read; of damaged files only where none of them teaches anything.
     """
     builder = BaselineBuilder(masks)
-    extents = tuple(Extent(file) for file, _ in files)
-    sizes = [size_of(file) for file, _ in files]
+    extents: list[Extent] = []
+    partly: list[UnpackError] = []
+    lost: list[UnpackError] = []
+    found: list[tuple[Path, SourceSpec, int]] = []
+    for file, source in files:
+        try:
+            found.append((file, source, size_of(file)))
+        except UnpackError as error:
+            lost.append(error)
+    sizes = [size for _, _, size in found]
     parts = sizes if sample_bytes is None else shares(sizes, sample_bytes)
     with progress() as bar:
         reading = bar.add_task("reading", total=sum(sizes))
-        for (file, source), extent, size, part in zip(files, extents, sizes, parts, strict=True):
-            log = base_of(log_name(file))
-            for run in read_share(extent, source, size, part, lambda done: bar.advance(reading, done)):
-                builder.add(run.data, source.skip_levels, log, run.inner, Place(0, str(file), run.line, run.at))
+        for (file, source, size), part in zip(found, parts, strict=True):
+            log, extent, learned = base_of(log_name(file)), Extent(file), False
+            try:
+                for run in read_share(extent, source, size, part, lambda done: bar.advance(reading, done)):
+                    builder.add(run.data, source.skip_levels, log, run.inner, Place(0, str(file), run.line, run.at))
+                    learned = True
+            except UnpackError as error:
+                (partly if learned else lost).append(error)
+                if not learned:
+                    continue
+            extents.append(extent)
         for lesson in more:
             for data, inner in lesson.read(lesson.source):
                 builder.add(data, lesson.source.skip_levels, lesson.name, inner)
         bar.update(reading, completed=bar.tasks[0].total)
+    if lost and not extents and not more:
+        raise lost[0]
     for log in {base_of(log_name(extent.path)) for extent in extents if extent.read_bytes}:
         own = [extent for extent in extents if base_of(log_name(extent.path)) == log]
         builder.sampled(log, sum(one.read_bytes for one in own) / sum(one.of_bytes for one in own))
-    return Taught(builder, extents, tuple(lesson.name for lesson in more))
+    damaged = [f"{error}; what could be unpacked of it was learned" for error in partly]
+    damaged += [f"{error}; it was left out" for error in lost]
+    return Taught(builder, tuple(extents), tuple(lesson.name for lesson in more), tuple(damaged))
 
 
 def finish(taught: Taught, found: Config | None) -> Baseline:

@@ -21,6 +21,7 @@ from logwatchd.errors import BaselineError, Exit, UsageError
 from logwatchd.ingest.journal_history import read_history
 from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.ingest.unlearned import JOURNAL
+from logwatchd.ingest.unpacking import foreign_name
 from logwatchd.parsing.names import base_of, order_of
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import save
@@ -28,7 +29,6 @@ from logwatchd.scoring.suspicion import bursts
 from logwatchd.scoring.thresholds import own_thresholds
 
 _SAMPLE_BYTES = 1 << 30  # of all files together: minutes, not hours
-_UNREADABLE_SUFFIXES = (".zst", ".lz4", ".lzo", ".Z", ".zip")
 
 
 def run(config_path: Path, *, yes: bool, force: bool, root: Path = Path("/")) -> Exit:
@@ -39,11 +39,14 @@ def run(config_path: Path, *, yes: bool, force: bool, root: Path = Path("/")) ->
         root: of the machine that is looked at.
 
     Raises:
-        UsageError: a configuration is there, or nobody is there to ask, or nothing is logged.
+        UsageError: a configuration of somebody's is there, or one of ours and a baseline; or nobody is there to ask, or
+            nothing is logged.
         ConfigError, BaselineError: the configuration stays written where only the baseline fails.
     """
-    _check_untouched(config_path, force)
+    current = _current(config_path)
     found = survey(root, clock.utc_now().timestamp())
+    if not force:
+        _check_untouched(config_path, current, found.proposals)
     if not found.proposals:
         raise UsageError(f"nothing in {root}var/log, and no journal, that could be followed: {_hint(found)}")
     _show(found)
@@ -86,15 +89,26 @@ def _source(proposal: Proposal) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _check_untouched(path: Path, force: bool) -> None:
+def _current(path: Path) -> str | None:
+    """The configuration that is there, in a place that may be written to."""
     try:
-        untouched = not path.exists() or path.read_text(encoding="utf-8", errors="replace") == reference.text()
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; run it as root") from None
-    if not untouched and not force:
-        raise UsageError(f"{path}: somebody wrote it; --force keeps it as {path.name}.old and writes another one")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path}: may not be written by this user; run it as root, or name another --config")
+    return text
+
+
+def _check_untouched(path: Path, current: str | None, proposals: Sequence[Proposal]) -> None:
+    """Pass over what was installed, and over what a setup wrote that did not come to its baseline."""
+    if current is None or current == reference.text():
+        return
+    if current != configuration(proposals):
+        raise UsageError(f"{path}: somebody wrote it; --force keeps it as {path.name}.old and writes another one")
+    baseline = config.load(path, config.any_secret).settings.baseline.path
+    if baseline.exists():
+        raise UsageError(f"{path}: setup wrote it, and {baseline} is there; --force learns anew")
 
 
 def _hint(found: Survey) -> str:
@@ -144,6 +158,8 @@ def _learn(loaded: Config) -> bool:
     files = [(file, source) for source in loaded.sources for file in _history(source)]
     more = [Lesson(JOURNAL, source, read_history) for source in loaded.sources if source.journal]
     taught = read(files, more, _SAMPLE_BYTES, loaded.masks)
+    for line in taught.damaged:
+        say(line, "yellow")
     doubted = bursts(taught.builder.alarms)
     taught.builder.forget(doubt.pattern for burst in doubted for doubt in burst.doubts)
     path = loaded.settings.baseline.path
@@ -157,7 +173,7 @@ def _learn(loaded: Config) -> bool:
         raise BaselineError(f"{path}: its folder cannot be made: {error.strerror}; run it as root") from None
     save(baseline, path)
     manifest = baseline.manifest
-    teachers = [*([counted(len(files), "file")] if files else []), *(["the journal"] if more else [])]
+    teachers = [*([counted(len(taught.extents), "file")] if taught.extents else []), *(["the journal"] if more else [])]
     print(
         f"wrote {path}: {counted(manifest.patterns, 'pattern')} from {counted(manifest.lines, 'line')} of "
         f"{' and '.join(teachers)}; threshold {own_thresholds(baseline)}"
@@ -176,7 +192,7 @@ def _history(source: SourceSpec) -> list[Path]:
     for pattern in source.paths:
         for name in (*Glob(pattern).expand(listings), *Glob(pattern + "[.-]*").expand(listings)):
             path = Path(name)
-            if path.is_file() and path.suffix not in _UNREADABLE_SUFFIXES and os.access(path, os.R_OK):
+            if path.is_file() and not foreign_name(path) and os.access(path, os.R_OK):
                 found[path] = None
     return sorted(found, key=lambda path: (base_of(str(path)), order_of(str(path))))
 

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
-from logwatchd.errors import UsageError
+from logwatchd.errors import UnpackError, UsageError
 from logwatchd.ingest.encoding import Coding, coding_of
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.memory import settle_memory
@@ -69,7 +69,8 @@ def read_events(
         UTF-8 lines, each ended by a newline, and where in them newlines stand inside of an event (see `records.Block`).
 
     Raises:
-        UsageError: the file cannot be read, or its compression is damaged. What could be read of it came before.
+        UsageError: the file cannot be read.
+        UnpackError: not all of it can be unpacked; what could be came before.
     """
     joiner = joiner_of(spec)
     held, trouble = b"", None
@@ -148,8 +149,8 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
     """A file's bytes as they are on the disk; None: standard input.
 
     Raises:
-        UsageError: what is done with them meets a file that cannot be read, or whose compression is damaged, or of a
-            kind that takes another program.
+        UsageError: what is done with them meets a file that cannot be read.
+        UnpackError: its compression is damaged, or of a kind that takes another program.
     """
     try:
         if path is None:
@@ -163,10 +164,11 @@ def opened(path: Path | None) -> Iterator[IO[bytes]]:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if path is None and isinstance(error, OSError) and error.errno == errno.EBADF:
             reason = "it is closed; pipe the lines into it, or name a file"
-        raise UsageError(f"{path or 'standard input'}: cannot be read: {reason}") from None
+        kind = UsageError if isinstance(error, OSError) and error.errno is not None else UnpackError
+        raise kind(f"{path or 'standard input'}: cannot be read: {reason}") from None
 
 
 def _check_format(file: IO[bytes], path: str, name: str) -> None:
     command = foreign_content(cast(io.BufferedReader, file).peek(MAGIC_BYTES))
     if command:
-        raise UsageError(f"{name}: is compressed and not unpacked here; pipe it: '{command} {path} | logwatchd ... -'")
+        raise UnpackError(f"{name}: is compressed and not unpacked here; pipe it: '{command} {path} | logwatchd ... -'")

@@ -14,7 +14,7 @@ from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.multiline import MAX_EVENT_BYTES, join, joiner_of
 from logwatchd.ingest.offline import CHUNK_BYTES, opened, read_events, whole_lines
 from logwatchd.ingest.sampling import stretch_of, wanted
-from logwatchd.ingest.unpacking import is_packed, unpacked
+from logwatchd.ingest.unpacking import is_packed, pieces_of
 from logwatchd.records import SourceSpec
 
 _MARK_BYTES = 4  # the longest byte order mark
@@ -61,12 +61,13 @@ def size_of(path: Path) -> int:
 
     Raises:
         UsageError: it cannot be read.
+        UnpackError: nothing of it can be unpacked.
     """
     with opened(path) as raw:
         packed_bytes = path.stat().st_size
         if not is_packed(path):
             return packed_bytes
-        found = len(unpacked(path, raw).read(_LOOK_BYTES))
+        found = len(next(pieces_of(path, raw, _LOOK_BYTES), b""))
         return found if found < _LOOK_BYTES else found * packed_bytes // max(1, raw.tell())
 
 
@@ -80,15 +81,18 @@ def read_share(
             has it. on_bytes: gets how many bytes were dealt with, read or not.
 
     Raises:
-        UsageError: the file cannot be read, or its compression is damaged.
+        UsageError: the file cannot be read.
+        UnpackError: not all of it can be unpacked; what could be came before.
     """
     if size <= share:
         line, at = 1, 0
-        for data, inner in read_events(extent.path, spec, lambda done: _count(extent, done, on_bytes)):
-            yield Run(data, inner, line, at)
-            line += data.count(b"\n")
-            at += len(data)
-        extent.of_bytes = extent.read_bytes
+        try:
+            for data, inner in read_events(extent.path, spec, lambda done: _count(extent, done, on_bytes)):
+                yield Run(data, inner, line, at)
+                line += data.count(b"\n")
+                at += len(data)
+        finally:
+            extent.of_bytes = extent.read_bytes
         return
     with opened(extent.path) as raw:
         packed = is_packed(extent.path)
@@ -133,14 +137,16 @@ def _sought(file: IO[bytes], extent: Extent, size: int, share: int) -> Iterator[
 def _streamed(raw: IO[bytes], extent: Extent, share: int) -> Iterator[_Stretch]:
     """The stretches of a compressed file, all of which has to be unpacked; its packed bytes tell how far it is."""
     packed_bytes = max(1, extent.path.stat().st_size)
-    file, length = unpacked(extent.path, raw), stretch_of(share)
+    length = stretch_of(share)
+    pieces = pieces_of(extent.path, raw, length)
     ahead: deque[tuple[float, bytes]] = deque()  # parts that were read, and where in the file each begins (0 to 1)
     before, at, taken, ended = b"", 0, 0, False
     while True:
         while not ended and sum(len(data) for _, data in ahead) < length + MAX_LINE_BYTES:
             begins_at = min(1.0, raw.tell() / packed_bytes) if at or ahead else 0.0
-            data = file.read(length)
-            ended = len(data) < length
+            data = next(pieces, b"")
+            # What is short is the end; or stands before damage, which is then raised.
+            ended = len(data) < length and not next(pieces, b"")
             if ended and ahead:  # what is left is no stretch of its own
                 begins_at, previous = ahead.pop()
                 data = previous + data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -127,6 +128,32 @@ def test_a_file_of_nothing_but_nuls_is_no_reason_not_to_learn(log: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     alone = logwatchd("baseline", "build", "--output", tmp_path / "b2", "--json", log)
     assert json.loads(done.stdout)["manifest"]["patterns"] == json.loads(alone.stdout)["manifest"]["patterns"]
+
+
+def test_a_damaged_file_among_others_is_named_and_they_are_learned(log: Path, tmp_path: Path) -> None:
+    old = gzip.compress(block_of([f"INFO {hashlib.sha256(bytes([n])).hexdigest()}" for n in range(200)]))
+    short, rubbish = tmp_path / "app.log.3.gz", tmp_path / "app.log.4.gz"
+    short.write_bytes(old[: len(old) // 2])
+    rubbish.write_bytes(b"no gzip at all\n")
+    foreign = tmp_path / "app.log.5"
+    foreign.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(range(256)))
+    build = ("baseline", "build", "--output", tmp_path / "b", "--json")
+    done = logwatchd(*build, log, short, rubbish, foreign)
+    assert done.returncode == 0, done.stderr
+    report, told = json.loads(done.stdout), done.stderr.decode().splitlines()
+    assert report["manifest"]["sources"] == [str(log), str(short)]
+    assert 10_060 + 80 < report["manifest"]["lines"] < 10_060 + 120
+    partly, lost, packed = (line for line in told if line.endswith((" it was learned", " it was left out")))
+    assert partly.startswith(f"{short}: cannot be read: Compressed file ended before the end-of-stream marker")
+    assert partly.endswith("; what could be unpacked of it was learned")
+    assert lost.startswith(f"{rubbish}: cannot be read: Not a gzipped file")
+    assert lost.endswith("; it was left out")
+    assert packed.startswith(f"{foreign}: is compressed and not unpacked here; pipe it: 'zstd -dc {foreign} | ")
+    assert packed.endswith("; it was left out")
+    assert report["warnings"][:3] == [partly, lost, packed]
+    alone = logwatchd(*build, rubbish)
+    assert (alone.returncode, alone.stdout) == (2, b"")
+    assert alone.stderr.decode().startswith(f"logwatchd: {rubbish}: cannot be read: Not a gzipped file")
 
 
 def test_sources_that_taught_nothing_are_named(log: Path, tmp_path: Path) -> None:

@@ -165,6 +165,36 @@ def test_the_configuration_that_was_installed_is_nobodys(root: Path, target: Pat
     assert tomllib.loads(target.read_text())["source"][0]["paths"] == ["/var/log/app/*.log"]
 
 
+def test_a_damaged_rotated_copy_is_named_and_the_others_are_learned(
+    tmp_path: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "app.log").write_bytes(block_of(NORMAL * 100))
+    (folder / "app.log.2.gz").write_bytes(gzip.compress(block_of(NORMAL * 50))[:12])
+    setup.carry_out(target, [Proposal("app", (f"{folder}/*.log",))])
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{folder}/app.log.2.gz: cannot be read: Compressed file ended before")
+    assert said.err.endswith("; it was left out\n")
+    assert said.err.count("\n") == 1
+    assert f"from {len(NORMAL) * 100} lines of 1 file;" in said.out
+    assert load(tmp_path / "state" / "baseline").manifest.sources == (f"{folder}/app.log",)
+
+
+def test_what_a_setup_wrote_that_learned_nothing_is_nobodys(root: Path, target: Path) -> None:
+    put(root, "/var/log/app/empty.log")
+    for _ in range(2):
+        assert setup.run(target, yes=True, force=False, root=root) is Exit.OK
+    assert not (target.parent / "etc.toml.old").exists()
+    (target.parent / "state").mkdir()
+    (target.parent / "state" / "baseline").touch()
+    with pytest.raises(UsageError, match=r"setup wrote it, and .*/state/baseline is there; --force learns anew"):
+        setup.run(target, yes=True, force=False, root=root)
+    put(root, "/var/log/shop/new.log", "INFO a line\n")
+    with pytest.raises(UsageError, match="somebody wrote it"):
+        setup.run(target, yes=True, force=False, root=root)
+
+
 def test_it_asks_and_takes_no_for_an_answer(
     root: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

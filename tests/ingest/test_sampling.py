@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import lzma
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logwatchd.errors import UsageError
+from logwatchd.errors import UnpackError, UsageError
 from logwatchd.ingest import sampling, stretches
 from logwatchd.ingest.offline import read_events
 from logwatchd.ingest.sampling import shares, stretch_of, wanted
@@ -165,3 +166,24 @@ def test_a_damaged_compressed_file_is_one_clear_line(tmp_path: Path) -> None:
     for share in (10, 10**9):
         with pytest.raises(UsageError, match=r"x\.gz: cannot be read"):
             sampled(tmp_path / "x.gz", SourceSpec(("x",)), share)
+
+
+@pytest.mark.parametrize("packer", sorted(set(PACKERS) - {""}))
+@pytest.mark.parametrize("share", [500_000, 10**9])
+def test_of_a_damaged_file_all_whole_lines_that_can_be_unpacked_come_first(
+    packer: str, share: int, tmp_path: Path
+) -> None:
+    lines = [f"INFO {hashlib.sha256(bytes([number % 251, number // 251])).hexdigest()}\n" for number in range(60_000)]
+    path, content = tmp_path / f"x{packer}", "".join(lines).encode()
+    packed = PACKERS[packer](content)
+    path.write_bytes(packed[: len(packed) * 7 // 10])
+    runs: list[Run] = []
+    with pytest.raises(UnpackError, match="cannot be read"):
+        runs.extend(read_share(Extent(path), SourceSpec((str(path),), multiline="off"), size_of(path), share))
+    got = b"".join(run.data for run in runs)
+    assert got.endswith(b"\n")
+    if share > len(content):
+        assert content.startswith(got)
+        assert len(got) > len(content) * (0.5 if packer == ".bz2" else 0.69)  # bzip2's blocks are long
+    else:
+        assert set(got.splitlines(keepends=True)) <= set(content.splitlines(keepends=True))
