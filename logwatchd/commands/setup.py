@@ -112,15 +112,17 @@ def _check_untouched(path: Path, current: str | None, proposals: Sequence[Propos
 
 
 def _hint(found: Survey) -> str:
-    return "; ".join(found.unreadable) or "name files in a [[source]] of the configuration"
+    return "; ".join(found.left_out) or "name files in a [[source]] of the configuration"
 
 
 def _show(found: Survey) -> None:
     print("This machine logs:")
     for proposal in found.proposals:
         print(visible(f"  {proposal.why:28} {', '.join(proposal.paths) or 'all of it'}"))
-    for line in found.unreadable:
+    for line in found.left_out:
         say(f"left out: {line}")
+    for line in found.not_yet:
+        say(f"not readable yet: {line}")
 
 
 def _agreed(path: Path) -> bool:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from logwatchd.alerting.text import visible
+from logwatchd.alerting.text import counted, visible
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.parsing.names import is_compressed_name, rotated
 
@@ -61,36 +61,41 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """proposals: what to follow. unreadable: what the daemon's user may not read, with the mend; one line each."""
+    """What was found; one line each for what the daemon's user may not read, with the mend.
+
+    proposals: what to follow. left_out: what none of them follows. not_yet: files of proposals, which are followed as
+    soon as they may be read.
+    """
 
     proposals: tuple[Proposal, ...]
-    unreadable: tuple[str, ...]
+    left_out: tuple[str, ...]
+    not_yet: tuple[str, ...]
 
 
 def survey(root: Path, now: float) -> Survey:
     """Look at the machine below `root`, which is / but in tests. now: seconds since 1970."""
-    refused: list[str] = []
+    left_out: list[str] = []
+    not_yet: list[str] = []
     known: set[Path] = set()
     found: list[Proposal] = []
 
     def propose(proposal: Proposal, files: Iterable[Path]) -> None:
         files = [file for file in files if file not in known]
         known.update(files)
-        refused.extend(
+        left_out.extend(
             f"{visible(_shown(file, root))}: its name is no plain text; name it by a glob in a [[source]]"
             for file in files
             if not _is_plain(file)
         )
         files = [file for file in files if _is_plain(file)]
-        readable = [file for file in files if _may_read(file, root)]
-        if len(readable) < len(files):
-            first = next(file for file in files if file not in readable)
-            refused.append(
-                f"{_shown(first, root)}: the daemon's user may not read it; allow it with"
-                f" 'setfacl -m u:logwatchd:r {_shown(first, root)}', and its folders with u:logwatchd:x"
-            )
-        if readable:
+        unreadable = [_shown(file, root) for file in files if not _may_read(file, root)]
+        if len(unreadable) < len(files):
             found.append(proposal)
+            not_yet.extend(f"{_unread(file)}: it is configured, and followed from then on" for file in unreadable)
+        elif unreadable:
+            first, more = unreadable[0], len(unreadable) - 1
+            others = f" (the same for {counted(more, 'other file')} of {proposal.why})" if more else ""
+            left_out.append(f"{_unread(first)}{others}; 'logwatchd setup --force' then takes it in")
 
     logs = root / "var" / "log"
     files = list(_logs(logs, now))
@@ -117,11 +122,18 @@ def survey(root: Path, now: float) -> Survey:
         if all(_may_read(file, root) for file in containers):
             found.append(Proposal("Docker's containers", ("/var/lib/docker/containers/*/*-json.log",)))
         else:
-            refused.append(
+            left_out.append(
                 'Docker\'s containers: only root may read their files; put {"log-driver": "journald"} into'
                 " /etc/docker/daemon.json, and follow the journal"
             )
-    return Survey(tuple(found), tuple(refused))
+    return Survey(tuple(found), tuple(left_out), tuple(not_yet))
+
+
+def _unread(name: str) -> str:
+    return (
+        f"{name}: the daemon's user may not read it; allow it with 'setfacl -m u:logwatchd:r {name}',"
+        " and its folders with u:logwatchd:x"
+    )
 
 
 def _logs(folder: Path, now: float, depth: int = 0) -> Iterator[Path]:

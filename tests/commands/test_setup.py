@@ -62,7 +62,7 @@ def test_names_that_are_globs_or_no_text_do_no_harm(root: Path, target: Path) ->
         "other files in /var/log": ("/var/log/app[[]1].log",),
         "shop [eu]": ("/var/log/shop [[]eu]/*.log",),
     }
-    told = survey(root, time.time()).unreadable
+    told = survey(root, time.time()).left_out
     assert len(told) == 2
     assert all("its name is no plain text; name it by a glob" in line for line in told)
     assert setup.run(target, yes=True, force=False, root=root) is Exit.OK
@@ -100,11 +100,34 @@ def test_what_the_daemon_may_not_read_is_named_with_the_mend(root: Path) -> None
     docker.parents[2].chmod(0o710)
     looked = survey(root, time.time())
     assert [proposal.paths for proposal in looked.proposals] == [("/var/log/other.log",)]
-    first, second = looked.unreadable
+    first, second = looked.left_out
+    assert looked.not_yet == ()
     assert first.startswith("/var/log/app/app.log: the daemon's user may not read it; allow it with 'setfacl -m u:")
     assert "journald" in second
     put(root, "/etc/docker/daemon.json", '{"log-driver": "journald"}')
-    assert len(survey(root, time.time()).unreadable) == 1
+    assert len(survey(root, time.time()).left_out) == 1
+
+
+def test_one_that_may_not_be_read_beside_others_is_configured_and_not_called_left_out(
+    root: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("open", "shut", "barred"):
+        put(root, f"/var/log/{name}-of-logwatchds-tests.log", "INFO a line\n", mode=0o644 if name == "open" else 0o600)
+    for name in ("a", "b"):
+        put(root, f"/var/log/none/{name}.log", "INFO a line\n", mode=0o600)
+    assert setup.run(target, yes=True, force=False, root=root) is Exit.OK
+    left_out, *not_yet = capsys.readouterr().err.splitlines()
+    for name, line in zip(("barred", "shut"), not_yet, strict=True):
+        file = f"/var/log/{name}-of-logwatchds-tests.log"
+        assert line == (
+            f"not readable yet: {file}: the daemon's user may not read it; allow it"
+            f" with 'setfacl -m u:logwatchd:r {file}',"
+            " and its folders with u:logwatchd:x: it is configured, and followed from then on"
+        )
+        assert file in config.load(target).sources[0].paths
+    assert left_out.startswith("left out: /var/log/none/a.log: the daemon's user may not read it; ")
+    assert left_out.endswith(" (the same for 1 other file of none); 'logwatchd setup --force' then takes it in")
+    assert len(config.load(target).sources) == 1
 
 
 def test_what_it_proposes_is_a_valid_configuration_with_every_comment(tmp_path: Path) -> None:
