@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from logwatchd.commands.tuning import Report
 from logwatchd.errors import UsageError
+from logwatchd.extras import mend
 from logwatchd.scoring.curve import Point
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def check(path: Path) -> None:
     try:
         import matplotlib
     except ImportError:
-        raise UsageError(f"--plot {path}: needs matplotlib: pip install 'logwatchd[plot]'") from None
+        raise UsageError(f"--plot {path}: needs matplotlib: {mend('plot')}") from None
     matplotlib.use("Agg")  # draws without any screen
 
 

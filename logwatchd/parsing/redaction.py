@@ -152,7 +152,7 @@ def read_key(state_dir: Path) -> bytes:
 
 @cache
 def _detected() -> tuple[Rule, ...]:
-    """The formats that the detect-secrets package knows, where it is installed (`pip install 'logwatchd[redact]'`)."""
+    """The formats that the detect-secrets package knows, where it is installed (the extra `redact`)."""
     try:
         plugins = import_module("detect_secrets.core.plugins.util").get_mapping_from_secret_type_to_class()
     except ImportError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logwatchd.errors import ConfigError, no_access
+from logwatchd.extras import mend
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -68,6 +69,4 @@ def tokenizer_of(file: Path) -> Tokenizer:
 
 def missing(provider: str, error: ImportError) -> ConfigError:
     """For a library that is not installed."""
-    return ConfigError(
-        [f"embedder.provider = {provider}: needs {error.name}; install it: pip install 'logwatchd[{provider}]'"]
-    )
+    return ConfigError([f"embedder.provider = {provider}: needs {error.name}: {mend(provider)}"])
