@@ -28,6 +28,7 @@ from logwatchd.ingest.newcomers import Newcomers, Stranger
 from logwatchd.ingest.patterns import Listings
 from logwatchd.ingest.reader import Lapse
 from logwatchd.ingest.targets import Targets
+from logwatchd.ingest.troubles import Troubles
 from logwatchd.journal import Event
 from logwatchd.records import SourceSpec
 
@@ -64,9 +65,7 @@ class Roster:
         self._newcomers = Newcomers(self._register, checkpoints, ledger, self.handles)
         self._copies = Copies(self._register, checkpoints, self.handles, self._newcomers.put_aside)
         self._turn = 0
-        self._said: set[tuple[str, str]] = set()
-        self._troubles: dict[str, str] = {}  # of paths and folders that cannot be looked at, as of the last survey
-        self._found: dict[str, str] = {}  # the same in the present one
+        self._troubles = Troubles()
 
     @property
     def files(self) -> Collection[Followed]:
@@ -81,7 +80,7 @@ class Roster:
     @property
     def unreadable(self) -> int:
         """How many files and folders could not be read at the last look."""
-        return len(self._found) + sum(bool(file.problem) for file in self.files)
+        return len(self._troubles) + sum(bool(file.problem) for file in self.files)
 
     @property
     def keys(self) -> Collection[FileKey]:
@@ -114,7 +113,7 @@ class Roster:
         """Find out what there is now."""
         self._turn += 1
         self._listings.begin(now)
-        self._troubles, self._found = self._found, {}
+        self._troubles.begin()
         self._newcomers.met.clear()
         strangers: dict[FileKey, Stranger] = {}
         self._look_at_siblings(strangers)
@@ -201,7 +200,7 @@ class Roster:
                     file.look(stamp_of(status), now)
             elif not stat.S_ISREG(status.st_mode):
                 if target.glob or not stat.S_ISFIFO(status.st_mode):  # else it is a stream's
-                    self._say_once(path, "is no regular file and not read")
+                    self._troubles.say_once(path, "is no regular file and not read")
             elif not self._newcomers.is_aside(key, path, live=True):
                 strangers.pop(key, None)
                 strangers[key] = Stranger(path, key, stamp_of(status), target, live=True)
@@ -374,7 +373,7 @@ class Roster:
     def _cannot_look(self, path: str, error: OSError) -> None:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             what = f"cannot be looked at: {error.strerror}; it is tried again until it can"
-            self._say_anew(path, what, Event.FILE_IGNORED)
+            self._troubles.found(path, what, Event.FILE_IGNORED)
 
     def _say_what_is_hidden(self) -> None:
         """A file that a glob would name in a folder that may not be listed is nowhere missed."""
@@ -383,22 +382,7 @@ class Roster:
                 error = self._listings.refused.get(folder)
                 if error is not None:
                     what = f"cannot be listed: {error.strerror}; no new file is found in it until it can"
-                    self._say_anew(folder, what, Event.FILE_UNREADABLE)
-
-    def _say_anew(self, path: str, what: str, event: Event) -> None:
-        """A trouble that the last survey did not have."""
-        if self._troubles.get(path) != what and self._found.get(path) != what:
-            _say(event, path, what)
-        self._found[path] = what
-
-    def _say_once(self, path: str, what: str) -> None:
-        if (path, what) not in self._said:
-            self._said.add((path, what))
-            _say(Event.FILE_IGNORED, path, what)
-
-
-def _say(event: Event, path: str, what: str) -> None:
-    _log.warning(event, path=path, reason=what, message=f"{path}: {what}")
+                    self._troubles.found(folder, what, Event.FILE_UNREADABLE)
 
 
 def _is_last(handle: int) -> bool:
