@@ -47,7 +47,6 @@ _BACKWARDS = re.compile(
     """,
     re.VERBOSE,
 )
-_ZEROS = re.compile(rb"0+")
 
 
 def meaningful(text: bytes) -> Slots:
@@ -74,20 +73,21 @@ def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
 def places(shape: bytes, bare: bytes, slots: Slots) -> Slots:
     """Where the slots of a shape's skeleton `bare` stand in the shape itself; none where that cannot be told."""
     found: list[Slot] = []
-    word = passed = 0  # where in the shape the word begins that bare[passed] is in
+    rest, passed = shape, 0  # the shape from the word on that bare[passed] is in
     for start, _, kind in slots:
         lead = bare[bare.rfind(b" ", 0, start) + 1 : start]
-        for _ in range(bare.count(b" ", passed, start)):
-            word = shape.find(b" ", word) + 1 or len(shape)  # of bytes that are no text, words are left out
-        passed = start
-        if ZERO in lead or word == len(shape) or not shape.startswith(lead, word):
+        blanks = bare.count(b" ", passed, start)
+        words = rest.split(b" ", blanks)
+        rest, passed = words[-1], start
+        # Of bytes that are no text, words are left out.
+        if ZERO in lead or len(words) <= blanks or not rest.startswith(lead):
             again = meaningful(shape)
             return again if [kind for _, _, kind in again] == [kind for _, _, kind in slots] else ()
-        begin = word + len(lead)
-        digits = _ZEROS.match(shape, begin)
+        number = rest[len(lead) :]
+        begin, digits = len(shape) - len(number), len(number) - len(number.lstrip(b"0"))
         if not digits:
             return ()
-        found.append((begin, digits.end(), kind))
+        found.append((begin, begin + digits, kind))
     return tuple(found)
 
 
