@@ -36,16 +36,17 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
     for index in np.flatnonzero(np.isin(item.ids, list(found))).tolist():
         if index < item.told or index in item.kept or (waiting is not None and index not in waiting):
             continue
-        if is_own(places.text(index, HEADER_BYTES)):  # to judge it would be to answer ourselves, for ever
+        begin, end = places.span(index)
+        raw = block.data[begin : min(end, begin + _MAX_LINE_BYTES)]
+        if is_own(decode(raw[:HEADER_BYTES])):  # to judge it would be to answer ourselves, for ever
             item.own += 1
             continue
-        begin, end = places.byte(index), places.byte(index + 1)
         place += block.length(placed, begin)
         placed = begin
-        line = places.text(index, _MAX_LINE_BYTES)[:_MAX_LINE_CHARS]
+        line = decode(raw)[:_MAX_LINE_CHARS]
         pattern_id = int(item.ids[index])
         details = _Details(item, pattern_id, line, before, places, index)
-        yield index, _anomaly(item, pattern_id, place, place + block.length(begin, end), line, details)
+        yield index, _anomaly(item, pattern_id, place, place + block.length(begin, end + 1), line, details)
 
 
 class _Details:

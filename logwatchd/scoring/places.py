@@ -32,7 +32,11 @@ class Places:
 
     def byte(self, index: int) -> int:
         """How many bytes of the run come before the event."""
-        return int(self._ends[index - 1]) + 1 if index else 0
+        return self._ends.item(index - 1) + 1 if index else 0
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where in the run the event begins and ends, without its last newline."""
+        return self.byte(index), self._ends.item(index)
 
     def line(self, index: int) -> int:
         """How many lines of the run come before the event."""
@@ -45,5 +49,5 @@ class Places:
 
     def text(self, index: int, most: int) -> str:
         """The event's text, inner newlines and all, cut after `most` bytes."""
-        begin = self.byte(index)
-        return decode(self._data[begin : min(begin + most, int(self._ends[index]))])
+        begin, end = self.span(index)
+        return decode(self._data[begin : min(begin + most, end)])
