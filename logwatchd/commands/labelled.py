@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from logwatchd.errors import UsageError
 from logwatchd.ingest.offline import opened, read_events
@@ -91,32 +92,29 @@ def _bytes(event: str) -> bytes:
 
 
 def _json_list(text: str, name: str) -> Iterator[Labelled]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{name}, line {error.lineno}, column {error.colno}: no JSON: {error.msg}; {_MEND}") from None
-    except RecursionError:
-        raise UsageError(f"{name}: JSON that is nested too deeply; {_MEND}") from None
-    except ValueError:  # Python reads no more digits
-        raise UsageError(f"{name}: JSON with a number of thousands of digits; {_MEND}") from None
+    rows: list[object] = _parsed(text, name)
     for number, row in enumerate(rows, start=1):
         yield _of_object(row, f"{name}, item {number}")
 
 
 def _json_lines(text: str, name: str) -> Iterator[Labelled]:
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        place = f"{name}, line {number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{place}, column {error.colno}: no JSON: {error.msg}; {_MEND}") from None
-        except RecursionError:
-            raise UsageError(f"{place}: JSON that is nested too deeply; {_MEND}") from None
-        except ValueError:  # Python reads no more digits
-            raise UsageError(f"{place}: JSON with a number of thousands of digits; {_MEND}") from None
-        yield _of_object(row, place)
+        if line.strip():
+            yield _of_object(_parsed(line, name, number), f"{name}, line {number}")
+
+
+def _parsed(text: str, name: str, line: int | None = None) -> Any:
+    """What JSON says. line: where in the file it stands, if it is one line of it."""
+    place = f"{name}, line {line}" if line else name
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"{name}, line {line or error.lineno}, column {error.colno}"
+        raise UsageError(f"{where}: no JSON: {error.msg}; {_MEND}") from None
+    except RecursionError:
+        raise UsageError(f"{place}: JSON that is nested too deeply; {_MEND}") from None
+    except ValueError:  # Python reads no more digits
+        raise UsageError(f"{place}: JSON with a number of thousands of digits; {_MEND}") from None
 
 
 def _of_object(row: object, place: str) -> Labelled:
