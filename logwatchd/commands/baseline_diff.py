@@ -21,10 +21,11 @@ from logwatchd.errors import BaselineError, Exit, PermanentError, RetryableError
 from logwatchd.ingest.offline import expand, log_name, read_events
 from logwatchd.records import SourceSpec
 from logwatchd.scoring.baseline import Baseline, load
-from logwatchd.scoring.comparison import Embed, VerdictChange, changes, gained, verdict_changes
+from logwatchd.scoring.comparison import VerdictChange, changes, gained, verdict_changes
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedders import batch_size_of
 from logwatchd.scoring.sightings import Sightings
+from logwatchd.vectors import Embed
 
 SHOWN = 10  # of each list, without --all
 _MOST_CHARS = 160

@@ -9,7 +9,7 @@ from logwatchd.errors import BaselineError
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.embedders import embed_all
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed, Vectors
 
 
 def embed_for(
@@ -18,7 +18,7 @@ def embed_for(
     embedder: Embedder,
     batch_size: int,
     on_progress: Callable[[int], None] | None = None,
-) -> Callable[[Sequence[str]], Vectors]:
+) -> Embed:
     """What embeds texts for this baseline, by its own embedder.
 
     Args:

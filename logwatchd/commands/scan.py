@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES
 from logwatchd.scoring.local import LocalEmbedder
 from logwatchd.scoring.places import Places
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed, Vectors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -161,7 +161,7 @@ class _Scanning:
     def __init__(
         self,
         judge: Judge,
-        embed: Callable[[Sequence[str]], Vectors],
+        embed: Embed,
         report: _Jsonl | _Text,
         log: str | None,
         skip_levels: frozenset[Level],
@@ -196,7 +196,7 @@ class _Scanning:
         """Tell of all runs that are held."""
         undecided = iter(self._undecided)
         while some := list(islice(undecided, _JUDGED_AT_ONCE)):
-            self._judge.decide(some, self._embed([self._judge.pattern(i) for i in some]))
+            self._judge.settle(some, self._embed)
         self._undecided.clear()
         for run in self._held:
             self._tell(run)

@@ -134,9 +134,7 @@ def _judged(opened: Opened, lines: Iterable[Labelled]) -> tuple[Text, ...]:
         if judge.full():
             judge = Judge(opened.detector)
         ids = judge.ids_of(b"".join(as_line(line.raw) for line in chunk)).tolist()
-        undecided = judge.undecided(set(ids), opened.skip_levels)
-        if undecided:
-            judge.decide(undecided, opened.embed([judge.pattern(pattern_id) for pattern_id in undecided]))
+        judge.settle(judge.undecided(set(ids), opened.skip_levels), opened.embed)
         for line, pattern_id in zip(chunk, ids, strict=True):
             verdict = judge.verdict(pattern_id, None)
             key = verdict.pattern, verdict.level

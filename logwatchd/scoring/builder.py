@@ -17,12 +17,13 @@ from logwatchd.records import Level
 from logwatchd.scoring.alarms import Alarms, AlarmWatch, Place
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import HELD_OUT, LearnedLog
-from logwatchd.scoring.construction import Embed, construct
+from logwatchd.scoring.construction import construct
 from logwatchd.scoring.coverage import Growth, growth_of
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.knowledge import MOST_PATTERNS, Knowledge
 from logwatchd.scoring.lexicon import OFFLINE_CACHE_BYTES, Lexicon
 from logwatchd.scoring.places import Places
+from logwatchd.vectors import Embed
 
 _STAMP_BYTES = 4096  # of a run of lines that are looked at for a timestamp
 _MOST_STAMPS = 512  # of a log: a daemon that learns gets runs of few lines, and very many of them

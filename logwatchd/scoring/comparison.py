@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,15 +12,13 @@ from logwatchd.records import Verdict
 from logwatchd.scoring.baseline import Baseline, Manifest
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.sightings import PairInLog, Sighting, Text
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed, Vectors
 
 COMPARED = (
     *("embedder", "dimensions", "normaliser", "masks", "threshold", "threshold_mode"),
     *("centroids", "patterns", "lines"),
 )
 _TEXTS_AT_ONCE = 4096  # vectors of so many are held
-
-Embed = Callable[[Sequence[str]], Vectors]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -17,11 +16,9 @@ from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.held_out import held_out_of
 from logwatchd.scoring.knowledge import Knowledge
 from logwatchd.scoring.variables import learn
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
-
-Embed = Callable[[Sequence[str]], Vectors]
 
 
 def construct(

@@ -8,7 +8,7 @@ text comes nearer without the word says less: far from everything, that is left 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from logwatchd.records import Verdict
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed, Vectors
 
 MAX_WORDS = 8
 MAX_WORD_CHARS = 60
@@ -31,8 +31,6 @@ _WORD = re.compile(rf"(?:\w|{_PLACEHOLDER})+(?:[.'\-](?:\w|{_PLACEHOLDER})+)*")
 _PLACEHOLDERS = re.compile(rf"(?:{_PLACEHOLDER}[.'\-]?)+")
 # What stands around an exception in any trace; its frames are not in a pattern at all.
 _TRACE = re.compile(r"\bTraceback\b(?: \(most recent call last\):)?|\bCaused by:")
-
-Embed = Callable[[Sequence[str]], Vectors]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.difference import differs
 from logwatchd.scoring.ids import Ids, PatternId
 from logwatchd.scoring.lexicon import Lexicon
-from logwatchd.vectors import Vectors
+from logwatchd.vectors import Embed, Vectors
 
 MAX_VECTOR_BYTES = 32 << 20
 _VERDICT_BYTES = 400  # with its nearest, its numbers and its entry
@@ -79,6 +79,11 @@ class Judge:
                 # Half of the bytes, which hardly moves a cosine; and no view of a batch that then stays.
                 self._vectors[pattern_id] = vector.astype(np.float16)
                 self._vector_bytes += self._vectors[pattern_id].nbytes
+
+    def settle(self, pattern_ids: Sequence[PatternId], embed: Embed, by: Detector | None = None) -> None:
+        """`decide` by the vectors that an embedder gives at once; it is not called for none."""
+        if pattern_ids:
+            self.decide(pattern_ids, embed([self.pattern(i) for i in pattern_ids]), by)
 
     @property
     def by_another(self) -> Set[PatternId]:

@@ -63,10 +63,9 @@ class Outage:
     def stand_in(self, judge: Judge, pattern_ids: Sequence[PatternId]) -> list[str]:
         """Have the twin judge these; returns texts to ask for all the same, to learn whether the service is back."""
         assert self.twin is not None
-        texts = [judge.pattern(i) for i in pattern_ids]
-        judge.decide(pattern_ids, self._embedder.embed(texts), self.twin)
+        judge.settle(pattern_ids, self._embedder.embed, self.twin)
         self.twin_used = True
-        return texts[:_PROBES] if self._idle() else []
+        return [judge.pattern(i) for i in pattern_ids[:_PROBES]] if self._idle() else []
 
     def back(self) -> bool:
         """Whether the service is back and a twin has judged: once."""

@@ -125,8 +125,8 @@ def _stream(baseline: Baseline, name: str, lines: list[bytes], rounds: int) -> S
             if judge.full():
                 judge = Judge(detector)
             new = judge.undecided(set(judge.ids_of(block).tolist()), frozenset())
-            if judged and new:
-                judge.decide(new, embedder.embed([judge.pattern(number) for number in new]))
+            if judged:
+                judge.settle(new, embedder.embed)
 
     ten = ten_regexes()
     ways: Ways = {"normalised": lambda: read(False), "judged": lambda: read(True)}

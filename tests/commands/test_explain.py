@@ -74,7 +74,7 @@ def test_its_words_are_those_of_the_alert(baseline: Path) -> None:
         block = Block(SourceSpec(("x",)), "x", FileId(1, 1, 1), 0, event.encode() + b"\n", 0)
         inner = tuple(i for i, byte in enumerate(block.data[:-1]) if byte == 10)
         (pattern_id,) = judge.ids_of(Block(block.source, "x", block.file, 0, block.data, 0, inner).flat()).tolist()
-        judge.decide([pattern_id], LocalEmbedder().embed([judge.pattern(pattern_id)]))
+        judge.settle([pattern_id], LocalEmbedder().embed)
         words = [Word(word["word"], word["share"], word["nearer_without"]) for word in row["differs"]]
         assert telling(words) == judge.differs(pattern_id)
 

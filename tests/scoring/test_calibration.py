@@ -150,7 +150,7 @@ def test_a_verdict_is_by_the_threshold_of_its_own_log() -> None:
     embedder = LocalEmbedder()
     judge = Judge(Detector(baseline))
     ids = judge.ids_of(block_of([REWORDED])).tolist()
-    judge.decide(ids, embedder.embed([judge.pattern(i) for i in ids]))
+    judge.settle(ids, embedder.embed)
     quiet, noisy = (judge.verdict(ids[0], f"/var/log/{name}.log") for name in ("quiet", "noisy"))
     assert quiet.score == noisy.score
     assert (quiet.anomaly, noisy.anomaly) == (True, False)

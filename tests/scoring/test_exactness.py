@@ -41,9 +41,7 @@ def slowly(detector: Detector, line: bytes) -> Verdict:
 
 def quickly(judge: Judge, lines: list[bytes]) -> list[Verdict]:
     ids = judge.ids_of(b"".join(line + b"\n" for line in lines)).tolist()
-    wanted = judge.undecided(dict.fromkeys(ids), NONE)
-    if wanted:
-        judge.decide(wanted, EMBEDDER.embed([judge.pattern(i) for i in wanted]))
+    judge.settle(judge.undecided(dict.fromkeys(ids), NONE), EMBEDDER.embed)
     return [judge.verdict(i, None) for i in ids]
 
 

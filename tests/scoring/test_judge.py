@@ -25,9 +25,7 @@ BASELINE = learn()
 
 def judged(judge: Judge, lines: list[str], skip: frozenset[Level] = NOTHING) -> list[Verdict]:
     ids = judge.ids_of(block_of(lines)).tolist()
-    wanted = judge.undecided(ids, skip)
-    if wanted:
-        judge.decide(wanted, EMBEDDER.embed([judge.pattern(i) for i in wanted]))
+    judge.settle(judge.undecided(ids, skip), EMBEDDER.embed)
     return [judge.verdict(i, None) for i in ids]
 
 
