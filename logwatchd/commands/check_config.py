@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from logwatchd import clock, config, overrides
 from logwatchd.alerting.text import counted
-from logwatchd.commands import unit
 from logwatchd.commands.preflight import program_warnings, state_dir_problems, user
+from logwatchd.commands.reading import withheld
 from logwatchd.commands.terminal import say
+from logwatchd.commands.unit import Unit, unit_in
 from logwatchd.config import Config, Settings
 from logwatchd.config_alerting import RoutedSettings, SinkSettings, channel_problems
 from logwatchd.config_errors import SECRETS
@@ -53,7 +54,8 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
     Returns:
         OK, or CONFIG when the daemon would refuse to start with this configuration.
     """
-    given = unit.credentials(root)
+    unit = unit_in(root)
+    given = unit.credentials if unit else frozenset()
     try:
         found = config.read(config_path, given.__contains__)
     except ConfigError as error:
@@ -63,7 +65,8 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
     if problems := [*found.problems, *_more_problems(loaded, found.wrong), *problems]:
         return _refuse(list(dict.fromkeys(problems)))
     matches = [look(source) for source in loaded.sources]
-    for line in [*warnings(matches), *program_warnings(loaded.settings.sink), *doubts]:
+    kept = _withheld(matches, root, unit) if unit and f"--config {config_path.absolute()}" in unit.starts else []
+    for line in [*warnings(matches), *kept, *program_warnings(loaded.settings.sink), *doubts]:
         say(f"warning: {line}")
     if sys.stdout.isatty():
         _print_table(loaded, matches)
@@ -170,6 +173,18 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
             first = owner.setdefault(path, number)
             if first != number:
                 lines.append(f"{path}: found by source[{first}] and source[{number}]; the first one has it")
+    return lines
+
+
+def _withheld(matches: Sequence[Matches], root: Path, unit: Unit) -> list[str]:
+    """What is seen here and not by the daemon, one line for each source."""
+    lines = []
+    for number, match in enumerate(matches, start=1):
+        files = [Path(file) for file in match.files if file not in match.unreadable]
+        why = [*withheld(files, root, unit).values()]
+        if why:
+            others = f" (the same for {counted(len(why) - 1, 'other file')} of source[{number}])" if why[1:] else ""
+            lines.append(f"{why[0]}{others}")
     return lines
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import glob
-import grp
 import json
 import os
-import pwd
 import re
 import shutil
-import stat
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.alerting.text import counted, visible
+from logwatchd.commands.reading import withheld
+from logwatchd.commands.unit import unit_in
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.parsing.names import is_compressed_name, rotated
 
-_GROUPS = ("adm", "systemd-journal")  # the unit's
 _MAX_FILES = 5000
 _MAX_DEPTH = 3
 _HEAD_BYTES = 4096
@@ -78,6 +75,7 @@ def survey(root: Path, now: float) -> Survey:
     not_yet: list[str] = []
     known: set[Path] = set()
     found: list[Proposal] = []
+    unit = unit_in(root)
 
     def propose(proposal: Proposal, files: Iterable[Path]) -> None:
         files = [file for file in files if file not in known]
@@ -88,14 +86,14 @@ def survey(root: Path, now: float) -> Survey:
             if not _is_plain(file)
         )
         files = [file for file in files if _is_plain(file)]
-        unreadable = [_shown(file, root) for file in files if not _may_read(file, root)]
-        if len(unreadable) < len(files):
+        why = [*withheld(files, root, unit).values()]
+        if len(why) < len(files):
             found.append(proposal)
-            not_yet.extend(f"{_unread(file)}: it is configured, and followed from then on" for file in unreadable)
-        elif unreadable:
-            first, more = unreadable[0], len(unreadable) - 1
+            not_yet.extend(f"{line}: it is configured, and followed from then on" for line in why)
+        elif why:
+            more = len(why) - 1
             others = f" (the same for {counted(more, 'other file')} of {proposal.why})" if more else ""
-            left_out.append(f"{_unread(first)}{others}; 'logwatchd setup --force' then takes it in")
+            left_out.append(f"{why[0]}{others}; 'logwatchd setup --force' then takes it in")
 
     logs = root / "var" / "log"
     files = list(_logs(logs, now))
@@ -115,11 +113,11 @@ def survey(root: Path, now: float) -> Survey:
     for folder, inside in sorted(folders.items()):
         rest = [file for file in inside if file not in known]
         propose(Proposal(folder.name, _globs(rest, root), folder.name), rest)
-    if not any(file for file in syslog if _may_read(file, root)) and _has_journal(root):
+    if len(withheld(syslog, root, unit)) == len(syslog) and _has_journal(root):
         found.insert(0, Proposal("the systemd journal", journal=True))
     containers = sorted((root / "var/lib/docker/containers").glob("*/*-json.log"))
     if containers and _docker_driver(root) != "journald":
-        if all(_may_read(file, root) for file in containers):
+        if not withheld(containers, root, unit):
             found.append(Proposal("Docker's containers", ("/var/lib/docker/containers/*/*-json.log",)))
         else:
             left_out.append(
@@ -127,13 +125,6 @@ def survey(root: Path, now: float) -> Survey:
                 " /etc/docker/daemon.json, and follow the journal"
             )
     return Survey(tuple(found), tuple(left_out), tuple(not_yet))
-
-
-def _unread(name: str) -> str:
-    return (
-        f"{name}: the daemon's user may not read it; allow it with 'setfacl -m u:logwatchd:r {name}',"
-        " and its folders with u:logwatchd:x"
-    )
 
 
 def _logs(folder: Path, now: float, depth: int = 0) -> Iterator[Path]:
@@ -234,31 +225,3 @@ def _has_journal(root: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0 and bool(done.stdout)
-
-
-def _may_read(file: Path, root: Path) -> bool:
-    """Whether the unit's user may: the owner is another one, the groups are those of the unit and the user's own."""
-    numbers = _group_numbers()
-    try:
-        for folder in (folder for folder in file.parents if folder.is_relative_to(root) and folder != root):
-            if not _granted(folder.stat(), numbers, stat.S_IXGRP, stat.S_IXOTH):
-                return False
-        return _granted(file.stat(), numbers, stat.S_IRGRP, stat.S_IROTH)
-    except OSError:
-        return False
-
-
-def _granted(status: os.stat_result, groups: set[int], group_bit: int, other_bit: int) -> bool:
-    return bool(status.st_mode & (group_bit if status.st_gid in groups else other_bit))
-
-
-def _group_numbers() -> set[int]:
-    numbers = set()
-    for name in _GROUPS:
-        try:
-            numbers.add(grp.getgrnam(name).gr_gid)
-        except KeyError:
-            continue
-    with suppress(KeyError):  # it is there once scripts/install or the package made it
-        numbers |= set(os.getgrouplist("logwatchd", pwd.getpwnam("logwatchd").pw_gid))
-    return numbers

@@ -15,6 +15,8 @@ from logwatchd.commands import reference, setup
 from logwatchd.commands.survey import Proposal, survey
 from logwatchd.errors import Exit, UsageError
 from logwatchd.scoring.baseline import load
+from tests.conftest import ROOT
+from tests.helpers import ROOT_ONLY
 from tests.scoring.making import NORMAL, block_of
 
 
@@ -93,6 +95,7 @@ def test_it_knows_nginx_postgresql_and_docker(root: Path) -> None:
     assert postgres.multiline_continue == r"^\t"
 
 
+@ROOT_ONLY
 def test_what_the_daemon_may_not_read_is_named_with_the_mend(root: Path) -> None:
     put(root, "/var/log/app/app.log", "INFO a line\n", mode=0o600)
     put(root, "/var/log/other.log", "INFO a line\n")
@@ -108,6 +111,23 @@ def test_what_the_daemon_may_not_read_is_named_with_the_mend(root: Path) -> None
     assert len(survey(root, time.time()).left_out) == 1
 
 
+def test_what_the_installed_unit_does_not_see_is_named_with_the_mend(root: Path) -> None:
+    put(root, "/etc/nginx/nginx.conf", "access_log /home/shop/access.log;\n")
+    put(root, "/home/shop/access.log", "GET /\n")
+    put(root, "/var/log/other.log", "INFO a line\n")
+    assert survey(root, time.time()).left_out == ()
+    unit = ROOT / "packaging" / "systemd" / "logwatchd.service"
+    put(root, "/usr/lib/systemd/system/logwatchd.service", unit.read_text())
+    looked = survey(root, time.time())
+    assert [proposal.paths for proposal in looked.proposals] == [("/var/log/other.log",)]
+    assert looked.left_out == (
+        "/home/shop/access.log: the daemon's unit does not see it (ProtectHome=yes); let it with 'systemctl edit"
+        " logwatchd', [Service], ProtectHome=tmpfs and BindReadOnlyPaths=/home/shop; 'logwatchd setup --force' then"
+        " takes it in",
+    )
+
+
+@ROOT_ONLY
 def test_one_that_may_not_be_read_beside_others_is_configured_and_not_called_left_out(
     root: Path, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -189,3 +189,40 @@ END
     assert "anthropic_api_key: more than one line, or no text (it is not shown)" in said
     assert "lines\n" not in said
     assert "credentials" in said.lower(), "systemd says what it could not set up"
+
+
+def test_check_config_tells_what_the_unit_cannot_read_and_the_mend_holds(machine: Machine) -> None:
+    ended = machine.run(
+        DROP_IN
+        + r"""
+        mkdir -p /home/app/logs && cp /var/log/shop/shop.log /home/app/logs/app.log && chmod o+r /home/app/logs/app.log
+        mkdir -p /var/log/barred && cp /var/log/shop/shop.log /var/log/barred/own.log
+        chmod -R go= /var/log/barred
+        printf '[[source]]\npaths = ["/home/app/logs/*.log"]\n[[source]]\npaths = ["/var/log/barred/*.log"]\n' \
+          >>/etc/logwatchd.toml
+        logwatchd check-config 2>&1 | grep "daemon's" | sed 's/^/first: /'
+        drop_in <<'END'
+ProtectHome=tmpfs
+BindReadOnlyPaths=/home/app/logs
+END
+        chgrp -R logwatchd /var/log/barred && chmod -R g=rX /var/log/barred
+        logwatchd check-config 2>&1 | grep "daemon's" | sed 's/^/second: /'
+        """
+        + START
+        + r"""
+        tell() { # a line, into a file
+          echo "2026-01-02T05:00:00Z FATAL $1" >>"$2"
+          until_true 20 said "$1"
+          echo "told of ${2##*/}"
+        }
+        tell 'the heart of the disk is broken' /home/app/logs/app.log
+        tell 'a shadow fell upon the orchard' /var/log/barred/own.log
+        """
+    )
+    assert ended.code == 0, ended.out + ended.err
+    assert "first: warning: /home/app/logs/app.log: the daemon's unit does not see it (ProtectHome=yes); " in ended.out
+    assert "ProtectHome=tmpfs and BindReadOnlyPaths=/home/app/logs\n" in ended.out
+    assert "first: warning: /var/log/barred/own.log: the daemon's user may not read it; allow it with " in ended.out
+    assert ended.out.count("first: ") == 2
+    assert "second: " not in ended.out
+    assert ended.out.endswith("told of app.log\ntold of own.log\n")
