@@ -88,6 +88,7 @@ class Condition:
             "embedding_usd_today": round(embed.usd_today, 6),
             "embedding_away": int(embed.away),
             "texts_cut": embed.cut,
+            "texts_refused": embed.refused,
             "texts_waiting": embed.waiting(),
             "lines_kept": self._pipeline.lines_kept,
             "lines_late": score.late_lines,

@@ -64,6 +64,7 @@ class Event(StrEnum):
 
     # scoring
     SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
+    TEXTS_REFUSED = "the embedding service refuses texts; they count as new, whatever they say"
     EMBEDDING_AWAY_WAIT = "embedding fails; lines with new texts are kept on the disk and scored late"
     EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"
     EMBEDDING_RECOVERED = "embedding works again"

@@ -37,6 +37,8 @@ _ADVICE: dict[Event, str] = {
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
+    Event.TEXTS_REFUSED: "It takes others. One that is too long for the model is tried by its beginning first: see\n"
+    "embedder.max_tokens. What is left it does not take at all. Their lines are told once, as anomalies.",
     Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
     Event.OUTBOX_FAILS: "The disk is full or not writable. " + _SLOW,
     Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",

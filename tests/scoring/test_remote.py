@@ -107,7 +107,7 @@ def test_other_dimensions_than_were_asked_for_are_permanent(service: FakeOpenAI)
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
 def test_refusals_are_permanent_and_name_the_mend(service: FakeOpenAI, embedder: OpenAIEmbedder, code: int) -> None:
-    service.enqueue(Status(code))
+    service.trouble = lambda: Status(code)
     with pytest.raises(PermanentError, match="check ") as caught:
         embedder.embed(["alpha"])
     assert str(code) in str(caught.value)
