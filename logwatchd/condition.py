@@ -30,6 +30,7 @@ class Condition:
             "unreadable": ingest.unreadable,
             "lines": score.lines,
             "anomalies": score.anomalies,
+            "lines_untold": score.stumbles.lines,
             "own_lines": ingest.own_lines + score.own_lines,
             **self._embedding(),
             "unread_bytes": ingest.unread_bytes,
@@ -69,6 +70,8 @@ class Condition:
             yield f"{', '.join(failing)}, {counted(alerts.alerts_pending, 'alert')} to deliver"
         if refused := alerts.alerts_refused + alerts.alerts_set_aside:
             yield f"{counted(refused, 'alert')} set aside as undeliverable"
+        if untold := self._pipeline.score.stumbles.lines:
+            yield f"{counted(untold, 'line')} passed over for a fault in logwatchd"
         if reason := self._pipeline.score.storing_trouble:
             yield f"anomalies cannot be stored, reading waits: {reason}"
         ingest = self._source.status()

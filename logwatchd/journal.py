@@ -64,6 +64,8 @@ class Event(StrEnum):
 
     # scoring
     SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
+    STUMBLED = "a fault in logwatchd, over a line or a text; it goes on with each by itself"
+    LINE_UNTOLD = "a line is passed over: telling it stumbles upon a fault in logwatchd"
     TEXTS_REFUSED = "the embedding service refuses texts; they count as new, whatever they say"
     EMBEDDING_AWAY_WAIT = "embedding fails; lines with new texts are kept on the disk and scored late"
     EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"

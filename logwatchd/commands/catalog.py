@@ -27,6 +27,7 @@ _STAGE = (
     "This is a mistake in logwatchd. The service manager starts it again; it goes on where it had read to.\n"
     "Please report it with this entry and those before it."
 )
+_FAULT = "This is a mistake in logwatchd; please report it with this entry. "
 _ADVICE: dict[Event, str] = {
     Event.ANOMALY: _ALERT,
     Event.RELOAD_REFUSED: _REFUSED,
@@ -37,6 +38,8 @@ _ADVICE: dict[Event, str] = {
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
+    Event.STUMBLED: _FAULT + "Nothing is lost: what cannot be judged by itself either counts as new.",
+    Event.LINE_UNTOLD: _FAULT + "Look at the line yourself: tail -c +OFFSET FILE | head -n 1, OFFSET being one more.",
     Event.TEXTS_REFUSED: "It takes others. One that is too long for the model is tried by its beginning first: see\n"
     "embedder.max_tokens. What is left it does not take at all. Their lines are told once, as anomalies.",
     Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
