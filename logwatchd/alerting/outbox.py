@@ -347,9 +347,8 @@ class Outbox:
 
     def settle_bill(self, place: int, usd: float | None) -> None:
         """What an analysis has cost in the end; None where it was not made."""
-        sql = "DELETE FROM spending WHERE id = ?1" if usd is None else "UPDATE spending SET usd = ?2 WHERE id = ?1"
-        values = (place,) if usd is None else (place, usd)
-        self._database.run(lambda connection: connection.execute(sql, values))
+        sql = "DELETE FROM spending WHERE id = :id" if usd is None else "UPDATE spending SET usd = :usd WHERE id = :id"
+        self._database.run(lambda connection: connection.execute(sql, {"id": place, "usd": usd}))
 
     def counts(self) -> dict[str, int]:
         """Messages by state; 'held' ones wait for a digest."""
