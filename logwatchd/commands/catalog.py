@@ -38,6 +38,8 @@ _ADVICE: dict[Event, str] = {
     "Rotate by renaming where you can: that loses nothing.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
     Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
+    Event.BACKLOG_FAILS: "The disk is full or not writable, or fails. " + _SLOW,
+    Event.LINES_GIVEN_UP: "The disk has changed what was written to it. These lines are not judged; the others are.",
     Event.OUTBOX_FAILS: "The disk is full or not writable. " + _SLOW,
     Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",
     Event.SINK_FAILS: _KEPT,
