@@ -130,6 +130,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         self._create()
         connection = sqlite3.connect(self.file, _BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -212,6 +213,11 @@ def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None
         for statement in script.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _text(stored: bytes) -> str:
+    """SQLite does not look at what it holds as text: one broken byte would stop all that is read along with it."""
+    return stored.decode("utf-8", "replace")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -82,6 +82,7 @@ class Event(StrEnum):
     ALERTS_HELD = "more incidents than max_alerts_per_hour; a digest will tell of those that are held back"
     DIGEST = "digest of what was held back"
     INCIDENT_RESOLVED = "incident is over"
+    INCIDENT_GIVEN_UP = "an incident cannot be read again and is over; its next line opens a new one"
     INCIDENT_CONTINUES = "incident is still open as we stop"
     ANALYSIS = "Claude says"
     ANALYSIS_UNUSABLE = "Claude's answer cannot be used; the alert explains itself"

@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from logwatchd import clock
-from logwatchd.alerting import digests, outcomes, retention, schema
+from logwatchd.alerting import digests, keeping, outcomes, retention, schema
+from logwatchd.alerting.checked import instant
 from logwatchd.alerting.codec import (
-    INCIDENT_COLUMNS,
     IncidentRow,
     alert_from_json,
     alert_to_json,
     analysis_from_json,
     analysis_to_json,
     digest_from_json,
-    incident_from_row,
     story_of,
 )
+from logwatchd.alerting.grouping import Incident
 from logwatchd.alerting.message import Digest, Kind, Story
 from logwatchd.alerting.retention import Limits
 from logwatchd.database import Database
@@ -34,12 +35,6 @@ from logwatchd.records import Alert, Analysis
 
 FILE_NAME = "alerts.sqlite3"
 _WANTED_FOR = timedelta(hours=24)  # an analysis that came even later would help nobody
-_UPSERT = (
-    f"INSERT INTO incidents ({INCIDENT_COLUMNS}) VALUES ({', '.join('?' * 16)})"
-    " ON CONFLICT (alert_id) DO UPDATE SET patterns = excluded.patterns, last_seen = excluded.last_seen,"
-    " severity = excluded.severity, lines = max(lines, excluded.lines), held = excluded.held, more = excluded.more,"
-    " resolved_at = NULL"
-)
 _COPY = (
     "INSERT INTO alerts (line_key, id, stored_at, kind, why, target, alert, analysis)"
     " SELECT ?, id, ?, ?, ?, ?, alert, analysis FROM alerts WHERE id = ? AND kind = 'alert' ON CONFLICT DO NOTHING"
@@ -131,7 +126,7 @@ class Outbox:
                 )
                 if connection.execute(sql, row).rowcount:
                     kept.add(alert.id)
-            connection.executemany(_UPSERT, incidents)
+            keeping.keep(connection, incidents)
             for alert_id, alert in leads:
                 connection.execute(
                     "UPDATE alerts SET alert = ? WHERE id = ? AND kind = 'alert'"
@@ -149,39 +144,45 @@ class Outbox:
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(_UPSERT, open_ones)
-            for row in resolved:
-                connection.execute(_UPSERT, row)
-                connection.execute("UPDATE incidents SET resolved_at = ? WHERE alert_id = ?", (at, row[0]))
+            keeping.keep(connection, open_ones)
+            keeping.resolve(connection, resolved, at)
             for one in news:
                 key = f"{one.alert_id}:{one.kind}:{at}"
                 connection.execute(_COPY, (key, at, one.kind, one.why, None, one.alert_id))
 
         self._database.run(work)
 
-    def open_incidents(self) -> list[IncidentRow]:
-        """Incidents that were open when last written, oldest first."""
-        sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE resolved_at IS NULL ORDER BY first_seen"
-        return self._database.run(lambda connection: connection.execute(sql).fetchall())
+    def open_incidents(self, now: float) -> list[Incident]:
+        """Incidents that were open when last written, oldest first, as begun at `now` (monotonic seconds).
+
+        One that cannot be read again is given up with one loud line.
+        """
+        at = clock.utc_now().isoformat()
+        found, damaged = self._database.run(lambda connection: keeping.open_ones(connection, now, at))
+        for alert_id, error in damaged:
+            reason = f"{self._database.file}: its row in incidents is damaged: {error}; look at the disk"
+            logger("outbox").error(Event.INCIDENT_GIVEN_UP, alert_id=alert_id, reason=reason)
+        return found
 
     def story(self, alert_id: str) -> Story | None:
         """An incident as it was when last written."""
-        sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE alert_id = ?"
-        row = self._database.run(lambda connection: connection.execute(sql, (alert_id,)).fetchone())
-        return story_of(incident_from_row(row, 0.0)) if row else None
+        found = self._database.run(lambda connection: keeping.find(connection, alert_id))
+        return story_of(found) if found else None
 
     def was_over(self, fingerprint: str) -> datetime | None:
         """When the last incident of this kind was over; None where there was none, as far as is remembered."""
-        sql = "SELECT max(resolved_at) FROM incidents WHERE fingerprint = ?"
-        (at,) = self._database.run(lambda connection: connection.execute(sql, (fingerprint,)).fetchone())
-        return datetime.fromisoformat(at) if at else None
+        return self._database.run(lambda connection: keeping.was_over(connection, fingerprint))
 
     def recent_messages(self, within: timedelta) -> list[datetime]:
-        """When the latest alerts and updates were queued."""
+        """When the latest alerts and updates were queued, as far as that can be read."""
         sql = "SELECT stored_at FROM alerts WHERE kind IN ('alert', 'update') AND held = 0 AND stored_at > ?"
         since = (clock.utc_now() - within).isoformat()
         rows = self._database.run(lambda connection: connection.execute(sql, (since,)).fetchall())
-        return [datetime.fromisoformat(at) for (at,) in rows]
+        found = []
+        for (at,) in rows:
+            with suppress(ValueError):
+                found.append(instant(at))
+        return found
 
     def held_back(self) -> int:
         """How many incidents wait for a digest."""

@@ -28,13 +28,14 @@ def prune(connection: sqlite3.Connection, limits: Limits, now: datetime) -> int:
         (too_late, limits.max_pending),
     ).rowcount
     connection.execute(
-        "DELETE FROM alerts WHERE state != 'pending' AND (stored_at < ? OR seq IN"
+        "DELETE FROM alerts WHERE state != 'pending' AND (stored_at < ? OR julianday(stored_at) IS NULL OR seq IN"
         " (SELECT seq FROM alerts WHERE state != 'pending' ORDER BY seq DESC LIMIT -1 OFFSET ?))",
         (too_old, limits.max_done),
     )
     connection.execute(
-        "DELETE FROM incidents WHERE resolved_at IS NOT NULL AND (resolved_at < ? OR alert_id IN (SELECT"
-        " alert_id FROM incidents WHERE resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT -1 OFFSET ?))",
+        "DELETE FROM incidents WHERE resolved_at IS NOT NULL AND (resolved_at < ? OR julianday(resolved_at) IS NULL"
+        " OR alert_id IN (SELECT alert_id FROM incidents WHERE resolved_at IS NOT NULL"
+        " ORDER BY resolved_at DESC LIMIT -1 OFFSET ?))",
         (too_old, limits.max_done),
     )
     connection.execute("DELETE FROM spending WHERE at < ?", (too_old,))
