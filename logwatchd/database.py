@@ -28,13 +28,14 @@ class Schema:
 
     check: a statement that fails where they are others; with it the file is also looked through when it is opened.
     upgrades: by version, what makes the next one of it. None: what the file holds can be had again, so one of another
-    version is begun anew.
+    version is begun anew. anew: to be done besides in one that takes the place of a file that was set aside.
     """
 
     version: int
     script: str
     check: str | None = None
     upgrades: Mapping[int, str] | None = None
+    anew: str | None = None
 
 
 class Database:
@@ -52,6 +53,7 @@ class Database:
         self._durable = durable
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._anew = False
 
     def open(self) -> None:
         """Open it now; `run` would do so.
@@ -163,7 +165,8 @@ class Database:
         schema = self._schema
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
-            _bring_to(connection, schema.version, schema.script)
+            anew = f";{schema.anew}" if self._anew and schema.anew else ""
+            _bring_to(connection, schema.version, schema.script + anew)
         elif schema.upgrades is None:
             return bool(found == schema.version)
         elif found > schema.version:
@@ -187,6 +190,7 @@ class Database:
     def _set_aside(self, reason: str) -> None:
         """What can be had again is kept once, for a look at it; other files are all kept."""
         self._let_go()
+        self._anew = True
         stamp = "" if self._schema.upgrades is None else f"-{clock.utc_now():%Y%m%dT%H%M%S.%fZ}"
         aside = self.file.with_name(f"{self.file.name}.damaged{stamp}")
         self.file.rename(aside)

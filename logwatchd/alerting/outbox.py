@@ -39,6 +39,10 @@ _COPY = (
     "INSERT INTO alerts (line_key, id, stored_at, kind, why, target, alert, analysis)"
     " SELECT ?, id, ?, ?, ?, ?, alert, analysis FROM alerts WHERE id = ? AND kind = 'alert' ON CONFLICT DO NOTHING"
 )
+_OUTCOME_OF = (
+    "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt, refused)"
+    " SELECT seq, ?, ?, ?, ? FROM alerts WHERE seq = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,15 +273,12 @@ class Outbox:
         """A sink has taken a message. True when all `wanted` sinks now have, and the message is thereby sent.
 
         analysed: whether the message had all that Claude was to say; otherwise a follow-up is queued if that came
-        meanwhile.
+        meanwhile. A message that is not there any more, since the file was begun anew, is nobody's.
         """
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> bool:
-            connection.execute(
-                "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt) VALUES (?, ?, ?, ?)",
-                (seq, sink, at, receipt),
-            )
+            connection.execute(_OUTCOME_OF, (sink, at, receipt, None, seq))
             row = connection.execute("SELECT analysis FROM alerts WHERE seq = ?", (seq,)).fetchone()
             if not analysed and row is not None and row[0] is not None:
                 _follow_up(connection, seq, sink, at)
@@ -290,8 +291,7 @@ class Outbox:
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> None:
-            row = (seq, sink, at, reason)
-            connection.execute("INSERT OR IGNORE INTO deliveries (seq, sink, at, refused) VALUES (?, ?, ?, ?)", row)
+            connection.execute(_OUTCOME_OF, (sink, at, None, reason, seq))
             connection.execute("UPDATE alerts SET last_error = ? WHERE seq = ?", (reason, seq))
             outcomes.finish(connection, seq, wanted)
 
