@@ -28,7 +28,7 @@ from logwatchd.alerting.codec import (
 )
 from logwatchd.alerting.grouping import Incident
 from logwatchd.alerting.message import Digest, Kind, Story
-from logwatchd.alerting.retention import Limits
+from logwatchd.alerting.retention import Limits, Watch
 from logwatchd.database import Database
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
@@ -93,6 +93,7 @@ class Outbox:
         self._database = Database(folder / FILE_NAME, schema.SCHEMA, part="outbox")
         self._database.open()
         self._limits = limits or Limits()
+        self._watch = Watch()
 
     # incidents
 
@@ -299,8 +300,13 @@ class Outbox:
 
     def failed(self, seq: int, error: str) -> None:
         """An attempt failed; the message keeps its place."""
-        sql = "UPDATE alerts SET attempts = attempts + 1, last_error = ? WHERE seq = ?"
-        self._database.run(lambda connection: connection.execute(sql, (error, seq)))
+
+        def work(connection: sqlite3.Connection) -> None:
+            sql = "UPDATE alerts SET attempts = attempts + 1, last_error = ? WHERE seq = ?"
+            connection.execute(sql, (error, seq))
+            self._watch.failed(seq, clock.monotonic())
+
+        self._database.run(work)
 
     def give_up(self, seq: int, error: str) -> None:
         """Nobody can take this message; it stays readable until it is forgotten with the others."""
@@ -367,10 +373,10 @@ class Outbox:
         Returns:
             How many messages were given up.
         """
-        given_up = self._database.run(lambda connection: retention.prune(connection, self._limits, clock.utc_now()))
+        limits, wall, now = self._limits, clock.utc_now(), clock.monotonic()
+        given_up = self._database.run(lambda connection: retention.prune(connection, limits, self._watch, wall, now))
         self._database.shrink()
         if given_up:
-            limits = self._limits
             logger("outbox").error(
                 Event.ALERTS_GIVEN_UP,
                 alerts=given_up,
