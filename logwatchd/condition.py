@@ -95,6 +95,7 @@ class Condition:
             "texts_waiting": embed.waiting(),
             "lines_kept": self._pipeline.lines_kept,
             "lines_late": score.late_lines,
+            "lines_given_up": self._pipeline.lines_given_up,
             "lines_by_twin": score.twin_lines,
         }
 

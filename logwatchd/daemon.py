@@ -189,10 +189,9 @@ class Daemon:
                 check_folder(found)
             scoring = warming.scoring if warming else scoring_of(found)
             self._alerting.reconfigure(found)
-        except (LogwatchdError, OSError, MemoryError) as error:
-            reason = os_message(error) if isinstance(error, OSError) else str(error)
-            self._reloads = Reloads(count, last_ok=False, last_error=reason)
-            _log.error(Event.RELOAD_REFUSED, reason=reason)
+        except Exception as error:  # whatever it is, the daemon can go on with what it has
+            self._reloads = Reloads(count, last_ok=False, last_error=_reason(error))
+            _log.error(Event.RELOAD_REFUSED, reason=_reason(error), exc_info=_unforeseen(error))
         else:
             if warming:
                 warming.reconfigure(found)
@@ -229,8 +228,8 @@ class Daemon:
         try:
             with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
                 scoring = scoring_of(self._config)
-        except LogwatchdError as error:
-            self._warming.refused(str(error))
+        except Exception as error:
+            self._warming.refused(_reason(error), _unforeseen(error))
             self._tell(self._state)
             return
         self._use(scoring, None)
@@ -293,3 +292,14 @@ class Daemon:
             self._untold = True
         else:
             self._untold = False
+
+
+def _unforeseen(error: Exception) -> Exception | None:
+    """An error that is a mistake in logwatchd, and is told with its traceback."""
+    return None if isinstance(error, LogwatchdError | OSError | MemoryError) else error
+
+
+def _reason(error: Exception) -> str:
+    if _unforeseen(error):
+        return f"{type(error).__name__}: {error}: a mistake in logwatchd; report it with the traceback in its log"
+    return os_message(error) if isinstance(error, OSError) else str(error)

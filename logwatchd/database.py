@@ -28,13 +28,14 @@ class Schema:
 
     check: a statement that fails where they are others; with it the file is also looked through when it is opened.
     upgrades: by version, what makes the next one of it. None: what the file holds can be had again, so one of another
-    version is begun anew.
+    version is begun anew. anew: to be done besides in one that takes the place of a file that was set aside.
     """
 
     version: int
     script: str
     check: str | None = None
     upgrades: Mapping[int, str] | None = None
+    anew: str | None = None
 
 
 class Database:
@@ -52,6 +53,7 @@ class Database:
         self._durable = durable
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._anew = False
 
     def open(self) -> None:
         """Open it now; `run` would do so.
@@ -130,6 +132,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         self._create()
         connection = sqlite3.connect(self.file, _BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -162,7 +165,8 @@ class Database:
         schema = self._schema
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
-            _bring_to(connection, schema.version, schema.script)
+            anew = f";{schema.anew}" if self._anew and schema.anew else ""
+            _bring_to(connection, schema.version, schema.script + anew)
         elif schema.upgrades is None:
             return bool(found == schema.version)
         elif found > schema.version:
@@ -186,6 +190,7 @@ class Database:
     def _set_aside(self, reason: str) -> None:
         """What can be had again is kept once, for a look at it; other files are all kept."""
         self._let_go()
+        self._anew = True
         stamp = "" if self._schema.upgrades is None else f"-{clock.utc_now():%Y%m%dT%H%M%S.%fZ}"
         aside = self.file.with_name(f"{self.file.name}.damaged{stamp}")
         self.file.rename(aside)
@@ -212,6 +217,11 @@ def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None
         for statement in script.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _text(stored: bytes) -> str:
+    """SQLite does not look at what it holds as text: one broken byte would stop all that is read along with it."""
+    return stored.decode("utf-8", "replace")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -73,6 +73,8 @@ class Event(StrEnum):
     CACHE_FAILS = "the cache of embeddings cannot be used; texts may be sent again after a restart"
     FILE_SET_ASIDE = "a file of the state folder cannot be used and is set aside; a new one is begun"
     BACKLOG_FULL = "the lines that wait for embedding fill their room; reading waits until it works again"
+    BACKLOG_FAILS = "the lines that wait for embedding cannot be written or read; it is tried again"
+    LINES_GIVEN_UP = "lines that waited for embedding were given up"
     BACKLOG_DONE = "the lines that waited for embedding are scored"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
 
@@ -83,6 +85,7 @@ class Event(StrEnum):
     ALERTS_HELD = "more incidents than max_alerts_per_hour; a digest will tell of those that are held back"
     DIGEST = "digest of what was held back"
     INCIDENT_RESOLVED = "incident is over"
+    INCIDENT_GIVEN_UP = "an incident cannot be read again and is over; its next line opens a new one"
     INCIDENT_CONTINUES = "incident is still open as we stop"
     ANALYSIS = "Claude says"
     ANALYSIS_UNUSABLE = "Claude's answer cannot be used; the alert explains itself"

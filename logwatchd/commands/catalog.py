@@ -43,6 +43,8 @@ _ADVICE: dict[Event, str] = {
     Event.TEXTS_REFUSED: "It takes others. One that is too long for the model is tried by its beginning first: see\n"
     "embedder.max_tokens. What is left it does not take at all. Their lines are told once, as anomalies.",
     Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
+    Event.BACKLOG_FAILS: "The disk is full or not writable, or fails. " + _SLOW,
+    Event.LINES_GIVEN_UP: "The disk has changed what was written to it. These lines are not judged; the others are.",
     Event.OUTBOX_FAILS: "The disk is full or not writable. " + _SLOW,
     Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",
     Event.SINK_FAILS: _KEPT,

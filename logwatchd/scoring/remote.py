@@ -32,6 +32,7 @@ _REFUSED = {400, 413, 422}  # the model or its dimensions are none, or a text is
 _STUMBLED = 500  # perhaps at a text: some servers know no better word for one that is too long
 _NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
 _LONGEST_PAUSE_S = 20.0
+_MOST_TOKENS = 10**9  # that one answer can have cost
 _FORMS = Redactor(b"").masked
 
 defer("openai")  # of its modules one in seven is needed here
@@ -116,7 +117,7 @@ class OpenAIEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         """Texts that are redacted, each once."""
-        from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
+        from openai import APIConnectionError, APIError, APIStatusError
 
         given = [cut(text, self._service.max_tokens) for text in texts]
         client = self._client()
@@ -129,7 +130,9 @@ class OpenAIEmbedder:
         except (APIConnectionError, APIError) as error:  # time-outs too
             client.close()
             raise RetryableError(f"{self._where(client)}: {error.__cause__ or error}") from None
-        except (OpenAIError, ValueError, TypeError, AttributeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # what the client's parsers raise is the service's doing, and passes perhaps
             client.close()
             raise SpoiledError(f"{self._where(client)}: unusable answer: {_one_line(error)}") from None
         array = self._checked(vectors, len(texts), self._where(client))
@@ -196,8 +199,8 @@ class OpenAIEmbedder:
             raise SpoiledError(f"{where}: {len(vectors)} vectors for {count} texts")
         try:
             array = np.asarray(vectors, dtype=np.float32)
-        except (ValueError, TypeError):
-            raise SpoiledError(f"{where}: vectors of different lengths") from None
+        except (ValueError, TypeError, OverflowError):
+            raise SpoiledError(f"{where}: vectors of different lengths, or of what are no numbers") from None
         if array.ndim != 2 or array.shape[1] == 0 or not np.isfinite(array).all() or not array.any(axis=1).all():
             raise SpoiledError(f"{where}: vectors that are empty, zero or not finite")
         wanted = self._service.dimensions
@@ -210,10 +213,10 @@ class OpenAIEmbedder:
 
 
 def _tokens(answer: CreateEmbeddingResponse) -> int:
-    """What the service says that it counted; 0 where it does not say."""
+    """What the service says that it counted; 0 where it does not say, or what cannot be."""
     usage = getattr(answer, "usage", None)
     found = getattr(usage, "prompt_tokens", None) or getattr(usage, "total_tokens", None)
-    return found if isinstance(found, int) and found > 0 else 0
+    return found if isinstance(found, int) and 0 < found <= _MOST_TOKENS else 0
 
 
 def _reason(error: APIStatusError) -> str:
