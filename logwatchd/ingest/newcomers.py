@@ -322,7 +322,8 @@ class Newcomers:
     def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey], now: float) -> bool:
         """Whether an unknown file under a rotated name had the live name between two surveys.
 
-        It had if that name leads to another file than before, and if it is younger than the one that had it before.
+        It had if that name leads to another file than before, and if it is younger than the one that had it before: by
+        its number, or as it was written later, for not everybody counts as logrotate does.
         """
         last = self._last.get(base)
         if last is None:
@@ -337,7 +338,10 @@ class Newcomers:
             return now - self._rotated_at.get(base, -ROTATING_S) < ROTATING_S
         if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
             return True
-        return order_of(stranger.path) > order_of(before.reader.path)
+        if order_of(stranger.path) > order_of(before.reader.path):
+            return True
+        written_later = before.stamp is not None and stranger.stamp.mtime_ns > before.stamp.mtime_ns
+        return written_later and not self._is_first  # while we were down an old one may have been edited
 
     def _is_bereft(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether what was read of a live name's file, or an earlier one's, is gone and may have left a rest."""
