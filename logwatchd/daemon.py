@@ -10,7 +10,7 @@ from logwatchd.alerting import wiring
 from logwatchd.assembly import scoring_of
 from logwatchd.condition import Condition
 from logwatchd.config import Config
-from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
+from logwatchd.errors import ConfigError, Exit, InUseError, LogwatchdError, StateError, os_message
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
@@ -115,7 +115,7 @@ class Daemon:
                     self._end_warm_up()
                 case Request.STOP | Request.ENDED:
                     return
-                case Request.DIED:
+                case Request.DIED | Request.EVICTED:
                     self._exit = Exit.FAILED
                     return
 
@@ -124,6 +124,9 @@ class Daemon:
         return min(_TICK_S if self._state == "ready" else 0.05, watchdog_s or _TICK_S)
 
     def _tick(self, now: float) -> None:
+        if self._lock.is_lost():
+            self._leave_folder()
+            return
         if self._state == "starting" and self._source.ready():
             self._become_ready()
         if self._source.ended() and not self._pipeline.queue.in_flight:
@@ -135,6 +138,27 @@ class Daemon:
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_S
             self._tell(self._state)
+
+    def _leave_folder(self) -> None:
+        """End, and keep what can be kept in a folder of the same name, unless another daemon has one there by now."""
+        mend = "stop the daemon before its folder is deleted or replaced"
+        kept = "what was read and not told yet is kept in a new folder for the next start"
+        in_use = False
+        try:
+            self._lock.renew()
+        except StateError as error:
+            in_use = isinstance(error, InUseError)
+            kept = f"nothing can be kept for the next start: {error}"
+            self._untold = True
+        _log.critical(
+            Event.STATE_LOST,
+            state_dir=str(self._state_dir),
+            message=f"state_dir = {self._state_dir}: was deleted or replaced while it is in use; stopping with "
+            f"{int(Exit.FAILED)}, to be started anew; {kept}; {mend}",
+        )
+        if in_use:
+            os._exit(Exit.FAILED)  # whatever an orderly end writes would be written over the other one's
+        self._requests.put(Request.EVICTED)
 
     def _watch_stages(self, now: float) -> None:
         """A sign of life for systemd, if every stage gave one."""

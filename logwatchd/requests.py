@@ -19,9 +19,10 @@ class Request(Enum):
     ENDED = auto()  # standard input was all there was to follow
     LEARNED = auto()  # the warm-up's baseline is in its place
     DIED = auto()  # a stage
+    EVICTED = auto()  # the state folder is not ours any more
 
 
-_ENDING = {Request.STOP, Request.ENDED, Request.DIED}
+_ENDING = {Request.STOP, Request.ENDED, Request.DIED, Request.EVICTED}
 
 
 class Phase(Enum):
