@@ -100,7 +100,12 @@ class Database:
         return total
 
     def close(self) -> None:
+        """Let go of it. What somebody deleted meanwhile is written anew, where there still is a folder for it."""
         with self._lock:
+            if self._connection is not None and not self.file.exists():
+                with suppress(sqlite3.Error, OSError):
+                    self._create()
+                    self._connection.execute("VACUUM INTO ?", (str(self.file),))
             self._let_go()
 
     def _let_go(self) -> None:

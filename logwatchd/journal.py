@@ -39,6 +39,7 @@ class Event(StrEnum):
     WARMUP_FAILS = "what was learned cannot be put to use; it is tried again"
     STAGE_DIED = "a stage died; stopping so that the supervisor can start anew"
     STAGE_HANGS = "a stage makes no progress"
+    STATE_LOST = "the state folder was deleted or replaced; stopping so that the supervisor can start anew"
     STATUS_NOT_WRITTEN = "the status file cannot be written"
 
     # files

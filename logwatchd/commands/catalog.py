@@ -33,6 +33,8 @@ _ADVICE: dict[Event, str] = {
     Event.RELOAD_REFUSED: _REFUSED,
     Event.STAGE_DIED: _STAGE,
     Event.STAGE_HANGS: _STAGE,
+    Event.STATE_LOST: "Somebody deleted @LOGWATCHD_STATE_DIR@ or put another folder there while the daemon ran. It is\n"
+    "started anew. Stop it first, with 'systemctl stop logwatchd', to begin without its state.",
     Event.FILE_UNREADABLE: "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
     "with 'setfacl -m u:logwatchd:r FILE'. Or it is compressed and damaged: what can be unpacked of it was read.",
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
