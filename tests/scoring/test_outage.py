@@ -240,6 +240,35 @@ def test_a_twin_judges_at_once_and_its_verdicts_are_for_the_time_being(bench: Be
     assert len(bench.found) == 4  # the service's verdict is one for good
 
 
+def test_what_a_twin_judges_is_not_asked_for_any_more(bench: Bench) -> None:
+    bench.stage.swap(Detector(learn()), Detector(twin_of(learn())))
+    bench.put([FAULT])
+    bench.turn()
+    assert len(bench.asked) == 1
+    bench.away = True
+    bench.turn()
+    assert bench.found == [FAULT]
+    assert not bench.asked
+
+
+def test_kept_lines_beyond_a_window_are_taken_up_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.scoring.backlog._WINDOW", 1)
+    bench.away = True
+    for offset, line in enumerate((FAULT, OTHER)):
+        bench.put([line], offset=offset * 100)
+    bench.turn()
+    bench.away = False
+    bench.turn()
+    bench.answer()
+    bench.put(NORMAL, inode=2)
+    assert bench.turn() == 0.0
+    assert bench.found == [FAULT]
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.found == [FAULT, OTHER]
+
+
 def test_a_reload_keeps_what_is_kept(bench: Bench) -> None:
     bench.away = True
     bench.put([FAULT, OTHER])
