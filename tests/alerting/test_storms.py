@@ -78,6 +78,15 @@ def test_no_hour_has_more_messages_than_the_cap(most: int, gaps_s: list[float]) 
         assert sum(1 for at in sent if now - at < 3600) <= most
 
 
+def test_after_an_hour_there_is_room_again() -> None:
+    cap = Cap(1, ages_s=[600.0], now=1000.0)
+    assert not cap.admits(3999.0)
+    assert cap.admits(4000.0)
+    cap.count(4000.0)
+    assert not cap.admits(7599.0)
+    assert cap.admits(7600.0)
+
+
 def test_messages_before_a_restart_count(tmp_path: Path, entries: Entries) -> None:
     policy = Policy(Rules(), replace(TIMERS, group_wait_s=0), max_alerts_per_hour=3)
     AlertDesk(Outbox(tmp_path), policy).observe(faults(2), 100.0)
