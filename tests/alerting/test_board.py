@@ -317,8 +317,11 @@ def test_what_a_sink_took_is_not_sent_twice_although_the_disk_was_full(tmp_path:
 def test_an_alert_that_a_sink_stumbles_over_stops_no_other(tmp_path: Path) -> None:
     outbox = filled(tmp_path, 2)
     board = Board(outbox, services())
-    board.spoiled(delivery(board, 0.0), TypeError("oops"))
+    with full_disk(), pytest.raises(RetryableError):
+        board.spoiled(delivery(board, 0.0), TypeError("oops"))
+    assert board.set_aside == 1
     assert line(delivery(board, 0.0)) == "line 1"
+    assert board.set_aside == 0
     assert outbox.counts() == {"pending": 1, "sent": 0, "refused": 1, "held": 0}
 
 

@@ -63,7 +63,8 @@ def test_it_counts_every_line_and_says_when_they_came(tmp_path: Path, monkeypatc
         monkeypatch.setattr(clock, "utc_now", lambda minutes=minutes: NOON + timedelta(minutes=minutes))
         first = anomaly(f"fault {minutes}")
         held = new(first.line, alert_of(first.line), held=True)
-        outbox.store([held], [incident_to_row(incident(first, lines=10, held=True))])
+        told = new(f"told {minutes}", alert_of(f"told {minutes}"))
+        outbox.store([told, held], [incident_to_row(incident(first, lines=10, held=True))])
     assert outbox.held_back() == 4
     digest = outbox.make_digest()
     assert digest is not None
