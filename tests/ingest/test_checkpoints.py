@@ -244,6 +244,8 @@ def test_a_snapshot_for_which_the_disk_has_no_room_changes_nothing(
 ) -> None:
     monkeypatch.setattr(module, "COMPACT_BYTES", 100)
     checkpoints = filled(tmp_path)
+    for number in range(200, 210):
+        checkpoints.record(position(0, number))
     before = (tmp_path / "positions.log").read_bytes()
     with capture_logs(), full_disk():
         checkpoints.tend(clock.monotonic() + 10, ())
