@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -65,9 +66,8 @@ class Database:
             try:
                 self._mended(self._opened, _DAMAGED | {_NO_SUCH_TABLE_OR_COLUMN})
             except (sqlite3.Error, OSError) as error:
-                raise state_error(
-                    f"{self.file}: {error}", error, "give logwatchd a state_dir that it may write to"
-                ) from None
+                mend = "give logwatchd a state_dir that it may write to"
+                raise state_error(*self._trouble(error, mend)) from None
 
     def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do `work` in one transaction. A damaged file is set aside, and the work done in a new one.
@@ -79,7 +79,8 @@ class Database:
             try:
                 return self._mended(lambda: self._once(work), _DAMAGED)
             except (sqlite3.Error, OSError) as error:
-                raise RetryableError(f"{self.file}: {error}; look at the disk's free space and rights") from None
+                what, _, mend = self._trouble(error, "look at the disk's free space and rights")
+                raise RetryableError(f"{what}; {mend}") from None
 
     def shrink(self) -> None:
         """Give the room of deleted rows back to the file system; raises RetryableError as `run` does."""
@@ -107,6 +108,15 @@ class Database:
                     self._create()
                     self._connection.execute("VACUUM INTO ?", (str(self.file),))
             self._let_go()
+
+    def _trouble(self, error: sqlite3.Error | OSError, mend: str) -> tuple[str, sqlite3.Error | OSError, str]:
+        """What an error comes to, for `state_error`: SQLite does not say which of its files it could not open."""
+        for suffix in ("", "-wal", "-shm"):
+            path = Path(f"{self.file}{suffix}")
+            with suppress(OSError):
+                if not stat.S_ISREG(path.stat().st_mode):
+                    return f"{path}: no regular file, and SQLite needs one of that name", error, "move it away"
+        return f"{self.file}: {error}", error, mend
 
     def _let_go(self) -> None:
         if self._connection is not None:
