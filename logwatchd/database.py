@@ -146,7 +146,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         self._create()
-        connection = sqlite3.connect(self.file, _BUSY_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         connection.text_factory = _text
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
