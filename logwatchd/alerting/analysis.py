@@ -94,6 +94,7 @@ class Analyst:
             RetryableError: too busy, down or unreachable; the same call may succeed later.
             PermanentError: the key, the model or the request is refused, until somebody mends the configuration.
             NoAnswerError: the answer is a refusal or does not have the structure that was asked for.
+            MemoryError: there is none left.
         """
         import anthropic
 
@@ -117,6 +118,8 @@ class Analyst:
         except anthropic.APIConnectionError as error:  # timeouts, too
             reason = type(error.__cause__ or error).__name__
             raise RetryableError(f"no answer from {self._where()} ({reason})") from None
+        except MemoryError:
+            raise
         except Exception as error:  # the client's parser raises what it meets: no JSON, other fields, a cut-off answer
             raise NoAnswerError(
                 f"the answer of {self._settings.model} has not the structure asked for ({type(error).__name__})"

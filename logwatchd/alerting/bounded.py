@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from logwatchd import clock
-from logwatchd.errors import RetryableError
+from logwatchd.errors import RetryableError, starved
 
 _T = TypeVar("_T")
 _SLICE_S = 0.1
@@ -43,14 +43,18 @@ class BoundedCalls:
         """The call's result, or its error.
 
         Raises:
-            RetryableError: it did not end in time, or too many earlier ones still have not ended.
+            RetryableError: it did not end in time, too many earlier ones still have not ended, or there is no thread or
+                memory for it.
             CancelledError: `cancel` was called.
         """
         with self._lock:
             if self._left >= _MAX_LEFT:
                 raise RetryableError(f"{self._left} earlier calls to {self._what} still have not ended")
         outcome: _Outcome[_T] = _Outcome()
-        threading.Thread(target=self._make, args=(call, outcome), name=self._what, daemon=True).start()
+        try:
+            threading.Thread(target=self._make, args=(call, outcome), name=self._what, daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            raise starved(f"a call to {self._what}", error) from None
         deadline = clock.monotonic() + timeout_s
         while not outcome.ended.wait(_SLICE_S):
             late = clock.monotonic() >= deadline
@@ -63,6 +67,8 @@ class BoundedCalls:
                 if not late:
                     raise CancelledError
                 raise RetryableError(f"no whole answer from {self._what} within {timeout_s:.0f} s")
+        if isinstance(outcome.error, MemoryError):
+            raise starved(f"a call to {self._what}", outcome.error) from None
         if outcome.error is not None:
             raise outcome.error
         return outcome.value  # type: ignore[return-value]  # without an error it is the call's own result

@@ -18,7 +18,7 @@ from logwatchd.alerting.opening import Redact
 from logwatchd.alerting.outbox import Pending
 from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.sink import MessageRefusedError
-from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.errors import PermanentError, RetryableError, starved
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
 from logwatchd.vectors import Vectors
@@ -84,7 +84,10 @@ class AnalystWorker(_Worker):
         job = self._board.next_analysis(now)
         if isinstance(job, float):
             return job
-        self._analyse(job)
+        try:
+            self._analyse(job)
+        except MemoryError as error:
+            self._board.not_analysed(job, starved("an analysis", error), clock.monotonic())
         self._on_words()
         return 0.0
 
@@ -149,6 +152,8 @@ class Courier(_Worker):
             self._board.given_back(job)
         except (RetryableError, PermanentError, MessageRefusedError) as error:
             self._board.not_delivered(job, error, clock.monotonic())
+        except MemoryError as error:  # no fault of the message
+            self._board.not_delivered(job, starved("an alert", error), clock.monotonic())
         except Exception as error:
             alert_id = pending.alert.id if pending.alert else None
             logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert_id=alert_id, reason=str(error))

@@ -6,7 +6,7 @@ import pytest
 
 from logwatchd.alerting.bounded import BoundedCalls, CancelledError
 from logwatchd.errors import PermanentError, RetryableError
-from tests.helpers import wait_until
+from tests.helpers import no_threads, wait_until
 
 
 def test_a_call_has_its_result_or_its_error() -> None:
@@ -36,6 +36,19 @@ def test_a_call_that_never_ends_is_left_alone_and_too_many_are_not_begun() -> No
             return False
 
     wait_until(works, what="a call after the others ended")
+
+
+def test_a_call_for_which_there_is_no_thread_or_no_memory_can_be_made_again() -> None:
+    calls = BoundedCalls("a test")
+    with no_threads(), pytest.raises(RetryableError, match=r"no thread for a call to a test .*: raise TasksMax="):
+        calls.within(5, lambda: 42)
+
+    def fill() -> bytearray:
+        return bytearray(1 << 62)
+
+    with pytest.raises(RetryableError, match="no memory for a call to a test: raise MemoryMax="):
+        calls.within(5, fill)
+    assert calls.within(5, lambda: 42) == 42
 
 
 def test_cancelling_ends_calls_under_way_and_later_ones() -> None:
