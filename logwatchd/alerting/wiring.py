@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from logwatchd import clock
 from logwatchd.alerting.analysis import Analyst
 from logwatchd.alerting.board import Board, Services
-from logwatchd.alerting.bounded import BoundedCalls
+from logwatchd.alerting.bounded import CallsByService
 from logwatchd.alerting.desk import AlertDesk, Policy
 from logwatchd.alerting.grouping import Rules
 from logwatchd.alerting.message import Kind
@@ -17,8 +17,8 @@ from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.reuse import Analyses
-from logwatchd.alerting.services import services_of
-from logwatchd.alerting.workers import MAX_TURN_S, About, AnalystWorker, Courier
+from logwatchd.alerting.services import made_of, services_of
+from logwatchd.alerting.workers import CLAUDE, MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, starved, state_error
 from logwatchd.journal import Event, logger
@@ -69,8 +69,9 @@ class Alerting:
         services = _services(config, redact)
         self.desk = AlertDesk(self._outbox, _policy(config, services), observer=observer, redact=redact)
         self._board = Board(self._outbox, services)
-        self._analyses = BoundedCalls("Claude")
-        self._deliveries = BoundedCalls("the sink")
+        self._analyses = CallsByService()
+        self._deliveries = CallsByService()
+        self._renew_calls(config)
         self._incidents = StageThread(self.desk, on_crash)
         self._lock = threading.Lock()
         self._about = About(
@@ -118,6 +119,7 @@ class Alerting:
         except (RetryableError, RuntimeError) as error:
             self._remove(more)
             raise error if isinstance(error, RetryableError) else starved("a courier or an analyst", error) from None
+        self._renew_calls(config)
         self.desk.use(_policy(config, services), redact)
         self._shrink(services, threads)
         self._alert_arrived()
@@ -170,6 +172,10 @@ class Alerting:
             return self._board.at_rest(clock.monotonic(), until)
         except RetryableError:  # an outbox that cannot be read has nothing to deliver
             return True
+
+    def _renew_calls(self, config: Config) -> None:
+        self._analyses.renew({CLAUDE: (config.settings.analysis, config.secrets.anthropic_api_key)})
+        self._deliveries.renew(made_of(config))
 
     def _grow(self, services: Services, threads: int) -> list[StageThread]:
         """Have a courier for each sink, so that none waits for another, and so many analysts where Claude is asked.

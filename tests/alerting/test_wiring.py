@@ -10,8 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,50 +18,16 @@ import pytest
 from logwatchd import clock
 from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, Notice
 from logwatchd.alerting.outbox import FILE_NAME
-from logwatchd.alerting.wiring import Alerting, build
-from logwatchd.config import Config
-from logwatchd.errors import RetryableError, StateError
+from logwatchd.alerting.wiring import build
+from logwatchd.errors import StateError
 from logwatchd.journal import Event
 from logwatchd.records import Severity
-from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, faults
+from tests.alerting.at_work import Entries, crashed, events, lines_sent, observe, running
+from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config
 from tests.fakes import Drip, FakeClaude, FakeSlack, Hang, Reset, Status, words
 from tests.fakes.claude import WORDS
 from tests.fakes.server import Answer, Request
-from tests.helpers import no_threads, wait_until
-
-Entries = list[MutableMapping[str, Any]]
-
-
-def crashed(name: str, error: BaseException) -> None:
-    pytest.fail(f"{name} died: {error!r}")
-
-
-@contextmanager
-def running(settings: Config, seen: list[Notice] | None = None) -> Iterator[Alerting]:
-    deaths: list[str] = []
-    alerting = build(
-        settings,
-        lambda name, error: deaths.append(f"{name}: {error!r}"),
-        observer=(seen if seen is not None else []).append,
-    )
-    alerting.start()
-    try:
-        yield alerting
-    finally:
-        alerting.close(0.0)
-        assert deaths == []
-
-
-def observe(alerting: Alerting, count: int, start: int = 0) -> None:
-    alerting.observe(faults(count, start), clock.monotonic())
-
-
-def lines_sent(slack: FakeSlack) -> list[str]:
-    return [body["blocks"][1]["text"]["text"].strip("`\n") for body in slack.history if body and "blocks" in body]
-
-
-def events(entries: Entries) -> list[Event]:
-    return [entry["event"] for entry in entries]
+from tests.helpers import wait_until
 
 
 def test_an_alert_reaches_slack_with_claudes_words(tmp_path: Path, entries: Entries) -> None:
@@ -179,55 +143,6 @@ def test_while_claude_is_down_alerts_leave_and_once_it_is_up_the_analyses_follow
             wait_until(lambda: len(slack.requests) == 4)
         assert [WORDS["likely_cause"] in str(body) for body in slack.history] == [False, False, True, True]
     print(f"the first alert left after {left_after_s:.2f} s")
-
-
-def test_without_threads_alerts_wait_and_no_reload_ends_the_process(tmp_path: Path, entries: Entries) -> None:
-    with FakeClaude() as claude, FakeSlack() as slack:
-        few, many = (
-            config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url, threads=threads) for threads in (2, 9)
-        )
-        with running(few) as alerting:
-            with no_threads():
-                observe(alerting, 1)
-                wait_until(lambda: set(alerting.status().services.values()) == {"resting"})
-                with pytest.raises(RetryableError, match=r"no thread for a courier or an analyst .*: raise TasksMax="):
-                    alerting.reconfigure(many)
-                assert len(alerting.threads) == 1 + 2 + 2
-                assert not slack.requests
-                assert not claude.requests
-            wait_until(lambda: slack.requests and claude.requests)
-            wait_until(lambda: alerting.status().alerts_pending == 0)
-            assert alerting.status().alerts_refused == 0
-            alerting.reconfigure(many)
-            assert len(alerting.threads) == 1 + 2 + 9
-    assert Event.ALERTS_GIVEN_UP not in events(entries)
-
-
-def test_without_memory_alerts_wait(tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what is done in the threads of calls, and before them."""
-    tried: list[str] = []
-
-    def fill(*_: object) -> Any:
-        tried.append("")
-        return bytearray(1 << 62)
-
-    places = ["analysis.evidence_of", "slack.parts_of", "workers.safe_alert", "workers.safe_story"]
-    with (
-        FakeClaude() as claude,
-        FakeSlack() as slack,
-        running(config(tmp_path, claude_url=claude.url, slack_url=slack.webhook_url)) as alerting,
-    ):
-        for number, place in enumerate(places):
-            tried.clear()
-            with monkeypatch.context() as full:
-                full.setattr(f"logwatchd.alerting.{place}", fill)
-                observe(alerting, 1, start=number)
-                wait_until(lambda: tried)
-            wait_until(lambda number=number: alerting.status().analyses == number + 1)  # type: ignore[misc]
-        wait_until(lambda: alerting.status().alerts_pending == 0)
-        assert alerting.status().alerts_refused == 0
-    assert Event.ALERTS_GIVEN_UP not in events(entries)
-    assert Event.ANALYSIS_UNUSABLE not in events(entries)
 
 
 def test_a_line_with_orders_changes_neither_structure_nor_severity(tmp_path: Path, entries: Entries) -> None:
