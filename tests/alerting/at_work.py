@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from logwatchd import clock
+from logwatchd.alerting.bounded import BoundedCalls
 from logwatchd.alerting.notices import Notice
 from logwatchd.alerting.wiring import Alerting, build
 from logwatchd.config import Config
+from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
 from tests.alerting.builders import faults
 from tests.fakes import FakeSlack
 
 Entries = list[MutableMapping[str, Any]]
+
+
+def in_time(call: Callable[[], object]) -> None:
+    """The call, which is to end by itself, and long before this gives it up."""
+    try:
+        BoundedCalls("a test").within(20, call)
+    except RetryableError as error:
+        if "from a test" in str(error):
+            pytest.fail(f"{error}")
+        raise
 
 
 def crashed(name: str, error: BaseException) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import Counter
@@ -27,7 +26,7 @@ from logwatchd.scoring.vector_cache import VectorCache, open_database
 from logwatchd.vectors import Vectors
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Answer, Hang, Request, Status
-from tests.helpers import no_threads, wait_until
+from tests.helpers import wait_until
 
 MODEL = "text-embedding-3-small"
 
@@ -168,36 +167,6 @@ def test_a_service_that_stays_away_is_said_to_be_away_and_is_probed(
     bench.until(lambda: len(bench.texts) == 8, later_s=100)
     assert changes == [True, False]
     assert sorted(bench.texts) == list("abcdefgh")
-
-
-def test_without_threads_texts_wait(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
-    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
-    bench.queue.submit(["a", "b"])
-    with no_threads():
-        assert bench.turn() == 0.0
-        assert 0 < bench.turn() < 1
-    assert re.fullmatch("no thread for a request for embeddings .*: raise TasksMax= .*", bench.queue.trouble or "")
-    assert bench.queue.waiting() == 2
-    bench.until(lambda: bench.texts, later_s=60)
-    assert bench.texts == ["a", "b"]
-    assert bench.queue.trouble is None
-
-
-def test_without_memory_texts_wait(service: FakeOpenAI) -> None:
-    class Full(OpenAIEmbedder):
-        full = True
-
-        def embed(self, texts: Sequence[str]) -> Vectors:
-            return super().embed(texts) if not self.full else np.ones(1 << 60, dtype=np.float32)
-
-    embedder = Full(Service(MODEL, service.url + "/v1"), SecretStr("sk-test"))
-    bench = Bench(embedder, Limits(batch_size=10, max_wait_ms=0))
-    bench.queue.submit(["a", "b"])
-    bench.until(lambda: bench.queue.trouble)
-    assert "no memory for the answer to a request for embeddings: raise MemoryMax=" in (bench.queue.trouble or "")
-    embedder.full = False
-    bench.until(lambda: bench.texts, later_s=60)
-    assert bench.texts == ["a", "b"]
 
 
 def test_a_refused_key_is_an_outage_at_once(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
