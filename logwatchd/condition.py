@@ -30,6 +30,7 @@ class Condition:
             "unreadable": ingest.unreadable,
             "lines": score.lines,
             "anomalies": score.anomalies,
+            "lines_untold": score.stumbles.lines,
             "own_lines": ingest.own_lines + score.own_lines,
             **self._embedding(),
             "unread_bytes": ingest.unread_bytes,
@@ -69,6 +70,8 @@ class Condition:
             yield f"{', '.join(failing)}, {counted(alerts.alerts_pending, 'alert')} to deliver"
         if refused := alerts.alerts_refused + alerts.alerts_set_aside:
             yield f"{counted(refused, 'alert')} set aside as undeliverable"
+        if untold := self._pipeline.score.stumbles.lines:
+            yield f"{counted(untold, 'line')} passed over for a fault in logwatchd"
         if reason := self._pipeline.score.storing_trouble:
             yield f"anomalies cannot be stored, reading waits: {reason}"
         ingest = self._source.status()
@@ -88,9 +91,11 @@ class Condition:
             "embedding_usd_today": round(embed.usd_today, 6),
             "embedding_away": int(embed.away),
             "texts_cut": embed.cut,
+            "texts_refused": embed.refused,
             "texts_waiting": embed.waiting(),
             "lines_kept": self._pipeline.lines_kept,
             "lines_late": score.late_lines,
+            "lines_given_up": self._pipeline.lines_given_up,
             "lines_by_twin": score.twin_lines,
         }
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import queue
-import signal
 from datetime import datetime
-from types import FrameType
 
 from logwatchd import __version__, clock, config, journal, status_file
 from logwatchd.alerting import wiring
 from logwatchd.assembly import scoring_of
 from logwatchd.condition import Condition
 from logwatchd.config import Config
-from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
+from logwatchd.errors import ConfigError, Exit, InUseError, LogwatchdError, StateError, os_message
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
 from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.unlearned import files_of, unlearned
 from logwatchd.journal import Event
 from logwatchd.pipeline import Pipeline, Scoring
+from logwatchd.requests import Phase, Request, Requests
 from logwatchd.scoring.kept import kept_in
 from logwatchd.stage import StageThread
 from logwatchd.status_file import DaemonStatus, Reloads, State
@@ -28,20 +26,20 @@ from logwatchd.warming import Warming, check_folder, lacks_baseline
 
 SHUTDOWN_S = 20.0  # the whole of it; below the unit's TimeoutStopSec
 _TICK_S = 1.0
-_ENDED = "ended"  # standard input was all there was to follow
 _STATUS_EVERY_S = 5.0
 # Where no watchdog says otherwise.
 _HANGS_AFTER_S = 60.0
-_LEARNED = "learned"  # the warm-up's baseline is in its place
 
 _log = journal.logger("daemon")
 
 
 class Daemon:
-    """Owns the signals, the configuration in force and the life of every thread."""
+    """Owns the configuration in force and the life of every thread."""
 
-    def __init__(self, found: Config) -> None:
+    def __init__(self, found: Config, requests: Requests) -> None:
         """Build everything that can fail; nothing runs yet.
+
+        requests: what `run` deals with; they listen already, so that nothing that is asked meanwhile gets lost.
 
         Raises:
             StateError: the state folder cannot be used, or another daemon uses it.
@@ -50,7 +48,7 @@ class Daemon:
         self._config = found
         self._state_dir = found.settings.state_dir
         self._supervisor = Supervisor()
-        self._messages: queue.SimpleQueue[int | str] = queue.SimpleQueue()
+        self._requests = requests
         self._state: State = "starting"
         self._reloads = Reloads()
         self._started_at: datetime = clock.utc_now()
@@ -68,7 +66,7 @@ class Daemon:
         self._lock = StateLock(self._state_dir)
         try:
             if scoring is None:
-                self._warming = Warming(found, lambda: self._messages.put(_LEARNED), self._crashed)
+                self._warming = Warming(found, lambda: self._requests.put(Request.LEARNED), self._crashed)
                 scoring = self._warming.scoring
             self._scoring = scoring
             self._name_baseline()
@@ -88,8 +86,7 @@ class Daemon:
 
     def run(self) -> Exit:
         """Run until a signal ends it; returns the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._signalled)
+        self._requests.phase = Phase.SERVING
         _log.info(Event.STARTING, version=__version__, config=str(self._config.path))
         self._tell("starting")
         self._alerting.start()
@@ -100,45 +97,40 @@ class Daemon:
             self._shut_down()
         return self._exit
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """Only enqueues: a handler may interrupt anything. The second request to stop is not a request."""
-        if number != signal.SIGHUP and self._state == "stopping":
-            os._exit(128 + number)
-        self._messages.put(number)
-
     def _crashed(self, stage: str, error: BaseException) -> None:
         """Called from the dying thread."""
         _log.critical(Event.STAGE_DIED, stage=stage, exc_info=error)
-        self._messages.put(stage)
+        self._requests.put(Request.DIED)
 
     def _serve(self) -> None:
         while True:
-            try:
-                message = self._messages.get(timeout=self._tick_s())
-            except queue.Empty:
-                self._tick(clock.monotonic())
-                continue
-            if message == signal.SIGHUP:
-                with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
-                    self._reload()
-                self._tick(clock.monotonic())
-            elif message == _LEARNED:
-                self._end_warm_up()
-            elif isinstance(message, int) or message == _ENDED:
-                return
-            else:
-                self._exit = Exit.FAILED
-                return
+            match self._requests.next(self._tick_s()):
+                case None:
+                    self._tick(clock.monotonic())
+                case Request.RELOAD:
+                    with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
+                        self._reload()
+                    self._tick(clock.monotonic())
+                case Request.LEARNED:
+                    self._end_warm_up()
+                case Request.STOP | Request.ENDED:
+                    return
+                case Request.DIED | Request.EVICTED:
+                    self._exit = Exit.FAILED
+                    return
 
     def _tick_s(self) -> float:
         watchdog_s = self._supervisor.watchdog_interval_s
         return min(_TICK_S if self._state == "ready" else 0.05, watchdog_s or _TICK_S)
 
     def _tick(self, now: float) -> None:
+        if self._lock.is_lost():
+            self._leave_folder()
+            return
         if self._state == "starting" and self._source.ready():
             self._become_ready()
         if self._source.ended() and not self._pipeline.queue.in_flight:
-            self._messages.put(_ENDED)
+            self._requests.put(Request.ENDED)
         self._watch_stages(now)
         if self._warming and self._state == "ready":
             self._warming.tick(now)
@@ -146,6 +138,27 @@ class Daemon:
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_S
             self._tell(self._state)
+
+    def _leave_folder(self) -> None:
+        """End, and keep what can be kept in a folder of the same name, unless another daemon has one there by now."""
+        mend = "stop the daemon before its folder is deleted or replaced"
+        kept = "what was read and not told yet is kept in a new folder for the next start"
+        in_use = False
+        try:
+            self._lock.renew()
+        except StateError as error:
+            in_use = isinstance(error, InUseError)
+            kept = f"nothing can be kept for the next start: {error}"
+            self._untold = True
+        _log.critical(
+            Event.STATE_LOST,
+            state_dir=str(self._state_dir),
+            message=f"state_dir = {self._state_dir}: was deleted or replaced while it is in use; stopping with "
+            f"{int(Exit.FAILED)}, to be started anew; {kept}; {mend}",
+        )
+        if in_use:
+            os._exit(Exit.FAILED)  # whatever an orderly end writes would be written over the other one's
+        self._requests.put(Request.EVICTED)
 
     def _watch_stages(self, now: float) -> None:
         """A sign of life for systemd, if every stage gave one."""
@@ -189,10 +202,9 @@ class Daemon:
                 check_folder(found)
             scoring = warming.scoring if warming else scoring_of(found)
             self._alerting.reconfigure(found)
-        except (LogwatchdError, OSError, MemoryError) as error:
-            reason = os_message(error) if isinstance(error, OSError) else str(error)
-            self._reloads = Reloads(count, last_ok=False, last_error=reason)
-            _log.error(Event.RELOAD_REFUSED, reason=reason)
+        except Exception as error:  # whatever it is, the daemon can go on with what it has
+            self._reloads = Reloads(count, last_ok=False, last_error=_reason(error))
+            _log.error(Event.RELOAD_REFUSED, reason=_reason(error), exc_info=_unforeseen(error))
         else:
             if warming:
                 warming.reconfigure(found)
@@ -229,8 +241,8 @@ class Daemon:
         try:
             with self._supervisor.patience(lambda: self._watch_stages(clock.monotonic())):
                 scoring = scoring_of(self._config)
-        except LogwatchdError as error:
-            self._warming.refused(str(error))
+        except Exception as error:
+            self._warming.refused(_reason(error), _unforeseen(error))
             self._tell(self._state)
             return
         self._use(scoring, None)
@@ -250,6 +262,7 @@ class Daemon:
             _log.warning(Event.SOURCE_UNLEARNED, source=name, files=files_of(name) or None)
 
     def _shut_down(self) -> None:
+        self._requests.phase = Phase.STOPPING
         deadline = clock.monotonic() + SHUTDOWN_S
         self._supervisor.stopping()
         self._tell("stopping")
@@ -293,3 +306,14 @@ class Daemon:
             self._untold = True
         else:
             self._untold = False
+
+
+def _unforeseen(error: Exception) -> Exception | None:
+    """An error that is a mistake in logwatchd, and is told with its traceback."""
+    return None if isinstance(error, LogwatchdError | OSError | MemoryError) else error
+
+
+def _reason(error: Exception) -> str:
+    if _unforeseen(error):
+        return f"{type(error).__name__}: {error}: a mistake in logwatchd; report it with the traceback in its log"
+    return os_message(error) if isinstance(error, OSError) else str(error)

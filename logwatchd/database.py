@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,13 +29,14 @@ class Schema:
 
     check: a statement that fails where they are others; with it the file is also looked through when it is opened.
     upgrades: by version, what makes the next one of it. None: what the file holds can be had again, so one of another
-    version is begun anew.
+    version is begun anew. anew: to be done besides in one that takes the place of a file that was set aside.
     """
 
     version: int
     script: str
     check: str | None = None
     upgrades: Mapping[int, str] | None = None
+    anew: str | None = None
 
 
 class Database:
@@ -52,6 +54,7 @@ class Database:
         self._durable = durable
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._anew = False
 
     def open(self) -> None:
         """Open it now; `run` would do so.
@@ -63,9 +66,8 @@ class Database:
             try:
                 self._mended(self._opened, _DAMAGED | {_NO_SUCH_TABLE_OR_COLUMN})
             except (sqlite3.Error, OSError) as error:
-                raise state_error(
-                    f"{self.file}: {error}", error, "give logwatchd a state_dir that it may write to"
-                ) from None
+                mend = "give logwatchd a state_dir that it may write to"
+                raise state_error(*self._trouble(error, mend)) from None
 
     def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do `work` in one transaction. A damaged file is set aside, and the work done in a new one.
@@ -77,7 +79,8 @@ class Database:
             try:
                 return self._mended(lambda: self._once(work), _DAMAGED)
             except (sqlite3.Error, OSError) as error:
-                raise RetryableError(f"{self.file}: {error}; look at the disk's free space and rights") from None
+                what, _, mend = self._trouble(error, "look at the disk's free space and rights")
+                raise RetryableError(f"{what}; {mend}") from None
 
     def shrink(self) -> None:
         """Give the room of deleted rows back to the file system; raises RetryableError as `run` does."""
@@ -98,8 +101,22 @@ class Database:
         return total
 
     def close(self) -> None:
+        """Let go of it. What somebody deleted meanwhile is written anew, where there still is a folder for it."""
         with self._lock:
+            if self._connection is not None and not self.file.exists():
+                with suppress(sqlite3.Error, OSError):
+                    self._create()
+                    self._connection.execute("VACUUM INTO ?", (str(self.file),))
             self._let_go()
+
+    def _trouble(self, error: sqlite3.Error | OSError, mend: str) -> tuple[str, sqlite3.Error | OSError, str]:
+        """What an error comes to, for `state_error`: SQLite does not say which of its files it could not open."""
+        for suffix in ("", "-wal", "-shm"):
+            path = Path(f"{self.file}{suffix}")
+            with suppress(OSError):
+                if not stat.S_ISREG(path.stat().st_mode):
+                    return f"{path}: no regular file, and SQLite needs one of that name", error, "move it away"
+        return f"{self.file}: {error}", error, mend
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -130,6 +147,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         self._create()
         connection = sqlite3.connect(self.file, _BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -162,7 +180,8 @@ class Database:
         schema = self._schema
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
-            _bring_to(connection, schema.version, schema.script)
+            anew = f";{schema.anew}" if self._anew and schema.anew else ""
+            _bring_to(connection, schema.version, schema.script + anew)
         elif schema.upgrades is None:
             return bool(found == schema.version)
         elif found > schema.version:
@@ -186,6 +205,7 @@ class Database:
     def _set_aside(self, reason: str) -> None:
         """What can be had again is kept once, for a look at it; other files are all kept."""
         self._let_go()
+        self._anew = True
         stamp = "" if self._schema.upgrades is None else f"-{clock.utc_now():%Y%m%dT%H%M%S.%fZ}"
         aside = self.file.with_name(f"{self.file.name}.damaged{stamp}")
         self.file.rename(aside)
@@ -212,6 +232,11 @@ def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None
         for statement in script.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _text(stored: bytes) -> str:
+    """SQLite does not look at what it holds as text: one broken byte would stop all that is read along with it."""
+    return stored.decode("utf-8", "replace")
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -74,6 +74,10 @@ class StateError(LogwatchdError):
     exit_code = Exit.CONFIG
 
 
+class InUseError(StateError):
+    """Another logwatchd holds the state folder."""
+
+
 class DiskError(StateError):
     """The state folder's disk is full or fails. No configuration mends that: systemd is to start us again."""
 

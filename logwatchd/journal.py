@@ -39,6 +39,7 @@ class Event(StrEnum):
     WARMUP_FAILS = "what was learned cannot be put to use; it is tried again"
     STAGE_DIED = "a stage died; stopping so that the supervisor can start anew"
     STAGE_HANGS = "a stage makes no progress"
+    STATE_LOST = "the state folder was deleted or replaced; stopping so that the supervisor can start anew"
     STATUS_NOT_WRITTEN = "the status file cannot be written"
 
     # files
@@ -64,12 +65,17 @@ class Event(StrEnum):
 
     # scoring
     SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
+    STUMBLED = "a fault in logwatchd, over a line or a text; it goes on with each by itself"
+    LINE_UNTOLD = "a line is passed over: telling it stumbles upon a fault in logwatchd"
+    TEXTS_REFUSED = "the embedding service refuses texts; they count as new, whatever they say"
     EMBEDDING_AWAY_WAIT = "embedding fails; lines with new texts are kept on the disk and scored late"
     EMBEDDING_AWAY_LOCAL = "embedding fails; new texts are judged by the baseline's local twin until it works again"
     EMBEDDING_RECOVERED = "embedding works again"
     CACHE_FAILS = "the cache of embeddings cannot be used; texts may be sent again after a restart"
     FILE_SET_ASIDE = "a file of the state folder cannot be used and is set aside; a new one is begun"
     BACKLOG_FULL = "the lines that wait for embedding fill their room; reading waits until it works again"
+    BACKLOG_FAILS = "the lines that wait for embedding cannot be written or read; it is tried again"
+    LINES_GIVEN_UP = "lines that waited for embedding were given up"
     BACKLOG_DONE = "the lines that waited for embedding are scored"
     STORING_FAILED = "anomalies cannot be stored; reading waits until they can"
 
@@ -80,6 +86,7 @@ class Event(StrEnum):
     ALERTS_HELD = "more incidents than max_alerts_per_hour; a digest will tell of those that are held back"
     DIGEST = "digest of what was held back"
     INCIDENT_RESOLVED = "incident is over"
+    INCIDENT_GIVEN_UP = "an incident cannot be read again and is over; its next line opens a new one"
     INCIDENT_CONTINUES = "incident is still open as we stop"
     ANALYSIS = "Claude says"
     ANALYSIS_UNUSABLE = "Claude's answer cannot be used; the alert explains itself"

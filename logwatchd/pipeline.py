@@ -121,6 +121,11 @@ class Pipeline:
         """Lines on the disk that wait for the embedder's service."""
         return self._kept.backlog.lines if self._kept else 0
 
+    @property
+    def lines_given_up(self) -> int:
+        """Lines that waited there and could not be read again, since the start."""
+        return self._kept.backlog.lines_given_up if self._kept else 0
+
     def _outage(self, backlog: Backlog, twin: Detector | None) -> Outage:
         outage = Outage(backlog, lambda: self.embed.away, self.embed.keep_only, idle=lambda: not self.embed.waiting())
         outage.twin = twin

@@ -116,14 +116,14 @@ class Warming:
         except LogwatchdError as error:
             _log.warning(Event.WARMUP_FAILS, reason=str(error))
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: str, unforeseen: Exception | None = None) -> None:
         """The baseline that was learned is in its place, but does not go with the configuration; a reload tries again.
 
-        Lines of alarm are told until then.
+        Lines of alarm are told until then. unforeseen: told with its traceback.
         """
         self._builder = None
         self._refused = reason
-        _log.error(Event.WARMUP_FAILS, reason=reason)
+        _log.error(Event.WARMUP_FAILS, reason=reason, exc_info=unforeseen)
 
     def close(self) -> None:
         """There is a baseline."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.database import Database, Schema
+from logwatchd.errors import Exit, RetryableError, StateError
 
 _FIRST = "CREATE TABLE notes (text TEXT)"
 _SECOND = "ALTER TABLE notes ADD COLUMN at TEXT NOT NULL DEFAULT ''"
@@ -45,6 +46,23 @@ def test_two_that_upgrade_a_file_at_once_keep_what_it_holds(tmp_path: Path) -> N
     first.close()
     second.close()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_what_stands_in_the_way_of_one_of_its_files_is_named_with_the_mend(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / "notes.db"
+    if suffix:
+        first = Database(file, Schema(1, _FIRST), part="test")
+        first.open()
+        first.close()
+    (tmp_path / f"notes.db{suffix}").mkdir()
+    told = f"^{file}{suffix}: no regular file, and SQLite needs one of that name; move it away$"
+    database = Database(file, Schema(1, _FIRST), part="test")
+    with pytest.raises(StateError, match=told) as raised:
+        database.open()
+    assert raised.value.exit_code is Exit.CONFIG
+    with pytest.raises(RetryableError, match=told):
+        database.run(lambda connection: connection.execute("SELECT * FROM notes").fetchall())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

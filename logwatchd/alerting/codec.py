@@ -10,12 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from logwatchd.alerting import checked
 from logwatchd.alerting.grouping import Incident
 from logwatchd.alerting.message import Digest, Story
 from logwatchd.records import Alert, Analysis, FileId, Level, Severity
+from logwatchd.vectors import Vectors
 
 _TUPLES = ("nearest_examples", "differs", "context")
+_ALERT_TYPES: checked.Types = {
+    **dict.fromkeys(("id", "fingerprint", "service", "path", "line", "pattern"), str),
+    **dict.fromkeys(("score", "threshold", "distance", "radius", "novelty"), (float, int)),
+    "offset": int,
+    "late": bool,
+    "by_twin": bool,
+    **dict.fromkeys(("end", "centroid"), (int, type(None))),
+}
 _ANALYSIS_TUPLES = ("check_also", "evidence")
+_ANALYSIS_TYPES: checked.Types = {
+    **dict.fromkeys(("likely_cause", "suggested_action", "model", "confidence"), str),
+    "conclusive": bool,
+    "reused_from": (str, type(None)),
+}
+_DIGEST_TYPES: checked.Types = {"id": str, "incidents": int, "lines": int, "others": int}
 _NO_VECTOR = np.zeros(0, np.float32)
 
 IncidentRow = tuple[str | bytes | int | None, ...]
@@ -50,17 +66,19 @@ def alert_from_json(text: str) -> Alert:
     Raises:
         ValueError, KeyError, TypeError: the text is something else.
     """
-    fields: dict[str, Any] = json.loads(text)
-    return Alert(
+    fields = checked.table(text)
+    made = Alert(
         **fields
-        | {name: tuple(fields[name]) for name in _TUPLES}
+        | {name: tuple(checked.texts(fields[name])) for name in _TUPLES}
         | {
             "level": Level[fields["level"]],
             "severity": Severity(fields["severity"]),
-            "read_at": datetime.fromisoformat(fields["read_at"]),
-            "file": FileId(*fields["file"]),
+            "read_at": checked.instant(fields["read_at"]),
+            "file": FileId(*map(checked.whole, fields["file"])),
         }
     )
+    checked.has_types(made, _ALERT_TYPES)
+    return made
 
 
 def analysis_to_json(analysis: Analysis) -> str:
@@ -69,9 +87,11 @@ def analysis_to_json(analysis: Analysis) -> str:
 
 def analysis_from_json(text: str) -> Analysis:
     """The analysis that `analysis_to_json` wrote; raises as `alert_from_json` does."""
-    fields: dict[str, Any] = json.loads(text)
-    lists = {name: tuple(fields[name]) for name in _ANALYSIS_TUPLES if name in fields}
-    return Analysis(**fields | lists | {"severity": Severity(fields["severity"])})
+    fields = checked.table(text)
+    lists = {name: tuple(checked.texts(fields[name])) for name in _ANALYSIS_TUPLES if name in fields}
+    made = Analysis(**fields | lists | {"severity": Severity(fields["severity"])})
+    checked.has_types(made, _ANALYSIS_TYPES)
+    return made
 
 
 def digest_to_json(digest: Digest) -> str:
@@ -80,16 +100,19 @@ def digest_to_json(digest: Digest) -> str:
 
 def digest_from_json(text: str) -> Digest:
     """The digest that `digest_to_json` wrote; raises as `alert_from_json` does."""
-    fields: dict[str, Any] = json.loads(text)
-    return Digest(
+    fields = checked.table(text)
+    groups = [(checked.text(service), checked.text(severity), count) for service, severity, count in fields["groups"]]
+    made = Digest(
         **fields
         | {
-            "began": datetime.fromisoformat(fields["began"]),
-            "ended": datetime.fromisoformat(fields["ended"]),
-            "groups": tuple((service, severity, count) for service, severity, count in fields["groups"]),
-            "samples": tuple(fields["samples"]),
+            "began": checked.instant(fields["began"]),
+            "ended": checked.instant(fields["ended"]),
+            "groups": tuple((service, severity, checked.whole(count)) for service, severity, count in groups),
+            "samples": tuple(checked.texts(fields["samples"])),
         }
     )
+    checked.has_types(made, _DIGEST_TYPES)
+    return made
 
 
 def incident_to_row(incident: Incident) -> IncidentRow:
@@ -127,28 +150,32 @@ def incident_from_row(row: tuple[Any, ...], now: float) -> Incident:
     """An incident that was open when the last run ended; its lines may be read again, so it has just begun at `now`.
 
     A start sends at once what still gathered lines: people know of it.
+
+    Raises:
+        ValueError: a value is nothing that `incident_to_row` wrote.
     """
     alert_id, fingerprint, service, path, device, inode, offset, severity, keys, vector, began = row[:11]
     first, last, lines, held, more = row[11:]
-    fields = Fields(**json.loads(more))
+    fields = _fields(more)
+    lines = checked.count(lines)
     return Incident(
-        alert_id=alert_id,
-        fingerprint=fingerprint,
-        service=service,
-        path=path,
-        inode=(device, inode),
-        offset=offset,
+        alert_id=checked.text(alert_id),
+        fingerprint=checked.text(fingerprint),
+        service=checked.text(service),
+        path=checked.text(path),
+        inode=(checked.whole(device), checked.whole(inode)),
+        offset=checked.whole(offset),
         severity=Severity(severity),
-        vector=np.frombuffer(vector, dtype="<f4").astype(np.float32) if vector else _NO_VECTOR,
+        vector=_vector(vector),
         first_at=now,
         last_at=now,
-        began=datetime.fromisoformat(began) if began else None,
+        began=datetime.fromisoformat(checked.text(began)) if began else None,
         written=None,
-        first_seen=datetime.fromisoformat(first),
-        last_seen=datetime.fromisoformat(last),
+        first_seen=checked.instant(first),
+        last_seen=checked.instant(last),
         lines=lines,
         kinds=fields.kinds,
-        keys=set(json.loads(keys)),
+        keys=set(checked.listed(keys)),
         sources=fields.sources,
         hosts=fields.hosts,
         samples=fields.samples,
@@ -157,7 +184,7 @@ def incident_from_row(row: tuple[Any, ...], now: float) -> Incident:
         told_at=now,
         told_lines=fields.told_lines or lines,
         told_reach=fields.told_reach or len(fields.sources) + len(fields.hosts),
-        held=bool(held),
+        held=checked.flag(held),
         storm=fields.storm,
     )
 
@@ -173,6 +200,33 @@ def story_of(incident: Incident) -> Story:
         hosts=tuple(incident.hosts),
         samples=tuple(incident.samples),
     )
+
+
+def _fields(more: object) -> Fields:
+    told = checked.table(more)
+    try:
+        return Fields(
+            kinds=checked.count(told["kinds"]),
+            sources=checked.texts(told["sources"]),
+            hosts=checked.texts(told["hosts"]),
+            samples=checked.texts(told["samples"]),
+            ties=checked.texts(told["ties"]),
+            bare=checked.flag(told["bare"]),
+            told_lines=checked.count(told["told_lines"]),
+            told_reach=checked.count(told["told_reach"]),
+            storm=checked.flag(told["storm"]),
+        )
+    except KeyError as error:
+        raise ValueError(f"without {error}") from None
+
+
+def _vector(stored: object) -> Vectors:
+    if not isinstance(stored, bytes):
+        raise ValueError("its vector is none")
+    vector = np.frombuffer(stored, dtype="<f4").astype(np.float32) if stored else _NO_VECTOR
+    if not np.isfinite(vector).all():
+        raise ValueError("its vector is not finite")
+    return vector
 
 
 def _storable(text: str) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from logwatchd import clock
 from logwatchd.alerting import words
-from logwatchd.alerting.codec import incident_from_row, incident_to_row, story_of
+from logwatchd.alerting.codec import incident_to_row, story_of
 from logwatchd.alerting.explain import alert_of, line_key, severity_of
 from logwatchd.alerting.grouping import Incident, Reason, Rules, decide, leads
 from logwatchd.alerting.incidents import MAX_REACH, MAX_SAMPLES, OpenIncidents
@@ -212,8 +212,7 @@ class AlertDesk:
 
     def _take_up(self, now: float) -> None:
         wall = clock.utc_now()
-        for row in self._outbox.open_incidents():
-            incident = incident_from_row(row, now)
+        for incident in self._outbox.open_incidents(now):
             quiet_s = (wall - incident.last_seen).total_seconds()
             if quiet_s < self._policy.timers.resolve_after_s:
                 self._open.add(incident)

@@ -9,40 +9,39 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from logwatchd import clock
-from logwatchd.alerting import digests, outcomes, retention, schema
+from logwatchd.alerting import digests, keeping, outcomes, retention, schema
+from logwatchd.alerting.checked import instant
 from logwatchd.alerting.codec import (
-    INCIDENT_COLUMNS,
     IncidentRow,
     alert_from_json,
     alert_to_json,
     analysis_from_json,
     analysis_to_json,
     digest_from_json,
-    incident_from_row,
     story_of,
 )
+from logwatchd.alerting.grouping import Incident
 from logwatchd.alerting.message import Digest, Kind, Story
-from logwatchd.alerting.retention import Limits
+from logwatchd.alerting.retention import Limits, Watch
 from logwatchd.database import Database
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
 
 FILE_NAME = "alerts.sqlite3"
 _WANTED_FOR = timedelta(hours=24)  # an analysis that came even later would help nobody
-_UPSERT = (
-    f"INSERT INTO incidents ({INCIDENT_COLUMNS}) VALUES ({', '.join('?' * 16)})"
-    " ON CONFLICT (alert_id) DO UPDATE SET patterns = excluded.patterns, last_seen = excluded.last_seen,"
-    " severity = excluded.severity, lines = max(lines, excluded.lines), held = excluded.held, more = excluded.more,"
-    " resolved_at = NULL"
-)
 _COPY = (
     "INSERT INTO alerts (line_key, id, stored_at, kind, why, target, alert, analysis)"
     " SELECT ?, id, ?, ?, ?, ?, alert, analysis FROM alerts WHERE id = ? AND kind = 'alert' ON CONFLICT DO NOTHING"
+)
+_OUTCOME_OF = (
+    "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt, refused)"
+    " SELECT seq, ?, ?, ?, ? FROM alerts WHERE seq = ?"
 )
 
 
@@ -94,6 +93,7 @@ class Outbox:
         self._database = Database(folder / FILE_NAME, schema.SCHEMA, part="outbox")
         self._database.open()
         self._limits = limits or Limits()
+        self._watch = Watch()
 
     # incidents
 
@@ -131,7 +131,7 @@ class Outbox:
                 )
                 if connection.execute(sql, row).rowcount:
                     kept.add(alert.id)
-            connection.executemany(_UPSERT, incidents)
+            keeping.keep(connection, incidents)
             for alert_id, alert in leads:
                 connection.execute(
                     "UPDATE alerts SET alert = ? WHERE id = ? AND kind = 'alert'"
@@ -149,39 +149,45 @@ class Outbox:
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(_UPSERT, open_ones)
-            for row in resolved:
-                connection.execute(_UPSERT, row)
-                connection.execute("UPDATE incidents SET resolved_at = ? WHERE alert_id = ?", (at, row[0]))
+            keeping.keep(connection, open_ones)
+            keeping.resolve(connection, resolved, at)
             for one in news:
                 key = f"{one.alert_id}:{one.kind}:{at}"
                 connection.execute(_COPY, (key, at, one.kind, one.why, None, one.alert_id))
 
         self._database.run(work)
 
-    def open_incidents(self) -> list[IncidentRow]:
-        """Incidents that were open when last written, oldest first."""
-        sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE resolved_at IS NULL ORDER BY first_seen"
-        return self._database.run(lambda connection: connection.execute(sql).fetchall())
+    def open_incidents(self, now: float) -> list[Incident]:
+        """Incidents that were open when last written, oldest first, as begun at `now` (monotonic seconds).
+
+        One that cannot be read again is given up with one loud line.
+        """
+        at = clock.utc_now().isoformat()
+        found, damaged = self._database.run(lambda connection: keeping.open_ones(connection, now, at))
+        for alert_id, error in damaged:
+            reason = f"{self._database.file}: its row in incidents is damaged: {error}; look at the disk"
+            logger("outbox").error(Event.INCIDENT_GIVEN_UP, alert_id=alert_id, reason=reason)
+        return found
 
     def story(self, alert_id: str) -> Story | None:
         """An incident as it was when last written."""
-        sql = f"SELECT {INCIDENT_COLUMNS} FROM incidents WHERE alert_id = ?"
-        row = self._database.run(lambda connection: connection.execute(sql, (alert_id,)).fetchone())
-        return story_of(incident_from_row(row, 0.0)) if row else None
+        found = self._database.run(lambda connection: keeping.find(connection, alert_id))
+        return story_of(found) if found else None
 
     def was_over(self, fingerprint: str) -> datetime | None:
         """When the last incident of this kind was over; None where there was none, as far as is remembered."""
-        sql = "SELECT max(resolved_at) FROM incidents WHERE fingerprint = ?"
-        (at,) = self._database.run(lambda connection: connection.execute(sql, (fingerprint,)).fetchone())
-        return datetime.fromisoformat(at) if at else None
+        return self._database.run(lambda connection: keeping.was_over(connection, fingerprint))
 
     def recent_messages(self, within: timedelta) -> list[datetime]:
-        """When the latest alerts and updates were queued."""
+        """When the latest alerts and updates were queued, as far as that can be read."""
         sql = "SELECT stored_at FROM alerts WHERE kind IN ('alert', 'update') AND held = 0 AND stored_at > ?"
         since = (clock.utc_now() - within).isoformat()
         rows = self._database.run(lambda connection: connection.execute(sql, (since,)).fetchall())
-        return [datetime.fromisoformat(at) for (at,) in rows]
+        found = []
+        for (at,) in rows:
+            with suppress(ValueError):
+                found.append(instant(at))
+        return found
 
     def held_back(self) -> int:
         """How many incidents wait for a digest."""
@@ -268,15 +274,12 @@ class Outbox:
         """A sink has taken a message. True when all `wanted` sinks now have, and the message is thereby sent.
 
         analysed: whether the message had all that Claude was to say; otherwise a follow-up is queued if that came
-        meanwhile.
+        meanwhile. A message that is not there any more, since the file was begun anew, is nobody's.
         """
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> bool:
-            connection.execute(
-                "INSERT OR IGNORE INTO deliveries (seq, sink, at, receipt) VALUES (?, ?, ?, ?)",
-                (seq, sink, at, receipt),
-            )
+            connection.execute(_OUTCOME_OF, (sink, at, receipt, None, seq))
             row = connection.execute("SELECT analysis FROM alerts WHERE seq = ?", (seq,)).fetchone()
             if not analysed and row is not None and row[0] is not None:
                 _follow_up(connection, seq, sink, at)
@@ -289,8 +292,7 @@ class Outbox:
         at = clock.utc_now().isoformat()
 
         def work(connection: sqlite3.Connection) -> None:
-            row = (seq, sink, at, reason)
-            connection.execute("INSERT OR IGNORE INTO deliveries (seq, sink, at, refused) VALUES (?, ?, ?, ?)", row)
+            connection.execute(_OUTCOME_OF, (sink, at, None, reason, seq))
             connection.execute("UPDATE alerts SET last_error = ? WHERE seq = ?", (reason, seq))
             outcomes.finish(connection, seq, wanted)
 
@@ -298,8 +300,13 @@ class Outbox:
 
     def failed(self, seq: int, error: str) -> None:
         """An attempt failed; the message keeps its place."""
-        sql = "UPDATE alerts SET attempts = attempts + 1, last_error = ? WHERE seq = ?"
-        self._database.run(lambda connection: connection.execute(sql, (error, seq)))
+
+        def work(connection: sqlite3.Connection) -> None:
+            sql = "UPDATE alerts SET attempts = attempts + 1, last_error = ? WHERE seq = ?"
+            connection.execute(sql, (error, seq))
+            self._watch.failed(seq, clock.monotonic())
+
+        self._database.run(work)
 
     def give_up(self, seq: int, error: str) -> None:
         """Nobody can take this message; it stays readable until it is forgotten with the others."""
@@ -347,9 +354,8 @@ class Outbox:
 
     def settle_bill(self, place: int, usd: float | None) -> None:
         """What an analysis has cost in the end; None where it was not made."""
-        sql = "DELETE FROM spending WHERE id = ?1" if usd is None else "UPDATE spending SET usd = ?2 WHERE id = ?1"
-        values = (place,) if usd is None else (place, usd)
-        self._database.run(lambda connection: connection.execute(sql, values))
+        sql = "DELETE FROM spending WHERE id = :id" if usd is None else "UPDATE spending SET usd = :usd WHERE id = :id"
+        self._database.run(lambda connection: connection.execute(sql, {"id": place, "usd": usd}))
 
     def counts(self) -> dict[str, int]:
         """Messages by state; 'held' ones wait for a digest."""
@@ -366,10 +372,10 @@ class Outbox:
         Returns:
             How many messages were given up.
         """
-        given_up = self._database.run(lambda connection: retention.prune(connection, self._limits, clock.utc_now()))
+        limits, wall, now = self._limits, clock.utc_now(), clock.monotonic()
+        given_up = self._database.run(lambda connection: retention.prune(connection, limits, self._watch, wall, now))
         self._database.shrink()
         if given_up:
-            limits = self._limits
             logger("outbox").error(
                 Event.ALERTS_GIVEN_UP,
                 alerts=given_up,

@@ -17,6 +17,7 @@ from logwatchd.journal import Event, logger
 MAX_WAITING = 20_000  # messages; what is more than Slack can take in hours is held back for a digest
 _HOUR = timedelta(hours=1)
 _PRUNE_S = 600.0
+_FIRST_PRUNE_S = 60.0  # what waited for this start is delivered first
 _IDLE_S = 5.0
 _BUSY_S = 1.0
 _WAITING_S = 0.25
@@ -36,7 +37,7 @@ class Rounds:
         self._full = self._count = False  # too many wait; that is to be looked at
         self._ended: list[tuple[Incident, bool]] = []  # not yet written; whether it was quiet
         self._fails = False
-        self._next_prune = 0.0
+        self._next_prune = now + _FIRST_PRUNE_S
         self._log = logger("incidents")
 
     def use(self, timers: Timers, max_alerts_per_hour: int) -> None:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from logwatchd.alerting.text import counted
 from logwatchd.errors import ConfigError
 from logwatchd.scoring.embedder import Embedder, model_of
 
@@ -70,6 +71,8 @@ def tell_cost(embedder: Embedder, settings: EmbedderSettings | None = None) -> N
     usd = None if price is None else embedder.tokens / 1e6 * price
     told = f"about ${usd:.4f}" if usd is not None else "at a price that is not known (embedder.usd_per_million_tokens)"
     print(f"{embedder.name}: {embedder.tokens:,} tokens, {told}", file=sys.stderr)
+    if embedder.refused:
+        print(f"warning: the service refuses {counted(embedder.refused, 'text')}; as new as can be", file=sys.stderr)
     spent, budget = getattr(embedder, "usd_today", 0.0), settings.daily_usd if settings else None
     if budget is not None and spent > budget:
         print(

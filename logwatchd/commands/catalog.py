@@ -27,17 +27,26 @@ _STAGE = (
     "This is a mistake in logwatchd. The service manager starts it again; it goes on where it had read to.\n"
     "Please report it with this entry and those before it."
 )
+_FAULT = "This is a mistake in logwatchd; please report it with this entry. "
 _ADVICE: dict[Event, str] = {
     Event.ANOMALY: _ALERT,
     Event.RELOAD_REFUSED: _REFUSED,
     Event.STAGE_DIED: _STAGE,
     Event.STAGE_HANGS: _STAGE,
+    Event.STATE_LOST: "Somebody deleted @LOGWATCHD_STATE_DIR@ or put another folder there while the daemon ran. It is\n"
+    "started anew. Stop it first, with 'systemctl stop logwatchd', to begin without its state.",
     Event.FILE_UNREADABLE: "The daemon's user may not read it. Put the file into the group adm, or allow the user\n"
     "with 'setfacl -m u:logwatchd:r FILE'. Or it is compressed and damaged: what can be unpacked of it was read.",
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
+    Event.STUMBLED: _FAULT + "Nothing is lost: what cannot be judged by itself either counts as new.",
+    Event.LINE_UNTOLD: _FAULT + "Look at the line yourself: tail -c +OFFSET FILE | head -n 1, OFFSET being one more.",
+    Event.TEXTS_REFUSED: "It takes others. One that is too long for the model is tried by its beginning first: see\n"
+    "embedder.max_tokens. What is left it does not take at all. Their lines are told once, as anomalies.",
     Event.STORING_FAILED: "The disk is full or not writable. " + _SLOW,
+    Event.BACKLOG_FAILS: "The disk is full or not writable, or fails. " + _SLOW,
+    Event.LINES_GIVEN_UP: "The disk has changed what was written to it. These lines are not judged; the others are.",
     Event.OUTBOX_FAILS: "The disk is full or not writable. " + _SLOW,
     Event.CHECKPOINTS_UNWRITABLE: "The disk is full or not writable. After a restart, lines may be judged twice.",
     Event.SINK_FAILS: _KEPT,

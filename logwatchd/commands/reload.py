@@ -76,7 +76,7 @@ def _state_dir_in(config_path: Path) -> str | None:
         return None
     try:
         named = tomllib.loads(text).get("state_dir")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):  # nested too deeply
         line = _STATE_DIR_LINE.search(text)
         named = (line[1] or line[2]) if line else None
     return named if isinstance(named, str) and named else None

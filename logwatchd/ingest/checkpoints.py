@@ -109,6 +109,8 @@ class Checkpoints:
         with self._lock:
             if self._log is None:
                 return
+            if not self._log.is_in_place():
+                self._log.close()  # somebody removed it
             if not self._log.can_append:
                 self._compact(self._log, clock.monotonic())
             elif self._unwritten:

@@ -139,6 +139,7 @@ class Copies:
         try:
             for original in candidates:
                 if self._handles.ensure(original) and self._is_kin(copy, original):
+                    self._handles.recovered(copy)
                     return
             if copy.verified == 0:
                 self._register.drop(copy)  # nothing was known of it so far: it is judged like any unknown file

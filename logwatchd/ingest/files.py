@@ -194,6 +194,8 @@ class FileSource:
         try:
             while self._queue.room(file.key) and reader.offset - start < budget:
                 result = reader.read(file.size)
+                if file.problem is not None:
+                    self._roster.handles.recovered(file)
                 if isinstance(result, Stop):
                     file.behind = False
                     if result is Stop.REPLACED:

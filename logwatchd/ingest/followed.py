@@ -36,8 +36,9 @@ class Followed:
     not read on before copies had two surveys to turn up in. bereaved: what it still held unread was found in none.
     inherited: in one it was.
     original: the file of which it is a copy, `verified` bytes of it so far. start_at_end: it could not be opened when
-    it was first seen, and had this size then. problem: why it cannot be read. link_folder: where a link at its path
-    leads to. cut_said: that it holds over-long lines was said.
+    it was first seen, and had this size then. problem: why it cannot be read. read_fails: that came of reading, so that
+    to open it says nothing. link_folder: where a link at its path leads to. cut_said: that it holds over-long lines was
+    said.
     """
 
     reader: Reader
@@ -65,6 +66,7 @@ class Followed:
     verified: int = 0
     start_at_end: int | None = None
     problem: str | None = None
+    read_fails: bool = False
     link_folder: str | None = None
     cut_said: bool = False
 

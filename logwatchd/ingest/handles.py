@@ -44,7 +44,7 @@ class Handles:
         reader = file.reader
         if reader.is_open:
             self.rests.done(file)
-            self._recovered(file)
+            self._opens(file)
             return True
         if reader.is_unpacking:
             return False
@@ -62,14 +62,17 @@ class Handles:
             self.trouble(file, error)
             return False
         self._opened += opened
-        if not reader.is_unpacking:
-            self._recovered(file)
+        if opened:
+            self._opens(file)
+        elif not reader.is_unpacking:
+            file.problem = None
         return opened
 
     def trouble(self, file: Followed, error: OSError) -> None:
         """Note that a file cannot be read now: said once, tried again at every survey."""
         file.behind = file.suspect = False
         file.looks_left = 1
+        file.read_fails = file.read_fails or file.reader.is_open
         if error.errno == errno.ESTALE:
             file.reader.close()
         if error.errno == errno.ENOENT:  # gone since it was seen; the next look finds out what became of it
@@ -100,11 +103,17 @@ class Handles:
                 message=f"{path}: cannot be read to its end: {problem}; it is tried again when it changes",
             )
 
-    @staticmethod
-    def _recovered(file: Followed) -> None:
-        if file.problem is not None and not file.reader.is_cut:
-            file.problem = None
+    def recovered(self, file: Followed) -> None:
+        """Note that all was read of it that there was to read, or more than before."""
+        if file.problem is None or file.reader.is_cut:
+            return
+        if file.problem:
             _log.info(Event.FILE_FOUND, path=file.reader.path, message=f"{file.reader.path}: can be read again")
+        file.problem, file.read_fails = None, False
+
+    def _opens(self, file: Followed) -> None:
+        if not file.read_fails:
+            self.recovered(file)
 
     def _close_idle(self, cap: int) -> int:
         """Close a tenth of those that are read to their end and can be found again by name: first those that were

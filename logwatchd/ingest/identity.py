@@ -26,7 +26,7 @@ class FileKey(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What a stat says of a file's content; only ever compared for equality, never ordered."""
+    """What a stat says of a file's content; that it changed is told by its being another, in whichever direction."""
 
     size: int
     mtime_ns: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
-from logwatchd.ingest.compressed import CompressedReader, NotWholeError
+from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
@@ -29,6 +28,10 @@ FORGET_S = 3600.0  # so often what is gone for good is looked for
 _log = journal.logger("tail")
 
 
+class UnsettledError(OSError):
+    """What a file would be judged by is changing at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stranger:
     """A file whose key is not known. generation: above 0 if its inode was another file's, and `lapse` what that was."""
@@ -45,7 +48,8 @@ class Stranger:
 class Newcomers:
     """Owner: the tail thread.
 
-    met: files that are not read, as far as the present survey has come across them.
+    met: files that are not read, as far as the present survey has come across them. refused: why those that could not
+    be judged so far cannot be read.
     """
 
     def __init__(self, register: Register, checkpoints: Checkpoints, ledger: Ledger, handles: Handles) -> None:
@@ -57,7 +61,7 @@ class Newcomers:
         self._last: dict[str, FileKey] = {}
         self._rotated_at: dict[str, float] = {}
         self._aside: dict[FileKey, Position] = {}
-        self._refused: dict[FileKey, str] = {}  # why they could not be judged so far
+        self.refused: dict[FileKey, str] = {}
         self._unpacking: dict[FileKey, tuple[Stranger, Followed]] = {}  # and are judged after that
         self.met: set[FileKey] = set()
         self._forget_at = 0.0
@@ -104,7 +108,7 @@ class Newcomers:
         ordered = sorted(found.values(), key=lambda stranger: (base_of(stranger.path), order_of(stranger.path)))
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
-        self._refused = {key: problem for key, problem in self._refused.items() if key in places}
+        self.refused = {key: problem for key, problem in self.refused.items() if key in places}
         # Those of an earlier run first, then those that lost their content, and what renamecopy is about to copy or
         # has just copied: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
@@ -185,17 +189,21 @@ class Newcomers:
                 self._unpacking[stranger.key] = stranger, file
                 self._precede(file, self._register.live.get(base))  # and what is judged meanwhile comes in between
             elif file.problem is not None:
-                self._refused[stranger.key] = file.problem
+                self.refused[stranger.key] = file.problem
             return
         try:
-            if self._take(stranger, file, at_live_name):
+            taken = self._take(stranger, file, at_live_name)
+            if file.reader.is_open:
+                self._handles.recovered(file)
+            if taken:
                 self._register.add(file)
                 return
-        except NotWholeError as error:
-            self._handles.trouble(file, error)
-            self._refused[stranger.key] = str(file.problem)
-        except OSError as error:  # still unknown, so the next survey comes back to it
+        except UnsettledError as error:
             _log.debug(Event.FILE_UNREADABLE, path=stranger.path, reason=str(error))
+        except OSError as error:  # still unknown, so the next survey comes back to it
+            self._handles.trouble(file, error)
+            if file.problem:
+                self.refused[stranger.key] = file.problem
         file.reader.close()
 
     def _unpacked(self, stranger: Stranger) -> Followed | None:
@@ -214,7 +222,8 @@ class Newcomers:
         file = self._make(stranger, make(stranger.key, stranger.path, generation=stranger.generation), sequence, now)
         file.lapse = stranger.lapse
         file.lapsed = file.bereaved = stranger.lapse is not None
-        file.problem = self._refused.get(stranger.key)  # what was said is not said again
+        file.problem = self.refused.get(stranger.key)  # what was said is not said again
+        file.read_fails = file.problem is not None  # until it has been judged
         return file
 
     def _take(self, stranger: Stranger, file: Followed, at_live_name: Mapping[str, FileKey]) -> bool:
@@ -261,7 +270,7 @@ class Newcomers:
         """Whether a file under a rotated name holds what another one holds or held; if so, it knows from where on.
 
         Raises:
-            OSError: it cannot be read, or cannot be judged at this moment.
+            OSError: it cannot be read. UnsettledError: it cannot be judged at this moment.
         """
         reader = file.reader
         live = self._register.live.get(base)
@@ -274,7 +283,7 @@ class Newcomers:
                 continue
             kin = kinship(handle, original)
             if kin is Kinship.UNSETTLED:
-                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                raise UnsettledError
             if reader.is_cut and (kin is not Kinship.REMAINDER or original.inherited):
                 continue  # the part that is missing would be told again, or never
             if kin in (Kinship.COPY, Kinship.READ):
@@ -313,7 +322,8 @@ class Newcomers:
     def _was_missed(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey], now: float) -> bool:
         """Whether an unknown file under a rotated name had the live name between two surveys.
 
-        It had if that name leads to another file than before, and if it is younger than the one that had it before.
+        It had if that name leads to another file than before, and if it is younger than the one that had it before: by
+        its number, or as it was written later, for not everybody counts as logrotate does.
         """
         last = self._last.get(base)
         if last is None:
@@ -328,11 +338,14 @@ class Newcomers:
             return now - self._rotated_at.get(base, -ROTATING_S) < ROTATING_S
         if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
             return True
-        return order_of(stranger.path) > order_of(before.reader.path)
+        if order_of(stranger.path) > order_of(before.reader.path):
+            return True
+        written_later = before.stamp is not None and stranger.stamp.mtime_ns > before.stamp.mtime_ns
+        return written_later and not self._is_first  # while we were down an old one may have been edited
 
     def _is_bereft(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether what was read of a live name's file, or an earlier one's, is gone and may have left a rest."""
-        waits = stranger.key in self._refused  # it was to be unpacked, and could not be so far
+        waits = stranger.key in self.refused  # it was to be unpacked, and could not be so far
         live = self._register.live.get(base)
         if live is not None and (live.lapsed or (waits and live.lapse)) and at_live_name.get(base) == live.key:
             return True

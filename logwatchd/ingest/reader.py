@@ -244,6 +244,8 @@ class Reader:
         self.partial = b"" if more else raw[end : result.end] + result.rest
         self._held = 0 if more else held
         if end == marked:
+            if offset - marked + len(raw) < size:  # less than there is: the kernel says why only where it begins
+                os.pread(self._open_handle(), 1, offset - marked + len(raw))
             return Stop.AT_END
         return Chunk(lines, offset + self._marked(raw[marked:end], offset, coding), self.offset, inner, coding.name)
 

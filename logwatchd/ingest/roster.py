@@ -80,7 +80,7 @@ class Roster:
     @property
     def unreadable(self) -> int:
         """How many files and folders could not be read at the last look."""
-        return len(self._troubles) + sum(bool(file.problem) for file in self.files)
+        return len(self._troubles) + len(self._newcomers.refused) + sum(bool(file.problem) for file in self.files)
 
     @property
     def keys(self) -> Collection[FileKey]:
@@ -289,6 +289,8 @@ class Roster:
             return
         if same:
             file.behind = size > reader.offset + len(reader.partial)
+            if not file.behind:
+                self.handles.recovered(file)
             if isinstance(reader, CompressedReader) and reader.damage:
                 self._examine_cut(file, reader, reader.damage, now)
         elif was_open and (file.place is Place.NOWHERE or not self.is_over(file)):

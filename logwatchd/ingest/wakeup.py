@@ -25,6 +25,9 @@ JOIN_S = 2.0
 
 FolderKey = tuple[int, int]  # device, inode
 
+# What the kernel refuses with where a limit of this user's is reached, and which one that is.
+_LIMITS = {errno.EMFILE: "fs.inotify.max_user_instances", errno.ENOSPC: "fs.inotify.max_user_watches"}
+
 _log = journal.logger("tail")
 
 
@@ -83,7 +86,8 @@ class Wakeup:
                 _log.warning(
                     Event.POLLING_ONLY,
                     reason=reason,
-                    message=f"inotify cannot be used ({reason}); files are polled instead, which only takes longer",
+                    message=f"inotify cannot be used ({reason}); files are polled instead, which only takes longer"
+                    f"{_mend(error)}",
                 )
             self.close()
         else:
@@ -152,3 +156,10 @@ class Wakeup:
 
     def _count_overflow(self) -> None:
         self.overflows += 1
+
+
+def _mend(error: Exception) -> str:
+    limit = _LIMITS.get(getattr(error, "errno", None) or 0)
+    if limit is None:
+        return ""
+    return f"; 'sysctl {limit}' tells how many this user may have: raise it, and inotify is used within {RETRY_S:.0f} s"

@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import secrets
+import stat
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -142,6 +143,8 @@ def read_key(state_dir: Path) -> bytes:
                     os.link(fresh, file)  # another process may have been quicker: then its key counts
                 finally:
                     fresh.unlink()
+        if not stat.S_ISREG(file.stat().st_mode):  # a FIFO would wait for a writer for ever
+            raise StateError(f"{file}: no regular file; move it away, and a new one is made")
         key = file.read_bytes()
     except OSError as error:
         raise state_error(f"{file}: {error.strerror}", error, "it needs a state_dir that it may write to") from None

@@ -36,6 +36,7 @@ def anomalies_of(item: Waiting, found: Set[PatternId], before: Sequence[bytes]) 
     for index in np.flatnonzero(np.isin(item.ids, list(found))).tolist():
         if index < item.told or index in item.kept or (waiting is not None and index not in waiting):
             continue
+        item.at = index
         begin, end = places.span(index)
         raw = block.data[begin : min(end, begin + _MAX_LINE_BYTES)]
         if is_own(decode(raw[:HEADER_BYTES])):  # to judge it would be to answer ourselves, for ever

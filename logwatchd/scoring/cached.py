@@ -53,6 +53,10 @@ class CachedEmbedder:
         return self._inner.cut
 
     @property
+    def refused(self) -> int:
+        return self._inner.refused
+
+    @property
     def redact(self) -> Callable[[str], str] | None:
         return self._inner.redact
 

@@ -29,12 +29,14 @@ _AT_ONCE = 2000  # texts that are looked up under one hold of the lock
 
 @dataclass(slots=True, eq=False)
 class _Use:
-    """What embeds from a reload on. dimensions: what the vectors have to have. counted: tokens that are in the sums."""
+    """What embeds from a reload on. dimensions: what the vectors have to have. counted: tokens that are in the sums.
+    refused: texts that were told of."""
 
     embedder: Embedder
     dimensions: int
     limits: Limits
     counted: int
+    refused: int
 
     @property
     def space(self) -> str:
@@ -90,7 +92,7 @@ class EmbedQueue:
         """
         with self._lock:
             before = getattr(self, "_use", None)
-            self._use = _Use(embedder, dimensions, limits, embedder.tokens)
+            self._use = _Use(embedder, dimensions, limits, embedder.tokens, embedder.refused)
             self._breaker.mended()
             if before is not None and before.space != self._use.space:
                 self._fresh.clear()  # whoever still wants them asks again
@@ -137,6 +139,11 @@ class EmbedQueue:
     def cut(self) -> int:
         """Texts that were too long for the model, and were cut."""
         return self._use.embedder.cut
+
+    @property
+    def refused(self) -> int:
+        """Texts that the service does not take, however short."""
+        return self._use.embedder.refused
 
     @property
     def usd_today(self) -> float:
@@ -195,6 +202,10 @@ class EmbedQueue:
         self.texts += len(request.batch.texts)
         if not request.use.embedder.remote:
             return
+        refused = request.use.embedder.refused - request.use.refused
+        if refused:
+            request.use.refused += refused
+            logger("embed").warning(Event.TEXTS_REFUSED, texts=refused, embedder=request.use.embedder.name)
         tokens = request.use.embedder.tokens - request.use.counted
         request.use.counted += tokens
         usd = tokens / 1e6 * request.use.limits.usd_per_million_tokens

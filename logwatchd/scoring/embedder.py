@@ -41,6 +41,10 @@ class Embedder(Protocol):
         """How many texts so far were too long for the model and were embedded by their beginning."""
 
     @property
+    def refused(self) -> int:
+        """How many texts so far the service refused, however short, while it took others: they have zero vectors."""
+
+    @property
     def redact(self) -> Callable[[str], str] | None:
         """What each text goes through before it leaves the machine; None where nothing leaves.
 
@@ -54,7 +58,8 @@ class Embedder(Protocol):
             texts: at most the batch size of patterns, none empty.
 
         Returns:
-            float32 (len(texts), dimensions), rows L2-normalised.
+            float32 (len(texts), dimensions), rows L2-normalised; a zero row for a text that has no vector, which is
+            as far as can be from all that is known.
 
         Raises:
             RetryableError: the same call may succeed later.

@@ -107,7 +107,7 @@ def from_bytes(stored: bytes) -> Excerpt:
             coding=head["coding"],
         )
         return Excerpt(block, tuple(head["waiting"]), tuple(before), datetime.fromisoformat(head["read_at"]))
-    except (zlib.error, KeyError, TypeError) as error:
+    except (zlib.error, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no excerpt: {error}") from None
 
 

@@ -42,6 +42,10 @@ class Judge:
         """int64 (lines,): the pattern of each line of `data`."""
         return self._lexicon.ids_of(data)
 
+    def ids_of_each(self, data: bytes) -> Ids:
+        """The same line by line; see `Lexicon.ids_of_each`."""
+        return self._lexicon.ids_of_each(data)
+
     def pattern(self, pattern_id: PatternId) -> str:
         return self._lexicon.patterns[pattern_id]
 
@@ -84,6 +88,17 @@ class Judge:
         """`decide` by the vectors that an embedder gives at once; it is not called for none."""
         if pattern_ids:
             self.decide(pattern_ids, embed([self.pattern(i) for i in pattern_ids]), by)
+
+    def take_as_new(self, pattern_id: PatternId) -> None:
+        """Have a pattern that cannot be judged be as far as can be from all that is known."""
+        pattern, level = self._lexicon.patterns[pattern_id], self._lexicon.levels[pattern_id]
+        threshold = self.detector.thresholds.common
+        self._forget(pattern_id)
+        self._verdicts[pattern_id] = Verdict(pattern, level, 1.0, threshold, anomaly=True, nearest=None, novelty=1.0)
+        self._suspects.add(pattern_id)
+        if self._keep_vectors:
+            self._vectors[pattern_id] = np.zeros(self.detector.baseline.centroids.shape[1], dtype=np.float16)
+            self._vector_bytes += self._vectors[pattern_id].nbytes
 
     @property
     def by_another(self) -> Set[PatternId]:

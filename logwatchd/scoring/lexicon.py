@@ -14,7 +14,7 @@ from operator import eq, ne
 
 import numpy as np
 
-from logwatchd.parsing.keys import show_kept, template
+from logwatchd.parsing.keys import key_of, show_kept, template
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
 from logwatchd.parsing.normalise import MAX_KEY_BYTES, Templates, decode, decode_all, patterns_of
@@ -34,6 +34,8 @@ OFFLINE_CACHE_BYTES = 16 << 20  # in a command, which ends
 _WORDS_SHARE, _DIGITS_SHARE, _PIECE_SHARE = 3, 5, 8
 _NEW_AT_ONCE = 1 << 16  # bytes of shapes
 _ENTRY_BYTES = 100  # what a dictionary and its objects take beside the text
+
+UNREADABLE = "<UNREADABLE>"  # the pattern of a line over which normalising stumbles
 
 _UNKNOWN = np.iinfo(np.int64).min
 _BLOCKS_ALIKE = 16
@@ -80,6 +82,19 @@ class Lexicon:
             data = masked(data, self._masks)
         data = shortened(data)
         return np.concatenate([_NONE, *map(self._of_piece, _pieces(data, self._piece_bytes))])
+
+    def ids_of_each(self, data: bytes) -> Ids:
+        """The same by the definition of a pattern, line by line: no line takes another one with it that cannot be read.
+
+        Such a line has the pattern UNREADABLE.
+        """
+        return np.array([self._id_of(line) for line in data.split(b"\n")[:-1]], dtype=np.int64)
+
+    def _id_of(self, line: bytes) -> PatternId:
+        try:
+            return self.id_of_key(key_of(masked(line, self._masks)))
+        except Exception:  # whatever it is, it is this line's
+            return self._ids_of([b""], [UNREADABLE], [Level.UNKNOWN])[0]
 
     def _of_piece(self, data: bytes) -> Ids:
         if self._digits.full():

@@ -33,6 +33,7 @@ class LocalEmbedder:
     keep = False
     tokens = 0
     cut = 0
+    refused = 0
     redact = None
     dimensions: int | None = DIMENSIONS
 

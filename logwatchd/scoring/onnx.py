@@ -23,6 +23,7 @@ class OnnxEmbedder:
     remote = False
     keep = True  # some milliseconds a text
     tokens = 0
+    refused = 0
     redact = None
 
     def __init__(self, folder: Path, max_tokens: int, threads: int = 1) -> None:

@@ -17,6 +17,7 @@ from logwatchd.scoring.local import LocalEmbedder
 _PROBES = 50  # texts that are sent all the same while a twin judges: how else would anybody learn that they can be
 
 Way = Literal["ask", "keep", "twin"]
+_Doing = Literal["keep", "take", "settle"]
 
 
 class Outage:
@@ -38,7 +39,7 @@ class Outage:
         self._embedder = LocalEmbedder()
         self._taken = 0  # the last excerpt that is in memory
         self._done: list[int] = []
-        self._failing = False
+        self._failing: set[_Doing] = set()
         self.twin_used = False
 
     def way(self) -> Way:
@@ -55,9 +56,9 @@ class Outage:
         try:
             kept = self.backlog.put(excerpts)
         except RetryableError as error:
-            self._say(error)
+            self._say(error, "keep")
             return False
-        self._failing = False
+        self._failing.discard("keep")
         return kept
 
     def stand_in(self, judge: Judge, pattern_ids: Sequence[PatternId]) -> list[str]:
@@ -79,8 +80,9 @@ class Outage:
         try:
             found = self.backlog.take(self._taken)
         except RetryableError as error:
-            self._say(error)
+            self._say(error, "take")
             return []
+        self._failing.discard("take")
         if found:
             self._taken = found[-1][0]
         return found
@@ -96,11 +98,13 @@ class Outage:
         try:
             self.backlog.done(self._done)
         except RetryableError as error:
-            self._say(error)
+            self._say(error, "settle")
             return
+        self._failing.discard("settle")
         self._done.clear()
 
-    def _say(self, error: RetryableError) -> None:
-        if not self._failing:
-            logger("score").error(Event.STORING_FAILED, reason=str(error))
-        self._failing = True
+    def _say(self, error: RetryableError, doing: _Doing) -> None:
+        """Once until the same works again: that lines can be written says nothing of reading them."""
+        if doing not in self._failing:
+            logger("score").error(Event.BACKLOG_FAILS, reason=str(error))
+        self._failing.add(doing)

@@ -16,6 +16,7 @@ from logwatchd.lean_imports import defer
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.scoring.batching import cut
 from logwatchd.scoring.embedder import name_of, unit_rows
+from logwatchd.scoring.isolating import Isolating, RefusedError, SpoiledError
 from logwatchd.scoring.ledger import estimated_tokens
 from logwatchd.scoring.pauses import pause_s, retry_after_s
 from logwatchd.vectors import Vectors
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
     from openai.types import CreateEmbeddingResponse
 
-_PERMANENT = {400, 401, 403, 404, 422}
+_PERMANENT = {401, 403, 404}
+_REFUSED = {400, 413, 422}  # the model or its dimensions are none, or a text is too long for it, or not to its taste
+_STUMBLED = 500  # perhaps at a text: some servers know no better word for one that is too long
 _NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
 _LONGEST_PAUSE_S = 20.0
 _BESIDE_VECTORS = 1 << 20
+_MOST_TOKENS = 10**9  # that one answer can have cost
 _FORMS = Redactor(b"").masked
 
 defer("openai")  # of its modules one in seven is needed here
@@ -78,8 +82,10 @@ class OpenAIEmbedder:
         self._lock = threading.Lock()
         self._idle: list[OpenAI] = []
         self._tls: ssl.SSLContext | None = None
+        self._isolating = Isolating(self._embed)
         self.tokens = 0
         self.cut = 0
+        self.refused = 0
 
     @property
     def name(self) -> str:
@@ -103,14 +109,23 @@ class OpenAIEmbedder:
     def _tried(self, texts: Sequence[str]) -> Vectors:
         for attempt in range(self._retries):
             try:
-                return self._embed(texts)
+                return self._whatever(texts)
             except RetryableError as error:
                 clock.sleep(pause_s(attempt, error.retry_after_s, longest_s=_LONGEST_PAUSE_S))
-        return self._embed(texts)
+        return self._whatever(texts)
+
+    def _whatever(self, texts: Sequence[str]) -> Vectors:
+        """Also of texts that the service does not take as they are."""
+        found = self._isolating.embed(texts)
+        if found.cut or found.refused:
+            with self._lock:
+                self.cut += found.cut
+                self.refused += found.refused
+        return found.vectors
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         """Texts that are redacted, each once."""
-        from openai import APIConnectionError, APIError, APIStatusError, OpenAIError
+        from openai import APIConnectionError, APIError, APIStatusError
 
         given = [cut(text, self._service.max_tokens) for text in texts]
         client = self._client()
@@ -123,9 +138,11 @@ class OpenAIEmbedder:
         except (APIConnectionError, APIError) as error:  # time-outs too
             client.close()
             raise RetryableError(f"{self._where(client)}: {error.__cause__ or error}") from None
-        except (OpenAIError, ValueError, TypeError, AttributeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # what the client's parsers raise is the service's doing, and passes perhaps
             client.close()
-            raise RetryableError(f"{self._where(client)}: unusable answer: {_one_line(error)}") from None
+            raise SpoiledError(f"{self._where(client)}: unusable answer: {_one_line(error)}") from None
         array = self._checked(vectors, len(texts), self._where(client))
         self._release(client)
         with self._lock:
@@ -172,7 +189,7 @@ class OpenAIEmbedder:
         text = f"embeddings from {url}: HTTP {error.status_code}: {_reason(error)}"
         if error.code == _NO_CREDIT:
             return PermanentError(f"{text}; the account has no credit left: look at its billing")
-        if error.status_code in _PERMANENT:
+        if error.status_code in _PERMANENT | _REFUSED:
             model = f"embedder.model = '{self._service.model}'"
             asked = f" and embedder.dimensions = {self._service.dimensions}" if self._service.dimensions else ""
             mend = {
@@ -180,18 +197,20 @@ class OpenAIEmbedder:
                 403: "check openai_api_key and its rights",
                 404: f"check {model} and base_url",
             }.get(error.status_code, f"check {model}{asked}")
-            return PermanentError(f"{text}; {mend}")
-        return RetryableError(text, retry_after_s(error.response.headers))
+            kind = RefusedError if error.status_code in _REFUSED else PermanentError
+            return kind(f"{text}; {mend}")
+        passing = SpoiledError if error.status_code == _STUMBLED else RetryableError
+        return passing(text, retry_after_s(error.response.headers))
 
     def _checked(self, vectors: list[list[float]], count: int, where: str) -> Vectors:
         if len(vectors) != count:
-            raise RetryableError(f"{where}: {len(vectors)} vectors for {count} texts")
+            raise SpoiledError(f"{where}: {len(vectors)} vectors for {count} texts")
         try:
             array = np.asarray(vectors, dtype=np.float32)
-        except (ValueError, TypeError):
-            raise RetryableError(f"{where}: vectors of different lengths") from None
+        except (ValueError, TypeError, OverflowError):
+            raise SpoiledError(f"{where}: vectors of different lengths, or of what are no numbers") from None
         if array.ndim != 2 or array.shape[1] == 0 or not np.isfinite(array).all() or not array.any(axis=1).all():
-            raise RetryableError(f"{where}: vectors that are empty, zero or not finite")
+            raise SpoiledError(f"{where}: vectors that are empty, zero or not finite")
         wanted = self._service.dimensions
         if wanted is not None and array.shape[1] != wanted:
             raise PermanentError(
@@ -202,10 +221,10 @@ class OpenAIEmbedder:
 
 
 def _tokens(answer: CreateEmbeddingResponse) -> int:
-    """What the service says that it counted; 0 where it does not say."""
+    """What the service says that it counted; 0 where it does not say, or what cannot be."""
     usage = getattr(answer, "usage", None)
     found = getattr(usage, "prompt_tokens", None) or getattr(usage, "total_tokens", None)
-    return found if isinstance(found, int) and found > 0 else 0
+    return found if isinstance(found, int) and 0 < found <= _MOST_TOKENS else 0
 
 
 def _reason(error: APIStatusError) -> str:

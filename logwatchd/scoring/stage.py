@@ -23,6 +23,7 @@ from logwatchd.scoring.ids import distinct
 from logwatchd.scoring.inbox import Inbox
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.outage import Outage
+from logwatchd.scoring.stumbling import Stumbles
 from logwatchd.scoring.waiting import Waiting
 from logwatchd.vectors import Vectors
 
@@ -78,6 +79,7 @@ class ScoreStage:
         self._lock = threading.Lock()
         self._arrived: deque[_Answer] = deque()
         self._next: tuple[Detector, Detector | None] | None = None
+        self.stumbles = Stumbles()
         self.storing_trouble: str | None = None  # for others to read, as the counters are
         self.lines = 0
         self.anomalies = 0
@@ -178,7 +180,11 @@ class ScoreStage:
         told: int = 0,
     ) -> Waiting:
         judge = self._judge
-        ids = judge.ids_of(block.flat())
+        try:
+            ids = judge.ids_of(block.flat())
+        except Exception as error:
+            judge = self._judge = Judge(judge.detector)
+            ids = self.stumbles.ids_of(judge, block, error)
         item = Waiting(block, judge, ids, set(), [], read_at, told=told, late=late, number=number, kept=kept)
         item.unasked = judge.undecided(distinct(item.untold()), block.source.skip_levels)[::-1]
         item.undecided.update(item.unasked)
@@ -219,7 +225,11 @@ class ScoreStage:
             wanted = {i for item in self._waiting if item.judge is judge for i in item.undecided}
             ready = [i for i in wanted if judge.pattern(i) in rows]
             if ready:
-                judge.decide(ready, vectors[[rows[judge.pattern(i)] for i in ready]])
+                found = vectors[[rows[judge.pattern(i)] for i in ready]]
+                try:
+                    judge.decide(ready, found)
+                except Exception as error:
+                    self.stumbles.decide(judge, ready, found, error)
                 for item in self._waiting:
                     if item.judge is judge:
                         item.undecided.difference_update(ready)
@@ -238,7 +248,7 @@ class ScoreStage:
                 held.add(item.lane)
                 left.append(item)
                 continue
-            most = max(1, min(share, max(_LEAST_TOLD, to_tell)) - told[item.lane])
+            most = 1 if item.one_by_one else max(1, min(share, max(_LEAST_TOLD, to_tell)) - told[item.lane])
             try:
                 telling = self._tell(item, most, now)
             except RetryableError as error:
@@ -246,6 +256,9 @@ class ScoreStage:
                 left.extend(self._waiting[index:])
                 delay_s = _STORE_RETRY_S
                 break
+            except Exception as error:
+                self._stumble(item, error)
+                telling = most
             told[item.lane] += telling
             to_tell -= telling
             if telling < most:
@@ -318,6 +331,16 @@ class ScoreStage:
         self.anomalies += len(some)
         self.own_lines += item.own
         return len(some)
+
+    def _stumble(self, item: Waiting, error: Exception) -> None:
+        """Tell the block's anomalies one by one from here on; if that was done, pass over the next one."""
+        self.stumbles.admit(error)
+        if item.one_by_one:
+            if item.at < item.told:
+                raise error  # no line is at fault
+            self.stumbles.pass_over(item.block, item.at, error)
+            item.told = item.at + 1
+        item.one_by_one, item.telling = True, None
 
     def _finish(self, item: Waiting) -> None:
         """All of the block is told: its position may be committed."""

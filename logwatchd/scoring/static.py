@@ -19,6 +19,7 @@ class StaticEmbedder:
     remote = False
     keep = False
     tokens = 0
+    refused = 0
     redact = None
 
     def __init__(self, folder: Path, max_tokens: int) -> None:

@@ -90,9 +90,13 @@ class VectorCache:
         return (self._guarded(read) if keys else None) or {}
 
     def put(self, space: str, vectors: Mapping[str, Vectors]) -> None:
-        """Keep these, float32 (D,) each; on the disk when this returns."""
+        """Keep these, float32 (D,) each; on the disk when this returns. What has no vector may have one next time."""
         today = clock.utc_now().toordinal()
-        rows = [(_key(space, text), space, today, vector.astype(_STORED).tobytes()) for text, vector in vectors.items()]
+        rows = [
+            (_key(space, text), space, today, vector.astype(_STORED).tobytes())
+            for text, vector in vectors.items()
+            if vector.any()
+        ]
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)

@@ -21,6 +21,7 @@ class Waiting:
     own: lines that logwatchd wrote itself. told: how many events are dealt with, as far as the anomalies among them are
     stored. telling: the anomalies behind those, once all are decided. unasked: patterns whose vectors are to be asked
     for yet, the next ones at the end. asked: whether some were.
+    at: the event that is being told. one_by_one: whether that stumbled once, over the next anomaly or one behind it.
     kept: events that are kept for later, and none of this block's any more. stood_in: whether a twin judged what
     waited. late, number: of lines that were kept, which are these and where in the backlog.
     """
@@ -35,6 +36,8 @@ class Waiting:
     told: int = 0
     telling: Iterator[tuple[int, Anomaly]] | None = None
     asked: bool = False
+    at: int = -1
+    one_by_one: bool = False
     kept: frozenset[int] = frozenset()
     stood_in: bool = False
     late: Excerpt | None = None

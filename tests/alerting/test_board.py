@@ -17,6 +17,7 @@ from logwatchd.alerting.sink import JournalSink, Route, Sink
 from logwatchd.alerting.slack import SlackSink
 from logwatchd.config_alerting import AnalysisSettings
 from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.journal import Event
 from logwatchd.records import Analysis, Severity
 from tests.alerting.builders import alert, full_disk, new
 
@@ -220,6 +221,42 @@ def test_a_failed_analysis_is_tried_again_and_again(tmp_path: Path, entries: Ent
     assert analysis(board, 5.0).pending.seq == 1
 
 
+def test_an_analysis_begins_when_some_lines_may_have_followed_and_at_once_where_the_alert_is_due(
+    tmp_path: Path,
+) -> None:
+    board = Board(filled(tmp_path, 2, analyse=True), services(analyst=ANALYST))
+    for number, until in enumerate((105.0, 101.2)):
+        board.hold(alert(f"line {number}").id, until)
+    assert board.next_analysis(100.0) == 1.0
+    first = board.next_analysis(101.0)
+    assert isinstance(first, AnalysisJob)
+    assert line(first) == "line 0"
+    assert board.next_analysis(101.0) == pytest.approx(0.2)
+
+
+def test_a_budget_that_is_used_up_is_said_once_and_again_when_it_was_renewed_meanwhile(
+    tmp_path: Path, entries: Entries
+) -> None:
+    board = Board(filled(tmp_path, 5, analyse=True), services(analyst=ANALYST))
+    costs = [100.0, 100.0, 0.01, 100.0]
+    places = [board.afford(analysis(board, 60.0 * turn), usd, 60.0 * turn) for turn, usd in enumerate(costs)]
+    assert [place is None for place in places] == [True, True, False, True]
+    assert board.next_analysis(181.0) == 5.0
+    assert [entry["event"] for entry in entries] == [Event.ANALYSIS_OVER_BUDGET] * 2
+
+
+def test_an_analysis_that_works_ends_the_failures_before_it(tmp_path: Path, entries: Entries) -> None:
+    board = Board(filled(tmp_path, 2, analyse=True), services(analyst=ANALYST))
+    board.not_analysed(analysis(board, 0.0), RetryableError("busy", 4.0), 0.0)
+    board.analysed(analysis(board, 10.0), WORDS, 10.0)
+    board.not_analysed(analysis(board, 20.0), RetryableError("busy", 4.0), 20.0)
+    assert [entry["event"] for entry in entries] == [
+        Event.ANALYSIS_FAILS,
+        Event.ANALYSIS_RECOVERED,
+        Event.ANALYSIS_FAILS,
+    ]
+
+
 def test_while_claude_is_down_alerts_leave_at_once(tmp_path: Path, entries: Entries) -> None:
     outbox = filled(tmp_path, 1, analyse=True)
     board = Board(outbox, services(analyst=ANALYST))
@@ -280,8 +317,11 @@ def test_what_a_sink_took_is_not_sent_twice_although_the_disk_was_full(tmp_path:
 def test_an_alert_that_a_sink_stumbles_over_stops_no_other(tmp_path: Path) -> None:
     outbox = filled(tmp_path, 2)
     board = Board(outbox, services())
-    board.spoiled(delivery(board, 0.0), TypeError("oops"))
+    with full_disk(), pytest.raises(RetryableError):
+        board.spoiled(delivery(board, 0.0), TypeError("oops"))
+    assert board.set_aside == 1
     assert line(delivery(board, 0.0)) == "line 1"
+    assert board.set_aside == 0
     assert outbox.counts() == {"pending": 1, "sent": 0, "refused": 1, "held": 0}
 
 
@@ -298,6 +338,21 @@ def test_draining_sends_without_analysis_and_rests_when_nothing_can_go(tmp_path:
     assert board.at_rest(0.0, 0.5)
     board.not_delivered(delivery(board, 1.0), RetryableError("down", 60.0), 1.0)
     assert board.at_rest(1.0, 5.0)
+
+
+def test_it_is_not_at_rest_while_an_analysis_is_under_way(tmp_path: Path) -> None:
+    board = Board(filled(tmp_path, 1, analyse=True), services(analyst=ANALYST))
+    under_way = analysis(board, 0.0)
+    board.delivered(delivery(board, 10.0), None, 10.0)
+    assert not board.at_rest(10.0, 10.0)
+    board.given_back(under_way)
+    assert board.at_rest(10.0, 10.0)
+
+
+def test_a_delivery_that_is_given_back_may_be_made_again(tmp_path: Path) -> None:
+    board = Board(filled(tmp_path, 1), services())
+    board.given_back(delivery(board, 0.0))
+    assert line(delivery(board, 0.0)) == "line 0"
 
 
 def test_nothing_to_do_costs_nothing_until_an_alert_arrives(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from logwatchd.alerting.desk import MAX_OPEN, AlertDesk, Policy
 from logwatchd.alerting.grouping import Reason, Rules
 from logwatchd.alerting.incidents import MAX_KEYS
-from logwatchd.alerting.notices import AlertRaised, IncidentEnded, Notice
+from logwatchd.alerting.notices import AlertRaised, IncidentEnded, IncidentGrew, Notice
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
@@ -125,7 +125,8 @@ def test_others_only_raise_the_count(tmp_path: Path, entries: Entries) -> None:
 
 
 def test_near_in_meaning_and_bursts_join_and_are_named_once(tmp_path: Path, entries: Entries) -> None:
-    desk = desk_in(tmp_path)
+    seen: list[Notice] = []
+    desk = desk_in(tmp_path, seen)
     later = NOON + timedelta(hours=1)
     towards = direction("disk full") + np.float32(0.3) * direction("else")
     near: Vectors = (towards / np.linalg.norm(towards)).astype(np.float32)
@@ -137,6 +138,7 @@ def test_near_in_meaning_and_bursts_join_and_are_named_once(tmp_path: Path, entr
     assert lines_in(tmp_path) == ["disk full"]
     joined = [(entry["line"], entry["reason"]) for entry in entries if entry["event"] is Event.INCIDENT_GREW]
     assert joined == [("register dump r0", Reason.BURST), ("disk is full", Reason.NEAR_IN_MEANING)]
+    assert [(notice.line, notice.why) for notice in seen if isinstance(notice, IncidentGrew)] == joined
     assert lines_told(desk, entries[0]["alert_id"]) == 5
 
 
@@ -225,6 +227,19 @@ def test_open_incidents_go_on_after_a_restart(tmp_path: Path, entries: Entries) 
     again.observe([anomaly("locked", 900_000, at=NOON + timedelta(days=1))], 5.0)
     assert len(lines_in(tmp_path)) == 1
     assert lines_told(again, entries[0]["alert_id"]) == 2
+
+
+def test_a_restart_knows_how_many_lines_an_incident_had_and_when_the_last_one_came(
+    tmp_path: Path, entries: Entries
+) -> None:
+    now = datetime.now(UTC)
+    desk = desk_in(tmp_path)
+    desk.observe([anomaly("locked", 0, read_at=now - timedelta(hours=2))], 100.0)
+    desk.observe([anomaly("locked", offset, read_at=now) for offset in (10, 20)], 110.0)
+    desk.close()
+    again = desk_in(tmp_path)
+    assert again.status().incidents_open == 1
+    assert lines_told(again, entries[0]["alert_id"]) == 3
 
 
 def test_incidents_that_were_quiet_while_we_were_away_are_over(tmp_path: Path, entries: Entries) -> None:

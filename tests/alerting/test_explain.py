@@ -102,6 +102,13 @@ def test_an_alert_carries_what_a_person_needs() -> None:
     assert alert_of(anomaly("x", context=("a", "b")), 0, as_it_is).context == ()
 
 
+def test_what_is_redacted_in_a_line_is_not_named_as_its_difference() -> None:
+    line = anomaly("login of anna failed", differs=("anna", "failed"))
+    made = alert_of(line, 10, lambda text: text.replace("anna", "<user-3f2a91c0>"))
+    assert made.differs == ("failed",)
+    assert "anna" not in alert_to_json(made)
+
+
 def test_an_id_names_one_line_and_a_fingerprint_its_kind() -> None:
     first, again = alert("job 1 died", 10, pattern="job <N> died"), alert("job 2 died", 90, pattern="job <N> died")
     assert first.id != again.id

@@ -13,8 +13,9 @@ import pytest
 
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
+from logwatchd.records import FileId
 from tests.alerting.builders import NOON, anomaly, full_disk, no_updates
-from tests.alerting.test_desk import desk_in, events, lines_told
+from tests.alerting.test_desk import desk_in, events, lines_in, lines_told
 
 Entries = list[MutableMapping[str, Any]]
 
@@ -48,6 +49,15 @@ def test_so_is_one_that_opens_an_incident_beside_it(tmp_path: Path, entries: Ent
     opened = [entry["alert_id"] for entry in entries if entry["event"] is Event.ANOMALY]
     assert [lines_told(desk, alert_id) for alert_id in opened] == [2, 1]
     assert desk.status().anomalies == 3
+
+
+def test_an_echo_of_what_could_not_be_stored_is_an_alert_of_its_own(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path)
+    with full_disk(), pytest.raises(RetryableError):
+        desk.observe([anomaly("order lost [req_7f3k9]", at=NOON)], 100.0)
+    echo = anomaly("payment failed [req_7f3k9]", service="web", path="/var/log/web.log", file=FileId(8, 9, 0), at=NOON)
+    desk.observe([echo], 100.1)
+    assert lines_in(tmp_path) == ["payment failed [req_7f3k9]"]
 
 
 @pytest.mark.parametrize("seed", range(20))

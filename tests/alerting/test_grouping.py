@@ -108,13 +108,13 @@ def test_bursts_do_not_chain(gaps_s: list[float]) -> None:
 ACCESS = '10.0.0.7 - - [01/Mar/2026:12:00:00 +0000] "GET /cart HTTP/1.1" 502 45 "-" "curl/8" 0.056 {}'
 
 
-def echo(line: str, first: str, *, after_s: float = 0.5, severity: Severity = Severity.P2) -> Reason:
-    """What becomes of a line of another source."""
+def echo(line: str, first: str, *, after_s: float = 0.5, late_s: float = 0.0) -> Reason:
+    """What becomes of a line of another source. late_s: how much later it arrives than it was written."""
     opened = incident(anomaly(first, at=NOON), severity=Severity.P2)
     other = anomaly(
         line, service="web", path="/var/log/access.log", file=FileId(8, 9, 0), at=NOON + timedelta(seconds=after_s)
     )
-    return decide(other, severity, 100 + after_s, RULES, Around(elsewhere=[opened])).reason
+    return decide(other, Severity.P2, 100 + after_s + late_s, RULES, Around(elsewhere=[opened])).reason
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,7 @@ def echo(line: str, first: str, *, after_s: float = 0.5, severity: Severity = Se
 def test_another_sources_echo_joins_and_another_fault_does_not(line: str, first: str, expected: Reason) -> None:
     assert echo(line, first) is expected
     assert echo(line, first, after_s=2.1) is Reason.NEW
+    assert echo(line, first, late_s=60) is Reason.NEW
 
 
 def test_once_an_echo_has_joined_the_burst_of_its_source_joins_as_well() -> None:

@@ -22,7 +22,6 @@ from logwatchd.alerting.codec import (
     alert_to_json,
     analysis_from_json,
     analysis_to_json,
-    incident_from_row,
     incident_to_row,
     story_of,
 )
@@ -59,8 +58,7 @@ def test_what_is_stored_is_read_back_as_it_was(tmp_path: Path) -> None:
     pending = again.pending("slack")
     assert pending is not None
     assert (pending.alert, pending.analysis, pending.kind, pending.receipt) == (made, WORDS, Kind.ALERT, None)
-    (row,) = again.open_incidents()
-    back = incident_from_row(row, now=99.0)
+    (back,) = again.open_incidents(99.0)
     assert incident_to_row(back) == incident_to_row(opened)
     assert (back.first_at, back.keys, back.vector.tolist()) == (99.0, {"a", "b"}, opened.vector.tolist())
     assert again.story(opened.alert_id) == story_of(opened)

@@ -78,12 +78,69 @@ def test_no_hour_has_more_messages_than_the_cap(most: int, gaps_s: list[float]) 
         assert sum(1 for at in sent if now - at < 3600) <= most
 
 
-def test_messages_before_a_restart_count(tmp_path: Path, entries: Entries) -> None:
+def test_after_an_hour_there_is_room_again() -> None:
+    cap = Cap(1, ages_s=[600.0], now=1000.0)
+    assert not cap.admits(3999.0)
+    assert cap.admits(4000.0)
+    cap.count(4000.0)
+    assert not cap.admits(7599.0)
+    assert cap.admits(7600.0)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_messages_before_count_also_over_a_restart(tmp_path: Path, entries: Entries, restart: bool) -> None:
     policy = Policy(Rules(), replace(TIMERS, group_wait_s=0), max_alerts_per_hour=3)
-    AlertDesk(Outbox(tmp_path), policy).observe(faults(2), 100.0)
-    again = AlertDesk(Outbox(tmp_path), policy)
+    desk = AlertDesk(Outbox(tmp_path), policy)
+    desk.observe(faults(2), 100.0)
+    again = AlertDesk(Outbox(tmp_path), policy) if restart else desk
     again.observe(faults(4, start=2), 100.0)
     assert rows(tmp_path, "SELECT held, count(*) FROM alerts GROUP BY 1") == [(0, 3), (1, 3)]
+
+
+def test_an_update_is_one_of_the_hours_messages(tmp_path: Path, entries: Entries) -> None:
+    policy = Policy(Rules(), Timers(group_wait_s=0, group_interval_s=1), max_alerts_per_hour=2)
+    desk = AlertDesk(Outbox(tmp_path), policy)
+    desk.observe([anomaly("locked", 0, at=NOON)], 100.0)
+    desk.run_once(100.1)
+    desk.observe([anomaly("locked", offset, at=NOON) for offset in range(1, 30)], 101.0)
+    desk.run_once(102.0)
+    desk.observe(faults(1, start=3), 103.0)
+    assert rows(tmp_path, "SELECT kind, held FROM alerts ORDER BY seq") == [("alert", 0), ("update", 0), ("alert", 1)]
+
+
+def test_an_incident_that_reaches_another_host_is_told_once_more(tmp_path: Path, entries: Entries) -> None:
+    desk = AlertDesk(Outbox(tmp_path), Policy(Rules(), Timers(group_wait_s=0, group_interval_s=1)))
+    for second, host in enumerate(("web1", "web1", "web2", "web2")):
+        line = f"Mar  1 12:00:00 {host} shop[7]: database is locked"
+        desk.observe([anomaly(line, second * 100, pattern="database is locked")], 100.0 + 10 * second)
+        desk.run_once(105.0 + 10 * second)
+    told = rows(tmp_path, "SELECT kind, why FROM alerts ORDER BY seq")
+    assert told == [("alert", ""), ("update", "it has reached another source or host: 3 lines")]
+    desk.close()
+    assert entries[-1]["hosts"] == ["web1", "web2"]
+
+
+def test_what_is_held_back_is_said_at_once_and_told_when_the_storm_pauses(tmp_path: Path, entries: Entries) -> None:
+    desk = AlertDesk(Outbox(tmp_path), Policy(Rules(), TIMERS, max_alerts_per_hour=1))
+    for hours in (0, 1):
+        now = 100.0 + 1800 * hours
+        desk.observe(faults(3, start=3 * hours), now)
+        desk.run_once(now + 4.9)
+        assert entries[-1]["event"] is not Event.DIGEST
+        desk.run_once(now + 5.0)
+        desk.run_once(now + 20.0)
+    said = [entry["event"] for entry in entries if entry["event"] in (Event.ALERTS_HELD, Event.DIGEST)]
+    assert said == [Event.ALERTS_HELD, Event.DIGEST] * 2
+    assert [entry["incidents"] for entry in entries if entry["event"] is Event.DIGEST] == [2, 3]
+
+
+def test_very_many_new_kinds_at_once_are_a_few_incidents(tmp_path: Path, entries: Entries) -> None:
+    desk = AlertDesk(Outbox(tmp_path), Policy(timers=TIMERS))
+    for number in range(100):
+        desk.observe([anomaly(f"kind {number}", number * 100_000)], 100.0 + number / 10)
+    assert desk.status().incidents <= 10
+    desk.observe([anomaly("kind 100", 99_000_000)], 200.0)
+    assert rows(tmp_path, "SELECT json_extract(alert, '$.line') FROM alerts ORDER BY seq")[-1] == ("kind 100",)
 
 
 def test_one_fault_ten_thousand_times_is_one_message_and_one_update(tmp_path: Path, entries: Entries) -> None:

@@ -157,3 +157,9 @@ def test_the_state_folder_is_read_leniently(content: str, folder: str, config: P
 def test_the_override_names_the_folder(config: Path, no_overrides: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGWATCHD_STATE_DIR", "/from/environment")
     assert list(reload.state_dirs(config)) == [Path("/from/environment")]
+
+
+def test_a_file_that_is_nested_too_deeply_still_names_the_folder(tmp_path: Path, no_overrides: None) -> None:
+    config = tmp_path / "logwatchd.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\nx = {"[" * 5000}\n')
+    assert list(reload.state_dirs(config)) == [tmp_path]

@@ -325,6 +325,25 @@ def test_a_local_twin_judges_at_once_and_everybody_is_told(
         )
 
 
+@pytest.mark.parametrize("answer", [Status(400), Status(500)], ids=repr)
+def test_a_text_that_the_service_refuses_is_told_as_new_and_holds_up_no_other(
+    service: FakeOpenAI, tmp_path: Path, answer: Answer
+) -> None:
+    with Daemon(tmp_path, OPENAI, service.env) as daemon:
+        daemon.learn()
+        service.refusal = lambda texts: answer if any("zorp" in text for text in texts) else None
+        daemon.log.touch()
+        daemon.start()
+        odd, new = "INFO zorp is a word of no language", "FATAL the disk is on fire and nobody knows why"
+        daemon.append(odd, new)
+        for line in (odd, new):
+            daemon.wait(lambda line=line: any(e.get("line") == line for e in list(daemon.entries)), f"'{line}'", 60)
+        (said,) = daemon.events("TEXTS_REFUSED")
+        assert said["texts"] == 1
+        daemon.wait(lambda: counters(daemon).get("texts_refused") == 1, "the status")
+        assert counters(daemon)["embedding_away"] == 0
+
+
 def counters(daemon: Daemon) -> dict[str, int | float]:
     found = status_file.read(daemon.state)
     return {"lines": 0, "texts_waiting": 1, "lines_kept": 0} | dict(found.counters if found else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import signal
 import time
@@ -162,6 +163,35 @@ def test_kill_9_loses_nothing_and_alerts_once(daemon: Daemon) -> None:
     daemon.wait(lambda: len(daemon.stored()) >= len(expected), "all alerts in the outbox")
     assert daemon.stop() == 0
     assert sorted(daemon.stored()) == sorted(expected)
+
+
+def test_a_line_over_which_telling_stumbles_ends_nothing(tmp_path: Path) -> None:
+    """The fault is injected: none is known."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults" / "sitecustomize.py").write_text(
+        "from logwatchd.parsing.redaction import Redactor as R\n"
+        "real = R.__call__\n"
+        "R.__call__ = lambda self, text: real(self, text) if 'zorp' not in text else 1 / 0\n"
+    )
+    path = os.pathsep.join([str(tmp_path / "faults"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with Daemon(tmp_path, env={"PYTHONPATH": path}) as daemon:
+        daemon.learn()
+        daemon.log.touch()
+        daemon.start()
+        daemon.append("ERROR zorp is a word of no language", *NORMAL)
+        daemon.wait(lambda: daemon.events("LINE_UNTOLD"), "the line being named")
+        daemon.append(FAULT, file=daemon.logs / "other.log")
+        daemon.wait(lambda: daemon.alerted() == [FAULT], "another file's alert")
+        (said,) = daemon.events("LINE_UNTOLD")
+        assert (said["path"], said["offset"], said["bytes"]) == (str(daemon.log), 0, 35)
+        assert said["reason"].startswith("ZeroDivisionError at sitecustomize.py:")
+        daemon.wait(lambda: "1 line passed over for a fault in logwatchd" in daemon.status(), "the status")
+        assert daemon.stop() == 0
+        daemon.start()
+        daemon.append("FATAL something else has come over us", file=daemon.logs / "other.log")
+        daemon.wait(lambda: len(daemon.alerted()) == 2, "the next alert")
+        assert len(daemon.events("LINE_UNTOLD")) == 1, "it was committed"
+        assert daemon.events("STAGE_DIED") == []
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon) -> None:

@@ -29,13 +29,14 @@ def vector(text: str, dimensions: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 class FakeOpenAI(FakeService):
     """Embeds with `vector`; `dimensions` unless a request names its own.
 
-    trouble: what it answers in place of vectors, if anything, asked for each request. answered: every text that it gave
-    a vector for, in order.
+    trouble: what it answers in place of vectors, if anything, asked for each request. refusal: the same, by the texts
+    of the request. answered: every text that it gave a vector for, in order.
     """
 
     def __init__(self, dimensions: int = 1536) -> None:
         self.dimensions = dimensions
         self.trouble: Callable[[], Answer | None] = lambda: None
+        self.refusal: Callable[[list[str]], Answer | None] = lambda texts: None
         self.answered: list[str] = []
         super().__init__()
 
@@ -51,6 +52,8 @@ class FakeOpenAI(FakeService):
             return Status(404)
         texts = request.body["input"]
         texts = [texts] if isinstance(texts, str) else texts
+        if (refusal := self.refusal(texts)) is not None:
+            return refusal
         dimensions = int(request.body.get("dimensions") or self.dimensions)
         if not texts or any(text == "" for text in texts) or len(texts) > 2048:
             return Status(400)

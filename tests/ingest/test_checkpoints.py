@@ -20,6 +20,7 @@ from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.identity import Position, Print, Role
 from logwatchd.journal import Event
 from logwatchd.records import FileId
+from tests.alerting.builders import full_disk
 
 
 def position(inode: int, offset: int, generation: int = 0, **more: object) -> Position:
@@ -170,6 +171,57 @@ def test_full_disk_keeps_the_old_and_is_retried(tiny_disk: Path) -> None:  # [46
     assert offsets(Checkpoints(tiny_disk))[0] == 1399
 
 
+def test_after_a_full_disk_the_latest_position_counts_and_both_are_said_once(tmp_path: Path) -> None:
+    checkpoints = filled(tmp_path)
+    with capture_logs() as said:
+        with full_disk():
+            checkpoints.record(position(0, 500))
+            checkpoints.tend(clock.monotonic() + 10, ())
+        checkpoints.record(position(0, 600))
+        checkpoints.tend(clock.monotonic() + 20, ())
+        assert offsets(Checkpoints(tmp_path))[0] == 600
+        checkpoints.record(position(0, 700))
+        assert offsets(Checkpoints(tmp_path))[0] == 700
+    assert [line["event"] for line in said] == [Event.CHECKPOINTS_UNWRITABLE, Event.CHECKPOINTS_WRITABLE]
+
+
+def test_what_could_not_be_written_is_when_it_closes(tmp_path: Path) -> None:
+    checkpoints = filled(tmp_path)
+    with capture_logs(), full_disk():
+        checkpoints.record(position(0, 500))
+    checkpoints.close()
+    assert offsets(Checkpoints(tmp_path))[0] == 500
+
+
+def test_a_log_that_was_removed_and_cannot_be_made_anew_is_said_once(tmp_path: Path) -> None:
+    checkpoints = filled(tmp_path)
+    (tmp_path / "positions.log").unlink()
+    blocker = tmp_path / "positions.new"
+    blocker.mkdir()
+    with capture_logs() as said:
+        for seconds in (10, 20, 30):
+            checkpoints.tend(clock.monotonic() + seconds, ())
+        blocker.rmdir()
+        checkpoints.tend(clock.monotonic() + 100, ())
+    assert [line["event"] for line in said] == [Event.CHECKPOINTS_UNWRITABLE, Event.CHECKPOINTS_WRITABLE]
+    assert offsets(Checkpoints(tmp_path)) == {0: 100, 1: 101, 2: 102}
+
+
+def test_a_power_cut_costs_seconds_and_a_disk_is_left_alone_without_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda handle: synced.append(os.fstat(handle).st_size))
+    checkpoints = filled(tmp_path)
+    now = clock.monotonic()
+    for seconds in (10, 12, 20, 30):
+        checkpoints.tend(now + seconds, ())
+    assert synced == [(tmp_path / "positions.log").stat().st_size]
+    checkpoints.record(position(0, 500))
+    checkpoints.close()
+    assert synced[1:] == [(tmp_path / "positions.log").stat().st_size]
+
+
 def test_a_log_that_cannot_be_compacted_is_appended_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COMPACT_BYTES", 100)
     checkpoints = filled(tmp_path)
@@ -185,6 +237,33 @@ def test_a_log_that_cannot_be_compacted_is_appended_to(tmp_path: Path, monkeypat
     checkpoints.tend(now + 1000, ())
     assert (tmp_path / "positions.log").stat().st_size < size
     assert offsets(Checkpoints(tmp_path))[0] == 219
+
+
+def test_a_snapshot_for_which_the_disk_has_no_room_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPACT_BYTES", 100)
+    checkpoints = filled(tmp_path)
+    for number in range(200, 210):
+        checkpoints.record(position(0, number))
+    before = (tmp_path / "positions.log").read_bytes()
+    with capture_logs(), full_disk():
+        checkpoints.tend(clock.monotonic() + 10, ())
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("positions.log", before)]
+    checkpoints.record(position(0, 500))
+    assert offsets(Checkpoints(tmp_path)) == {0: 500, 1: 101, 2: 102}
+
+
+def test_once_damage_is_mended_the_one_before_is_kept_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMPACT_BYTES", 0)
+    monkeypatch.setattr(module, "COMPACT_FACTOR", 0)
+    filled(tmp_path).close()
+    (tmp_path / "positions.log").write_bytes(b"rubbish")
+    with capture_logs():
+        checkpoints = filled(tmp_path)
+    checkpoints.tend(clock.monotonic() + 100, ())
+    assert (tmp_path / "positions.damaged").read_bytes() == b"rubbish"
+    assert decode((tmp_path / "positions.prev").read_bytes()).damage is None
 
 
 def test_the_previous_log_is_kept_where_files_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

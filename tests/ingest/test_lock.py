@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from logwatchd.errors import Exit, StateError
+from logwatchd.errors import Exit, InUseError, StateError
 from logwatchd.ingest.lock import StateLock
 
 
@@ -61,3 +61,21 @@ def test_folder_that_cannot_be_locked_is_told_as_that(tmp_path: Path, monkeypatc
     monkeypatch.setattr(fcntl, "flock", locking)
     with pytest.raises(StateError, match="cannot be locked: No locks available"):
         StateLock(tmp_path)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_folder_that_is_gone_or_another_one_is_seen_and_can_be_locked_anew(tmp_path: Path, replaced: bool) -> None:
+    folder = tmp_path / "state"
+    with StateLock(folder) as lock:
+        assert not lock.is_lost()
+        folder.rename(tmp_path / "moved")
+        assert lock.is_lost()
+        if replaced:
+            with StateLock(folder):
+                assert lock.is_lost()
+                with pytest.raises(InUseError, match=f"process {os.getpid()}"):
+                    lock.renew()
+        lock.renew()
+        assert not lock.is_lost()
+        with pytest.raises(InUseError):
+            StateLock(folder)

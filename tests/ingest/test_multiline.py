@@ -139,6 +139,16 @@ def test_a_megabyte_of_anything_is_looked_at_in_no_time(head: bytes, piece: byte
     assert time.process_time() - began < 5.0  # .1 at most; were it to grow with the square, an hour
 
 
+@pytest.mark.parametrize("head", ["Traceback (most recent call last):", "panic: gone"])
+def test_the_first_line_of_a_bare_trace_is_waited_for(head: str) -> None:
+    assert events(head + "\n", flush=False) == []
+
+
+def test_frames_right_under_a_log_line_belong_to_it_and_not_to_the_line_before() -> None:
+    line = "2026-01-01 00:00:02 ERROR request failed\n\tat com.example.Shop.open(Shop.java:10)"
+    assert events(PLAIN + line + "\n" + PLAIN) == [PLAIN[:-1], line, PLAIN[:-1]]
+
+
 def test_own_patterns_say_what_begins_and_what_continues() -> None:
     text = "START one\nmore\n  more\nSTART two\nSTART three\nx\n"
     begins = SourceSpec(("/x",), multiline_start="^START ")
@@ -155,6 +165,8 @@ def test_an_event_is_bounded_in_lines_and_bytes() -> None:
     wide = "Traceback (most recent call last):\n" + ("  " + "y" * 9997 + "\n") * 100
     assert all(len(event) <= MAX_EVENT_BYTES for event in events(wide))
     assert len(events(wide, flush=False)) >= 3  # a bound that is reached is not waited for
+    full = "Traceback (most recent call last):\n" + "  x\n" * (MAX_EVENT_LINES - 1)
+    assert events(full, flush=False) == [full[:-1]]
 
 
 LINES = st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -236,3 +237,22 @@ def test_compressed_before_it_was_read_to_its_end(tail, logs: Path) -> None:  # 
     Path(f"{log}.1").unlink()
     append(log, "three")
     assert tailer.turn() == [b"two", b"three"]
+
+
+def test_a_file_that_came_and_was_renamed_between_two_looks_is_read_whatever_its_number(
+    tail: Callable[..., Tailer], logs: Path
+) -> None:
+    """Numbers that grow with time, where logrotate's grow with age."""
+    log, old = logs / "app.log", logs / "app.log.8"
+    append(old, "of another time")
+    os.utime(old, (0, 0))
+    append(log, "one")
+    tailer = tail(logs / "*.log")
+    assert tailer.turn() == [b"one"]
+    log.rename(logs / "app.log.1")
+    append(log, "two")
+    os.utime(logs / "app.log.1", ns=(0, log.stat().st_mtime_ns - 1))  # within one tick of the clock they are the same
+    log.rename(logs / "app.log.7")
+    shutil.copy2(old, logs / "app.log.9")  # an old one that was put back
+    append(log, "three")
+    assert sorted([*tailer.turn(), *tailer.turn()]) == [b"three", b"two"]

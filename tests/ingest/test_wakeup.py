@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from logwatchd.ingest.wakeup import Wakeup
-from tests.helpers import wait_until
+from logwatchd.ingest.wakeup import RETRY_S, Wakeup
+from tests.helpers import ROOT_ONLY, wait_until
 
 
 class Woken:
@@ -136,3 +137,28 @@ wakeup.close()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("[warning") == 1
+
+
+@ROOT_ONLY
+def test_a_limit_that_is_reached_is_told_of_once_with_its_name_and_inotify_comes_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The kernel counts instances by user: one that nobody else is has all of them for this test."""
+    kernel, taken = ctypes.CDLL(None), []
+    os.seteuid(54_321)
+    try:
+        while (handle := kernel.inotify_init1(os.O_CLOEXEC)) >= 0:
+            taken.append(handle)
+        woken = Woken()
+        for turn in range(3):
+            woken.arm(Path("/"), now=turn * (RETRY_S + 1))
+        assert woken.wakeup.polling_only
+        assert capsys.readouterr().out.count("sysctl fs.inotify.max_user_instances") == 1
+        os.close(taken.pop())
+        woken.arm(Path("/"), now=4 * (RETRY_S + 1))
+        assert not woken.wakeup.polling_only
+        woken.wakeup.close()
+    finally:
+        os.seteuid(0)
+        for handle in taken:
+            os.close(handle)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,10 @@ def test_the_key_is_made_once_and_only_for_us(tmp_path: Path) -> None:
         read_key(tmp_path)
     with pytest.raises(StateError, match="state_dir"):
         read_key(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir], ids=["FIFO", "folder"])
+def test_what_is_no_file_is_no_key_and_never_waited_for(tmp_path: Path, made: Callable[[Path], None]) -> None:
+    made(tmp_path / KEY_NAME)
+    with pytest.raises(StateError, match=rf"{KEY_NAME}: no regular file; move it away"):
+        read_key(tmp_path)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import pickle
 import warnings
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError, Exit
 from logwatchd.scoring.baseline import check_fits, load, save
@@ -22,7 +26,7 @@ from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.embedder import unit_rows
 from logwatchd.scoring.local import LocalEmbedder
-from tests.scoring.making import FAULT, NORMAL, block_of, learn
+from tests.scoring.making import FAULT, NORMAL, block_of, damaged_header, learn
 
 
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -139,6 +143,45 @@ def test_a_damaged_file_is_refused_and_never_runs_code(tmp_path: Path, data: st.
     else:
         assert str(file) in refusal
         assert "\n" not in refusal
+
+
+def _flags(content: bytes, bit: int, *headers: bytes) -> bytes:
+    """Set a flag of every member, in its local header or the central one."""
+    changed = bytearray(content)
+    for header, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = changed.find(header)
+        while at >= 0 and header in headers:
+            changed[at + offset] |= bit
+            at = changed.find(header, at + 1)
+    return bytes(changed)
+
+
+def _with_array(content: bytes, name: str, array: NDArray[Any]) -> bytes:
+    with np.load(io.BytesIO(content)) as archive:
+        parts = {name: archive[name] for name in archive.files}
+    out = io.BytesIO()
+    np.savez(out, **parts | {name: array})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damaged_header,  # tokenize.TokenError
+        lambda good: _flags(good, 0x20, b"PK\x01\x02"),  # NotImplementedError: patched data
+        lambda good: _flags(good, 0x01, b"PK\x03\x04", b"PK\x01\x02"),  # RuntimeError: encrypted
+        lambda good: _with_array(good, "texts", np.frombuffer(b"[" * 100_000, np.uint8)),  # RecursionError
+        lambda good: _with_array(good, "radii", np.float32(1)),  # TypeError: it has no length
+    ],
+)
+def test_whatever_the_libraries_raise_over_a_file_it_is_a_damaged_baseline(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    file = tmp_path / "b"
+    save(learn(), file)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(BaselineError, match=r"b: not a baseline, or damaged \(\w+\); build it again$"):
+        load(file)
 
 
 def test_a_pickle_is_not_a_baseline(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_a_long_silence_opens_it_whatever_the_count() -> None:
     assert not breaker.open
     breaker.slow(began_at=100.0, now=105.0, patience_s=5.0)
     assert breaker.open
+    assert breaker.reason == "no answer for 5 s"
+
+
+def test_what_opened_it_stays_the_reason_while_a_request_is_not_answered() -> None:
+    breaker = Breaker()
+    breaker.hold("the day's budget is used up", until=160.0)
+    breaker.slow(began_at=100.0, now=110.0, patience_s=5.0)
+    assert breaker.reason == "the day's budget is used up"
 
 
 def test_a_refusal_opens_it_at_once_and_is_not_tried_again_soon() -> None:

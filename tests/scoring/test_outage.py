@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from logwatchd.journal import Event
 from logwatchd.scoring.backlog import FILE_NAME, Backlog
 from logwatchd.scoring.context import CONTEXT_LINES
 from logwatchd.scoring.detector import Detector
@@ -47,6 +52,16 @@ class Bench(StageBench):
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+@contextmanager
+def failing(folder: Path) -> Iterator[None]:
+    """SQLite can do nothing with the lines that are kept there."""
+    for statement in ("ALTER TABLE late RENAME TO gone", "ALTER TABLE gone RENAME TO late"):
+        with closing(sqlite3.connect(folder / FILE_NAME)) as other:
+            other.execute(statement)
+        if statement.endswith("gone"):
+            yield
 
 
 def test_known_lines_go_on_and_new_ones_are_scored_late_in_order(bench: Bench) -> None:
@@ -149,6 +164,38 @@ def test_a_full_backlog_holds_lines_back_and_loses_none(tmp_path: Path) -> None:
     assert sorted(bench.found) == sorted(lines)
 
 
+def test_lines_that_cannot_be_kept_are_held_back_which_is_said_once(bench: Bench, tmp_path: Path) -> None:
+    bench.away = True
+    blocks = [bench.put([FAULT])]
+    bench.turn()
+    for number in (1, 2):
+        blocks.append(bench.put([f"{OTHER} {'!' * number}"], offset=number * 100))
+        with capture_logs() as entries, failing(tmp_path):
+            bench.turn()
+            bench.turn()
+            assert bench.done == blocks[:-1]
+        # Of reading as well, but nobody has read since.
+        assert [entry["event"] for entry in entries] == [Event.BACKLOG_FAILS] * (2 if number == 1 else 1)
+        bench.turn()
+        assert bench.done == blocks
+
+
+def test_kept_lines_that_cannot_be_read_are_scored_later_which_is_said_once(bench: Bench, tmp_path: Path) -> None:
+    bench.away = True
+    bench.put([FAULT])
+    bench.turn()
+    after = Bench(tmp_path)
+    with capture_logs() as entries:
+        with failing(tmp_path):
+            after.turn()
+            after.turn()
+        after.turn()
+        after.settle()
+        after.turn()
+    assert after.found == [FAULT]
+    assert [entry["event"] for entry in entries] == [Event.BACKLOG_FAILS, Event.BACKLOG_DONE]
+
+
 def test_nothing_is_written_while_the_service_is_well(bench: Bench, tmp_path: Path) -> None:
     bench.put([FAULT])
     bench.settle()
@@ -189,6 +236,38 @@ def test_a_twin_judges_at_once_and_its_verdicts_are_for_the_time_being(bench: Be
     bench.settle()
     assert bench.found == [FAULT, FAULT, FAULT]
     assert not bench.anomalies[2].by_twin
+    bench.put([FAULT], offset=1000)
+    bench.turn()
+    assert len(bench.found) == 4  # the service's verdict is one for good
+
+
+def test_what_a_twin_judges_is_not_asked_for_any_more(bench: Bench) -> None:
+    bench.stage.swap(Detector(learn()), Detector(twin_of(learn())))
+    bench.put([FAULT])
+    bench.turn()
+    assert len(bench.asked) == 1
+    bench.away = True
+    bench.turn()
+    assert bench.found == [FAULT]
+    assert not bench.asked
+
+
+def test_kept_lines_beyond_a_window_are_taken_up_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.scoring.backlog._WINDOW", 1)
+    bench.away = True
+    for offset, line in enumerate((FAULT, OTHER)):
+        bench.put([line], offset=offset * 100)
+    bench.turn()
+    bench.away = False
+    bench.turn()
+    bench.answer()
+    bench.put(NORMAL, inode=2)
+    assert bench.turn() == 0.0
+    assert bench.found == [FAULT]
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    assert bench.found == [FAULT, OTHER]
 
 
 def test_a_reload_keeps_what_is_kept(bench: Bench) -> None:

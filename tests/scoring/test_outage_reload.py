@@ -87,6 +87,35 @@ def test_a_reload_in_an_outage_amid_a_storm(tmp_path: Path, known: str) -> None:
     assert bench.found == [FAULT] * 500 + [OTHER] * 20 * (known == FAULT)
 
 
+def test_a_reload_in_an_outage_keeps_no_line_that_was_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.put([FAULT] * 600)
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    told = len(bench.found)
+    assert 0 < told < 600
+    bench.away = True
+    bench.stage.swap(Detector(learn()))
+    bench.turn()
+    assert bench.backlog.lines == 600 - told
+    bench.away = False
+    bench.settle()
+    assert bench.found == [FAULT] * 600
+
+
+def test_a_reload_asks_for_nothing_that_only_the_context_of_kept_lines_says(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.away = True
+    bench.put([NORMAL[0], FAULT])
+    bench.turn()
+    bench.turn()
+    bench.stage.swap(Detector(learn(NORMAL[1:] * 100)))
+    bench.asked.clear()
+    bench.turn()
+    assert ["locked" in text for text in bench.asked] == [True]
+
+
 def test_a_service_that_comes_back_meanwhile_has_no_line_told_of_twice(bench: Bench) -> None:
     bench.away = False
     for _ in range(3):

@@ -90,6 +90,13 @@ def test_tokens_are_those_that_the_service_counts(service: FakeOpenAI, embedder:
     assert embedder.tokens - before == 1234
 
 
+def test_a_count_of_tokens_that_cannot_be_is_none(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
+    data = [{"object": "embedding", "index": 0, "embedding": [1.0] + [0.0] * 63}]
+    service.enqueue(Reply({"object": "list", "data": data, "model": MODEL, "usage": {"prompt_tokens": 10**400}}))
+    embedder.embed(["beta"])
+    assert embedder.tokens == 4 // 4 + 1
+
+
 def test_dimensions_are_asked_for(service: FakeOpenAI) -> None:
     embedder = OpenAIEmbedder(Service(MODEL, service.url + "/v1", dimensions=16), SecretStr(KEY))
     assert embedder.embed(["alpha"]).shape == (1, 16)
@@ -107,7 +114,7 @@ def test_other_dimensions_than_were_asked_for_are_permanent(service: FakeOpenAI)
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
 def test_refusals_are_permanent_and_name_the_mend(service: FakeOpenAI, embedder: OpenAIEmbedder, code: int) -> None:
-    service.enqueue(Status(code))
+    service.trouble = lambda: Status(code)
     with pytest.raises(PermanentError, match="check ") as caught:
         embedder.embed(["alpha"])
     assert str(code) in str(caught.value)
@@ -136,6 +143,9 @@ def test_an_account_without_credit_is_no_passing_429(service: FakeOpenAI, embedd
         Reply({"data": [{"embedding": [0.0] * 64, "index": 0, "object": "embedding"}], "model": "m"}),
         Reply({"data": "nonsense", "model": "m"}),
         Reply([1, 2, 3]),
+        Garbage(b"[" * 5000),
+        Garbage(b'{"data": ' + b"[" * 5000),
+        Reply({"data": [{"embedding": [10**400] * 64, "index": 0, "object": "embedding"}], "model": "m"}),
     ],
     ids=lambda trouble: repr(trouble)[:40],
 )

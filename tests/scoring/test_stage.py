@@ -6,9 +6,11 @@ from random import Random
 from string import ascii_lowercase
 
 import pytest
+from structlog.testing import capture_logs
 
 from logwatchd.errors import RetryableError
 from logwatchd.flow import BlockQueue
+from logwatchd.journal import Event
 from logwatchd.records import Background, Block, FileId
 from logwatchd.scoring.context import CONTEXT_LINES
 from logwatchd.scoring.detector import Detector
@@ -131,11 +133,16 @@ def test_nothing_is_committed_before_its_anomalies_are_stored(bench: StageBench)
     bench.turn()
     bench.answer()
     bench.trouble = RetryableError("disk full")
-    delay_s = bench.turn()
+    with capture_logs() as entries:
+        delay_s = bench.turn()
+        bench.turn()
+    assert [entry["event"] for entry in entries] == [Event.STORING_FAILED]
+    assert bench.stage.storing_trouble == "disk full"
     assert bench.done == []
     assert 0 < delay_s <= 1
     bench.trouble = None
     bench.turn()
+    assert bench.stage.storing_trouble is None
     assert bench.done == [block]
     assert len(bench.anomalies) == 1
 
@@ -192,6 +199,29 @@ def test_one_error_in_very_many_files_is_told_a_part_at_a_time(bench: StageBench
     assert most <= 1000 + 60 * 50
 
 
+def test_one_error_in_very_many_blocks_of_a_file_is_told_a_part_at_a_time(bench: StageBench) -> None:
+    bench.put([FAULT])
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    for number in range(1, 51):
+        bench.put([FAULT] * 40, offset=number * 1_000_000)
+    assert bench.turn() == 0.0
+    assert 1 < len(bench.anomalies) <= 1 + 1000
+    while bench.turn() == 0.0:
+        pass
+    assert len(bench.anomalies) == 1 + 50 * 40
+
+
+def test_its_own_lines_in_a_storm_are_counted_once(bench: StageBench) -> None:
+    own = "Nov 22 09:12:44 web1 logwatchd[12]: incidents: new incident of a kind that nobody has seen"
+    bench.put([own, *[FAULT] * 600])
+    while bench.turn() == 0.0 or bench.asked:
+        bench.answer()
+    assert [anomaly.line for anomaly in bench.anomalies] == [FAULT] * 600
+    assert bench.stage.own_lines == 1
+
+
 def test_all_of_a_storm_is_told_in_order_without_a_pause(bench: StageBench) -> None:
     """A turn that says it has nothing to do, while there is something, is a minute without alerts."""
     storm = [bench.put(noise(1500, seed), inode=seed // 6, offset=seed * 1_000_000) for seed in range(7)]
@@ -212,6 +242,28 @@ def test_a_file_whose_texts_all_wait_for_vectors_leaves_room_for_another(bench: 
     line = bench.put(NORMAL, inode=1)
     bench.turn()
     assert bench.done == [line]
+
+
+def test_while_a_files_texts_wait_for_vectors_no_turn_is_taken_for_its_other_lines(bench: StageBench) -> None:
+    for seed in range(10):
+        bench.put(noise(1000, seed), offset=seed * 1_000_000)
+    assert bench.turn() > 0
+    assert bench.turn() > 0
+
+
+def test_verdicts_that_take_too_much_memory_begin_anew(bench: StageBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.scoring.judge.MAX_VECTOR_BYTES", 0)
+    blocks = [bench.put([FAULT])]
+    bench.turn()
+    bench.answer()
+    bench.turn()
+    blocks.append(bench.put([FAULT], offset=1000))
+    bench.turn()
+    assert bench.done == blocks[:1]
+    bench.answer()
+    bench.turn()
+    assert bench.done == blocks
+    assert [anomaly.line for anomaly in bench.anomalies] == [FAULT, FAULT]
 
 
 def test_of_a_backlog_of_known_lines_a_turn_takes_a_part(bench: StageBench) -> None:

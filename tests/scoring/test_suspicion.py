@@ -53,6 +53,23 @@ def test_many_errors_in_one_place_are_a_burst_with_its_lines(run: int) -> None:
     ]
 
 
+def test_an_incident_that_pauses_or_changes_its_words_is_one_burst() -> None:
+    lines = quiet(10_000)
+    lines[6000:6040] = lines[6400:6440] = [DOWN] * 40
+    (burst,) = found(lines)
+    assert (burst.lines, burst.first.line, burst.last.line) == (80, 6001, 6440)
+    lines = quiet(10_000)
+    lines[2000:2040] = ["ERROR disk is slow"] * 40
+    lines[6000:6100], lines[6200:6300] = [DOWN] * 100, ["ERROR web: no answer from db"] * 100
+    assert [[doubt.lines for doubt in burst.doubts] for burst in found(lines)] == [[40], [100, 100]]
+
+
+def test_an_error_that_comes_in_more_than_a_tenth_of_the_log_is_none() -> None:
+    lines = quiet(10_000)
+    lines[5000:7000:40] = [DOWN] * 50
+    assert found(lines) == []
+
+
 def test_an_error_that_comes_all_day_is_none_however_often() -> None:
     lines = quiet(10_000)
     for number in range(0, 10_000, 400):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from logwatchd import clock
 from logwatchd.scoring.ledger import Ledger, days
 from logwatchd.scoring.vector_cache import FILE_NAME, VectorCache, as_stored, clear, held, open_database, space_of
 from logwatchd.vectors import Vectors
@@ -84,6 +86,21 @@ def test_a_disk_that_fails_costs_the_cache_and_nothing_else(tmp_path: Path, capf
     assert "".join(capfd.readouterr()).count("cannot be used") == 1
 
 
+def test_what_is_spent_while_the_disk_fails_counts_and_is_written_later(tmp_path: Path) -> None:
+    store = open_database(tmp_path)
+    ledger = Ledger(store)
+    ledger.add(calls=1, usd=0.5)
+    store.run(lambda c: c.execute("ALTER TABLE days RENAME TO away"))
+    ledger.add(calls=1, usd=0.5)
+    ledger.add(calls=1, usd=0.5)
+    assert ledger.today().usd == 1.5
+    store.run(lambda c: c.execute("ALTER TABLE away RENAME TO days"))
+    ledger.add(hits=1)
+    (day,) = days(open_database(tmp_path))
+    assert (day.calls, day.usd, day.hits) == (3, 1.5, 1)
+    assert ledger.today() == day
+
+
 def test_the_ledger_adds_up_over_restarts_and_processes(tmp_path: Path) -> None:
     first, second = Ledger(open_database(tmp_path)), Ledger(open_database(tmp_path))
     first.add(calls=1, texts=200, tokens=5000, usd=0.0001)
@@ -93,6 +110,17 @@ def test_the_ledger_adds_up_over_restarts_and_processes(tmp_path: Path) -> None:
     assert (day.calls, day.texts, day.tokens, day.hits) == (2, 300, 7500, 7)
     assert day.usd == pytest.approx(0.00015)
     assert Ledger(open_database(tmp_path)).today() == day
+
+
+def test_at_midnight_a_days_sums_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(open_database(tmp_path))
+    ledger.add(calls=1, usd=0.5)
+    tomorrow = clock.utc_now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "utc_now", lambda: tomorrow)
+    assert ledger.today().usd == 0
+    ledger.add(calls=1, usd=0.25)
+    assert ledger.today().usd == 0.25
+    assert [day.usd for day in days(open_database(tmp_path))] == [0.5, 0.25]
 
 
 def test_a_daemon_learns_what_a_command_has_spent_beside_it(tmp_path: Path) -> None:
