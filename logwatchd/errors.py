@@ -127,5 +127,16 @@ class RetryableError(LogwatchdError):
         self.retry_after_s = retry_after_s
 
 
+def starved(what: str, error: BaseException) -> RetryableError:
+    """What it comes to that the machine has no thread or no memory left for something: that passes.
+
+    Args:
+        what: is not done for it.
+    """
+    if isinstance(error, MemoryError):
+        return RetryableError(f"no memory for {what}: raise MemoryMax= of the unit, or end what else fills the machine")
+    return RetryableError(f"no thread for {what} ({error}): raise TasksMax= of the unit, or the machine's own limit")
+
+
 class PermanentError(LogwatchdError):
     """A service refuses, and will refuse again until somebody mends the configuration."""

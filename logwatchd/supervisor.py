@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sdnotify import SystemdNotifier
 
@@ -75,12 +75,14 @@ class Supervisor:
                 done.wait(every_s)
 
         asking = threading.Thread(target=ask, name="patience", daemon=True)
-        asking.start()
+        with suppress(RuntimeError):  # no thread can be started: mostly it ends in time all the same
+            asking.start()
         try:
             yield
         finally:
             done.set()
-            asking.join(_PATIENCE_S * 3)
+            if asking.ident is not None:
+                asking.join(_PATIENCE_S * 3)
 
     def _tell(self, *assignments: str) -> None:
         if self._notifier is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logwatchd import clock, journal
 from logwatchd.config import Config
-from logwatchd.errors import BaselineError, LogwatchdError
+from logwatchd.errors import BaselineError, LogwatchdError, starved
 from logwatchd.journal import Event
 from logwatchd.pipeline import Scoring
 from logwatchd.records import Block
@@ -98,8 +98,13 @@ class Warming:
         done = not self.left_s or settled(learned.learned_s, learned.lines, learned.unseen, learned.growing)
         if done and learned.patterns and now >= self._build_due:
             self._build_due = now + _RETRY_S
-            self._builder = threading.Thread(target=self._build, name="warmup", daemon=True)
-            self._builder.start()
+            builder = threading.Thread(target=self._build, name="warmup", daemon=True)
+            try:
+                builder.start()
+            except RuntimeError as error:
+                _log.warning(Event.WARMUP_FAILS, reason=str(starved("the baseline that was learned", error)))
+            else:
+                self._builder = builder
         elif now >= self._keep_due:
             self._keep_due = now + _KEEP_EVERY_S
             self.keep()

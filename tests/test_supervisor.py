@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.supervisor import Supervisor
+from tests.helpers import no_threads
 
 
 @pytest.fixture
@@ -35,6 +36,13 @@ def test_each_message_is_what_sd_notify_describes(manager: socket.socket) -> Non
     ]:
         say()
         assert manager.recv(4096).decode() == heard
+
+
+def test_a_reload_goes_on_where_no_thread_can_ask_for_more_time(manager: socket.socket) -> None:
+    supervisor = Supervisor()
+    with no_threads(), supervisor.patience():
+        supervisor.ready()
+    assert manager.recv(4096).decode() == "READY=1"
 
 
 def test_a_reload_tells_when_it_began(manager: socket.socket) -> None:

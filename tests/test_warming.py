@@ -16,7 +16,7 @@ from logwatchd.scoring.ledger import days
 from logwatchd.scoring.vector_cache import open_database
 from logwatchd.warming import Warming
 from tests.fakes.openai import FakeOpenAI
-from tests.helpers import wait_until
+from tests.helpers import no_threads, wait_until
 from tests.scoring.making import NORMAL, SPEC, block_of
 
 
@@ -70,6 +70,17 @@ def test_a_reload_with_other_masks_in_the_midst_of_it_begins_anew(
     assert not (tmp_path / "b").exists()
     assert not learned.is_set()
     assert not crashed.is_set()
+
+
+def test_without_threads_the_baseline_is_made_later(tmp_path: Path, no_overrides: None) -> None:
+    learned = threading.Event()
+    warming = Warming(_config(tmp_path, "baseline"), learned.set, lambda *_: None)
+    warming.add(_block())
+    now = clock.monotonic()
+    with no_threads():
+        warming.tick(now + 2)
+    warming.tick(now + 100)
+    assert learned.wait(60)
 
 
 def _told(warming: Warming) -> str:

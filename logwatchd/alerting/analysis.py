@@ -21,6 +21,7 @@ from logwatchd.records import Alert, Analysis, Severity
 
 if TYPE_CHECKING:
     import anthropic
+    import httpx2
 
 MAX_WORDS_CHARS = 1200
 MAX_ITEMS = 5
@@ -28,6 +29,7 @@ MAX_EVIDENCE_CHARS = 400
 _CHARS_A_TOKEN = 2.5  # of log lines: fewer than of prose
 _READ, _WRITTEN = 0.1, 1.25  # of an input token's price: out of the prompt cache, and into it
 _CONNECT_S = 5.0
+_MAX_ANSWER_BYTES = 4 << 20
 _MEND_KEY = "mend the anthropic_api_key credential or ANTHROPIC_API_KEY"
 _NO_LONGER_BUSY = frozenset({408, 409, 429})
 
@@ -88,14 +90,17 @@ class Analyst:
 
         Args:
             story: the incident so far. why: that it was over and came back, or ''.
-            timeout_s: for connecting, and again between any two pieces of the answer; the caller bounds the whole.
+            timeout_s: for connecting, until the answer begins, and again for its body; the caller bounds the whole.
 
         Raises:
-            RetryableError: too busy, down or unreachable; the same call may succeed later.
+            RetryableError: too busy, down or unreachable, or no answer of Claude's; the same call may succeed later.
             PermanentError: the key, the model or the request is refused, until somebody mends the configuration.
             NoAnswerError: the answer is a refusal or does not have the structure that was asked for.
+            MemoryError: there is none left.
         """
         import anthropic
+
+        from logwatchd.bounded_answers import UnusableAnswerError
 
         key = self._api_key.get_secret_value()
         if not (key.isascii() and key.isprintable()):
@@ -115,8 +120,12 @@ class Analyst:
         except anthropic.APIStatusError as error:
             raise self._of_status(error) from None
         except anthropic.APIConnectionError as error:  # timeouts, too
+            if isinstance(error.__cause__, UnusableAnswerError):
+                raise RetryableError(f"{self._where()} gives {error.__cause__}: look at analysis.base_url") from None
             reason = type(error.__cause__ or error).__name__
             raise RetryableError(f"no answer from {self._where()} ({reason})") from None
+        except MemoryError:
+            raise
         except Exception as error:  # the client's parser raises what it meets: no JSON, other fields, a cut-off answer
             raise NoAnswerError(
                 f"the answer of {self._settings.model} has not the structure asked for ({type(error).__name__})"
@@ -155,11 +164,16 @@ class Analyst:
     def _get_client(self) -> anthropic.Anthropic:
         import anthropic
 
+        from logwatchd.bounded_answers import ASK_FOR
+
         with self._lock:
             if self._client is None:
                 # The worker pool retries by itself: it can meanwhile deliver other alerts.
                 client = anthropic.Anthropic(
-                    api_key=self._api_key.get_secret_value(), base_url=self._settings.base_url, max_retries=0
+                    api_key=self._api_key.get_secret_value(),
+                    base_url=self._settings.base_url,
+                    max_retries=0,
+                    http_client=anthropic.DefaultHttpxClient(headers=ASK_FOR, event_hooks={"response": [_bound]}),
                 )
                 _ = client.messages  # which imports hundreds of modules: in one thread, while the others wait
                 self._client = client
@@ -185,6 +199,13 @@ class Analyst:
             case _:
                 mend = f"the request was refused ({error.type or 'no reason given'}): look at [analysis]"
         return PermanentError(f"{said}; {mend}, then reload")
+
+
+def _bound(response: httpx2.Response) -> None:
+    """The whole body in the time that its request allows between two pieces of it."""
+    from logwatchd.bounded_answers import bound
+
+    bound(response, _MAX_ANSWER_BYTES, response.request.extensions["timeout"]["read"])
 
 
 def _seconds(header: str | None) -> float | None:

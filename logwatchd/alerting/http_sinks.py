@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from logwatchd import clock
+from logwatchd.alerting.exchange import exchange
 from logwatchd.alerting.explain import caveat, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, as_object, subject_of
@@ -24,7 +25,8 @@ from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Severity
 
 PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # for a whole answer
+_MAX_ANSWER_BYTES = 1 << 16  # its status says it all
 _LATER = frozenset({408, 425, 429})
 _NOT_OURS = frozenset({401, 403, 404, 405, 407, 410})  # the address or the secret, whatever is sent
 _FIRES_FOR = timedelta(hours=24)  # Alertmanager takes what it hears no more of for over
@@ -33,39 +35,31 @@ _MAX_SUMMARY_CHARS = 1000
 _MAX_DETAIL_CHARS = 4000
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What was signed for one place goes to no other."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
 def post(sink: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """Send JSON; when this returns it was accepted.
 
     Raises:
-        RetryableError: no answer, busy, or the service's own trouble.
+        RetryableError: no answer in time, busy, or the service's own trouble.
         PermanentError: it refuses whatever is sent.
         MessageRefusedError: it refuses this.
     """
     own = {"Content-Type": "application/json", "User-Agent": "logwatchd"}
     try:
         request = urllib.request.Request(url, body, {**own, **headers})
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=TIMEOUT_S) as answer:
-            answer.read(1 << 16)
-    except urllib.error.HTTPError as error:
-        status, after = error.code, error.headers.get("Retry-After") if error.headers else None
-        error.close()
-        if status in _LATER or status >= 500:
-            raise RetryableError(f"{sink} says {status}", _seconds(after)) from None
-        if status >= 400 and status not in _NOT_OURS:
-            raise MessageRefusedError(f"{sink} says {status} to this message") from None
-        raise PermanentError(f"{sink} says {status}: mend its url or secret in [[sink]], then reload") from None
+        answer = exchange(request, TIMEOUT_S, _MAX_ANSWER_BYTES)
     except (UnicodeEncodeError, http.client.InvalidURL, ValueError):
         raise PermanentError(f"{sink}: its url or secret holds what cannot be sent; mend it, then reload") from None
     except (OSError, http.client.HTTPException) as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         raise RetryableError(f"no answer from {sink} ({type(cause).__name__})") from None
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    if status in _LATER or status >= 500:
+        raise RetryableError(f"{sink} says {status}", _seconds(answer.headers.get("Retry-After")))
+    if status >= 400 and status not in _NOT_OURS:
+        raise MessageRefusedError(f"{sink} says {status} to this message")
+    raise PermanentError(f"{sink} says {status}: mend its url or secret in [[sink]], then reload")
 
 
 class WebhookSink:

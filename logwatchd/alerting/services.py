@@ -27,6 +27,15 @@ def sinks_of(config: Config) -> list[Sink]:
     return [JournalSink(), *_slack(config), *(_sink(config, settings) for settings in config.settings.sink)]
 
 
+def made_of(config: Config) -> dict[str, object]:
+    """What each of those sinks is made of, by its name: a sink of something else is another one."""
+    settings, secrets = config.settings, config.secrets
+    slack = (settings.slack, secrets.slack_webhook_url, secrets.slack_bot_token)
+    own = {sink.name: (sink, secrets.sinks.get(sink.secret or "")) for sink in settings.sink}
+    all_of = {JournalSink.name: None, "slack": slack, **own}
+    return {sink.name: all_of[sink.name] for sink in sinks_of(config)}
+
+
 def _route(settings: RoutedSettings) -> Route:
     return Route(Severity[settings.min_severity], tuple(settings.services), tuple(settings.sources))
 

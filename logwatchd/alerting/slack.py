@@ -19,7 +19,7 @@ from logwatchd.errors import PermanentError, RetryableError
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-TIMEOUT_S = 10
+TIMEOUT_S = 10  # for a whole answer
 _PACE_S = 1.0
 _MEND_WEBHOOK = "mend the slack_webhook_url credential or SLACK_WEBHOOK_URL, then reload"
 _MEND_BOT = "mend the slack_bot_token credential or SLACK_BOT_TOKEN, or slack.channel, then reload"
@@ -75,10 +75,10 @@ class SlackSink:
         _judge(answer)
 
     def _client(self) -> WebhookClient:
-        from slack_sdk.webhook import WebhookClient
+        from logwatchd.alerting.slack_clients import BoundedWebhook
 
         # The couriers retry by themselves: they can meanwhile serve other sinks.
-        return WebhookClient(
+        return BoundedWebhook(
             self._webhook_url.get_secret_value(), timeout=TIMEOUT_S, logger=_silent(), retry_handlers=[]
         )
 
@@ -122,11 +122,12 @@ class SlackBotSink:
 
     def _post(self, message: Message | Digest, thread: str | None, *, blocks: bool) -> Mapping[str, Any]:
         """Slack's answer, with `error` where it refuses."""
-        from slack_sdk import WebClient
         from slack_sdk.errors import SlackApiError, SlackClientError
 
+        from logwatchd.alerting.slack_clients import BoundedWebClient
+
         options: dict[str, Any] = {"base_url": self._base_url.rstrip("/") + "/"} if self._base_url else {}
-        client = WebClient(
+        client = BoundedWebClient(
             self._token.get_secret_value(), timeout=TIMEOUT_S, logger=_silent(), retry_handlers=[], **options
         )
         body: dict[str, Any] = {"channel": self._channel, "thread_ts": thread, "unfurl_links": False}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from logwatchd import clock
 from logwatchd.alerting.analysis import Analyst
 from logwatchd.alerting.board import Board, Services
-from logwatchd.alerting.bounded import BoundedCalls
+from logwatchd.alerting.bounded import CallsByService
 from logwatchd.alerting.desk import AlertDesk, Policy
 from logwatchd.alerting.grouping import Rules
 from logwatchd.alerting.message import Kind
@@ -17,10 +17,10 @@ from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.reuse import Analyses
-from logwatchd.alerting.services import services_of
-from logwatchd.alerting.workers import MAX_TURN_S, About, AnalystWorker, Courier
+from logwatchd.alerting.services import made_of, services_of
+from logwatchd.alerting.workers import CLAUDE, MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
-from logwatchd.errors import RetryableError, state_error
+from logwatchd.errors import RetryableError, starved, state_error
 from logwatchd.journal import Event, logger
 from logwatchd.parsing import redaction
 from logwatchd.records import Anomaly
@@ -69,8 +69,9 @@ class Alerting:
         services = _services(config, redact)
         self.desk = AlertDesk(self._outbox, _policy(config, services), observer=observer, redact=redact)
         self._board = Board(self._outbox, services)
-        self._analyses = BoundedCalls("Claude")
-        self._deliveries = BoundedCalls("the sink")
+        self._analyses = CallsByService()
+        self._deliveries = CallsByService()
+        self._renew_calls(config)
         self._incidents = StageThread(self.desk, on_crash)
         self._lock = threading.Lock()
         self._about = About(
@@ -80,7 +81,7 @@ class Alerting:
         self._analysts: list[StageThread] = []
         self._made = 0
         self._started = False
-        self._resize(services, settings.workers.threads)
+        self._grow(services, settings.workers.threads)
         self.desk.on_hold = self._board.hold
         self.desk.on_alert = self._alert_arrived
 
@@ -104,15 +105,23 @@ class Alerting:
         """Use new keys, models, addresses and numbers of threads from the next job on; state_dir stays as it was.
 
         Raises:
-            RetryableError: the outbox cannot be written; nothing was changed.
+            RetryableError: the outbox cannot be written, or a thread cannot be started; nothing was changed.
         """
         redact = _redactor(config, self._key)
         services = _services(config, redact)
-        self._board.reconfigure(services)
-        self.desk.use(_policy(config, services), redact)
-        for thread in self._resize(services, config.settings.workers.threads):
+        threads = config.settings.workers.threads
+        more = self._grow(services, threads)
+        try:
             if self._started:
-                thread.start()
+                for thread in more:
+                    thread.start()
+            self._board.reconfigure(services)
+        except (RetryableError, RuntimeError) as error:
+            self._remove(more)
+            raise error if isinstance(error, RetryableError) else starved("a courier or an analyst", error) from None
+        self._renew_calls(config)
+        self.desk.use(_policy(config, services), redact)
+        self._shrink(services, threads)
         self._alert_arrived()
 
     def status(self) -> AlertingStatus:
@@ -164,19 +173,33 @@ class Alerting:
         except RetryableError:  # an outbox that cannot be read has nothing to deliver
             return True
 
-    def _resize(self, services: Services, threads: int) -> list[StageThread]:
+    def _renew_calls(self, config: Config) -> None:
+        self._analyses.renew({CLAUDE: (config.settings.analysis, config.secrets.anthropic_api_key)})
+        self._deliveries.renew(made_of(config))
+
+    def _grow(self, services: Services, threads: int) -> list[StageThread]:
         """Have a courier for each sink, so that none waits for another, and so many analysts where Claude is asked.
 
         Returns:
             Those that are new and not yet started.
         """
-        analysts = threads if services.analyst else 0
         with self._lock:
-            more_couriers, fewer_couriers = _change(self._couriers, len(services.sinks), self._courier)
-            more_analysts, fewer_analysts = _change(self._analysts, analysts, self._analyst)
-        for thread in fewer_couriers + fewer_analysts:
+            couriers = [self._courier() for _ in range(len(services.sinks) - len(self._couriers))]
+            analysts = [self._analyst() for _ in range(_analysts_for(services, threads) - len(self._analysts))]
+            self._couriers += couriers
+            self._analysts += analysts
+        return couriers + analysts
+
+    def _shrink(self, services: Services, threads: int) -> None:
+        """Let those go that are too many."""
+        self._remove(self._couriers[len(services.sinks) :] + self._analysts[_analysts_for(services, threads) :])
+
+    def _remove(self, threads: Sequence[StageThread]) -> None:
+        with self._lock:
+            self._couriers = [thread for thread in self._couriers if thread not in threads]
+            self._analysts = [thread for thread in self._analysts if thread not in threads]
+        for thread in threads:
             thread.stop()
-        return more_couriers + more_analysts
 
     def _courier(self) -> StageThread:
         self._made += 1
@@ -199,14 +222,8 @@ class Alerting:
                 thread.wake()
 
 
-def _change(
-    threads: list[StageThread], count: int, make: Callable[[], StageThread]
-) -> tuple[list[StageThread], list[StageThread]]:
-    """Make `threads` so many; returns the new ones and the surplus."""
-    new = [make() for _ in range(count - len(threads))]
-    surplus = threads[count:]
-    threads[count:] = new
-    return new, surplus
+def _analysts_for(services: Services, threads: int) -> int:
+    return threads if services.analyst else 0
 
 
 def build(config: Config, on_crash: OnCrash, *, observer: Observer = nobody) -> Alerting:

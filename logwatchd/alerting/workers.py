@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from logwatchd import clock
 from logwatchd.alerting.analysis import NoAnswerError
 from logwatchd.alerting.board import ANALYSIS_CALL_S, AnalysisJob, Board, DeliveryJob
-from logwatchd.alerting.bounded import BoundedCalls, CancelledError
+from logwatchd.alerting.bounded import CallsByService, CancelledError
 from logwatchd.alerting.leaving import safe_alert, safe_digest, safe_story
 from logwatchd.alerting.message import Digest, Message, Story
 from logwatchd.alerting.notices import AlertAnalysed, Observer
@@ -18,11 +18,13 @@ from logwatchd.alerting.opening import Redact
 from logwatchd.alerting.outbox import Pending
 from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.sink import MessageRefusedError
-from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.errors import PermanentError, RetryableError, starved
 from logwatchd.journal import Event, logger
 from logwatchd.records import Alert, Analysis
 from logwatchd.vectors import Vectors
 
+CLAUDE = "Claude"
+"""The service that analysts call."""
 DELIVERY_CALL_S = 25.0
 MAX_TURN_S = max(ANALYSIS_CALL_S, DELIVERY_CALL_S) + 5.0
 """A worker's turn may take so long, unlike other stages' turns: it waits for the network. A heartbeat older than this
@@ -47,7 +49,7 @@ class About:
 class _Worker(ABC):
     """A stage that waits for the network inside a turn, for MAX_TURN_S at the most."""
 
-    def __init__(self, name: str, board: Board, calls: BoundedCalls) -> None:
+    def __init__(self, name: str, board: Board, calls: CallsByService) -> None:
         self.name = name
         self._board = board
         self._calls = calls
@@ -74,7 +76,7 @@ class AnalystWorker(_Worker):
     """Asks Claude. on_words: wakes those who deliver."""
 
     def __init__(
-        self, name: str, board: Board, calls: BoundedCalls, about: About, on_words: Callable[[], None]
+        self, name: str, board: Board, calls: CallsByService, about: About, on_words: Callable[[], None]
     ) -> None:
         super().__init__(name, board, calls)
         self._about = about
@@ -84,7 +86,10 @@ class AnalystWorker(_Worker):
         job = self._board.next_analysis(now)
         if isinstance(job, float):
             return job
-        self._analyse(job)
+        try:
+            self._analyse(job)
+        except MemoryError as error:
+            self._board.not_analysed(job, starved("an analysis", error), clock.monotonic())
         self._on_words()
         return 0.0
 
@@ -103,7 +108,7 @@ class AnalystWorker(_Worker):
         try:
             story = self._about.story_of(alert.id)
             story = story and safe_story(story, self._about.redact)
-            answer = self._calls.within(
+            answer = self._calls.of(CLAUDE).within(
                 job.timeout_s, lambda: job.analyst.analyse(alert, job.timeout_s, story, job.pending.why)
             )
             usd = answer.usd
@@ -129,7 +134,7 @@ class AnalystWorker(_Worker):
 class Courier(_Worker):
     """Delivers."""
 
-    def __init__(self, name: str, board: Board, calls: BoundedCalls, about: About) -> None:
+    def __init__(self, name: str, board: Board, calls: CallsByService, about: About) -> None:
         super().__init__(name, board, calls)
         self._about = about
 
@@ -144,11 +149,13 @@ class Courier(_Worker):
         pending = job.pending
         try:
             message = self._message(pending)
-            receipt = self._calls.within(DELIVERY_CALL_S, lambda: job.sink.deliver(message))
+            receipt = self._calls.of(job.sink.name).within(DELIVERY_CALL_S, lambda: job.sink.deliver(message))
         except CancelledError:
             self._board.given_back(job)
         except (RetryableError, PermanentError, MessageRefusedError) as error:
             self._board.not_delivered(job, error, clock.monotonic())
+        except MemoryError as error:  # no fault of the message
+            self._board.not_delivered(job, starved("an alert", error), clock.monotonic())
         except Exception as error:
             alert_id = pending.alert.id if pending.alert else None
             logger(job.sink.name).exception(Event.ALERTS_GIVEN_UP, alerts=1, alert_id=alert_id, reason=str(error))

@@ -1,4 +1,4 @@
-"""HTTP with an end: a request is over after its time, however slowly its answer drips in.
+"""HTTP with an end: a request is over after its time, however slowly its answer drips in, and however much it is.
 
 A client's own time-outs bound the silence between two bytes; a byte a second would hold its thread for ever.
 """
@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 from openai import DefaultHttpxClient
 
+from logwatchd.bounded_answers import ASK_FOR, bound
+
 _CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
 
 
@@ -23,9 +25,10 @@ class DeadlineClient(DefaultHttpxClient):
     One request at a time; its connection is kept for the next one.
     """
 
-    def __init__(self, limit_s: float, tls: ssl.SSLContext) -> None:
+    def __init__(self, limit_s: float, most_bytes: int, tls: ssl.SSLContext) -> None:
         """tls: as `httpx2.create_ssl_context` makes it; each holds all certificates anew, so clients share one."""
-        super().__init__(timeout=limit_s, verify=tls)
+        hooks = {"response": [lambda response: bound(response, most_bytes)]}
+        super().__init__(timeout=limit_s, verify=tls, headers=ASK_FOR, event_hooks=hooks)
         self._limit_s = limit_s
         self._socket: socket.socket | None = None
 
@@ -35,6 +38,7 @@ class DeadlineClient(DefaultHttpxClient):
         Raises:
             httpx2.ReadTimeout: it was not all there in time.
             httpx2.TransportError: the connection failed.
+            UnusableAnswerError: it is longer than `most_bytes`.
         """
         over = threading.Event()
 

@@ -78,8 +78,11 @@ class Detector:
 
             # A product lets go of the interpreter: two threads are nearly twice as fast. Those of OpenBLAS would spin
             # where there is little to do.
-            with ThreadPoolExecutor(_THREADS, "nearest") as pool:
-                found = [*pool.map(self._nearest_of, parts)]
+            try:
+                with ThreadPoolExecutor(_THREADS, "nearest") as pool:
+                    found = [*pool.map(self._nearest_of, parts)]
+            except RuntimeError:  # no thread can be started
+                found = [*map(self._nearest_of, parts)]
         return [*chain.from_iterable(nearest for nearest, _ in found)], [*chain.from_iterable(far for _, far in found)]
 
     def _nearest_of(self, rows: Vectors) -> tuple[list[int], list[float]]:

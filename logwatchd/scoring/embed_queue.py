@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 
 from logwatchd import clock
-from logwatchd.errors import PermanentError, RetryableError
+from logwatchd.errors import PermanentError, RetryableError, starved
 from logwatchd.journal import Event, logger
 from logwatchd.scoring.batching import Batch, Limits, next_batch
 from logwatchd.scoring.breaker import Breaker
@@ -268,7 +268,13 @@ class EmbedQueue:
                 self._flying.append(request)
             self._breaker.sent(now)
             if use.embedder.remote:
-                threading.Thread(target=self._fly, args=(request,), name="embed-request", daemon=True).start()
+                try:
+                    threading.Thread(target=self._fly, args=(request,), name="embed-request", daemon=True).start()
+                except (RuntimeError, MemoryError) as error:  # it lands all the same, or its texts were lost
+                    request.outcome = starved("a request for embeddings", error)
+                    self._landed.append(request)
+                    self._land()
+                    return 0.0
             else:
                 self._fly(request)
                 self._land()
@@ -289,6 +295,8 @@ class EmbedQueue:
                 # Before anybody uses them: what was answered and paid for outlives the end of the process.
                 self._cache.put(use.space, dict(zip(request.batch.texts, vectors, strict=True)))
             request.outcome = vectors
+        except MemoryError as error:
+            request.outcome = starved("the answer to a request for embeddings", error)
         except BaseException as error:  # an unforeseen one is raised again in the stage, and ends the process
             request.outcome = error
         self._landed.append(request)

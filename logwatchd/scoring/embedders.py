@@ -56,7 +56,14 @@ def make_embedder(
 
     if secrets is None or secrets.openai_api_key is None:
         raise ConfigError([f"embedder.provider = {settings.provider}: needs openai_api_key or OPENAI_API_KEY"])
-    service = Service(settings.model, settings.base_url, settings.dimensions, settings.timeout_s, settings.max_tokens)
+    service = Service(
+        settings.model,
+        settings.base_url,
+        settings.dimensions,
+        settings.timeout_s,
+        settings.max_tokens,
+        settings.batch_size,
+    )
     redact = redactor_of(rules, secrets).masked
     return OpenAIEmbedder(service, secrets.openai_api_key, _OFFLINE_RETRIES if offline else 0, redact)
 

@@ -32,6 +32,7 @@ _REFUSED = {400, 413, 422}  # the model or its dimensions are none, or a text is
 _STUMBLED = 500  # perhaps at a text: some servers know no better word for one that is too long
 _NO_CREDIT = "insufficient_quota"  # comes as a 429 and does not pass by itself
 _LONGEST_PAUSE_S = 20.0
+_BESIDE_VECTORS = 1 << 20
 _MOST_TOKENS = 10**9  # that one answer can have cost
 _FORMS = Redactor(b"").masked
 
@@ -40,13 +41,20 @@ defer("openai")  # of its modules one in seven is needed here
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where and how to ask. dimensions: None for the model's own. timeout_s: for a whole answer. max_tokens: a text."""
+    """Where and how to ask. dimensions: None for the model's own. timeout_s: for a whole answer. max_tokens: a text.
+    batch_size: texts of one request at the most."""
 
     model: str
     base_url: str | None = None
     dimensions: int | None = None
     timeout_s: float = 10.0
     max_tokens: int = 8191
+    batch_size: int = 200
+
+    @property
+    def most_bytes(self) -> int:
+        """No usable answer is longer: a vector a text, of 8,192 numbers at 32 characters with what is between them."""
+        return _BESIDE_VECTORS + self.batch_size * 8192 * 32
 
 
 class OpenAIEmbedder:
@@ -163,7 +171,7 @@ class OpenAIEmbedder:
             base_url=self._service.base_url,
             timeout=self._service.timeout_s,
             max_retries=0,
-            http_client=DeadlineClient(self._service.timeout_s, self._tls),
+            http_client=DeadlineClient(self._service.timeout_s, self._service.most_bytes, self._tls),
         )
         _ = client.embeddings  # which imports more: in one thread, while the others wait
         return client

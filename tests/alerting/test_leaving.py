@@ -15,8 +15,8 @@ from logwatchd.alerting.notices import Notice
 from logwatchd.alerting.outbox import FILE_NAME
 from logwatchd.journal import Event
 from logwatchd.records import FileId
+from tests.alerting.at_work import Entries, events, running
 from tests.alerting.builders import anomaly, config, direction
-from tests.alerting.test_wiring import Entries, events, running
 from tests.fakes import FakeClaude, FakeSlack
 from tests.fakes.claude import WORDS
 from tests.helpers import wait_until

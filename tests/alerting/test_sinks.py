@@ -25,8 +25,9 @@ from logwatchd.alerting.sink import MessageRefusedError, Sink
 from logwatchd.alerting.slack import SlackBotSink
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
+from tests.alerting.at_work import in_time
 from tests.alerting.builders import NOON, alert, message, steers_nothing
-from tests.fakes import Drip, Reset, Status
+from tests.fakes import Drip, Garbage, Hang, Reset, Status
 from tests.fakes.hook import FakeHook
 from tests.fakes.slack import FakeSlackApi
 from tests.fakes.smtp import FakeSmtp
@@ -88,17 +89,19 @@ def test_pagerduty_gets_one_incident_with_its_end() -> None:
         (Status(503), RetryableError),
         (Reset(), RetryableError),
         (Drip(), RetryableError),
+        (Drip(head=True), RetryableError),
+        (Hang(), RetryableError),
     ],
-    ids=["400", "401", "redirect", "429", "503", "reset", "drip"],
+    ids=["400", "401", "redirect", "429", "503", "reset", "drip", "drip in the headers", "hang"],
 )
 def test_refusals_and_troubles_are_told_apart_without_the_secret(
     answer: Any, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("logwatchd.alerting.http_sinks.TIMEOUT_S", 0.3)
     with FakeHook("/hook") as hook:
-        hook.enqueue(Status(503) if isinstance(answer, Drip) else answer)
+        hook.enqueue(answer)
         with pytest.raises(error) as caught:
-            WebhookSink("ops", hook.url + "/hook", SECRET).deliver(message())
+            in_time(lambda: WebhookSink("ops", hook.url + "/hook", SECRET).deliver(message()))
     assert SECRET.get_secret_value() not in str(caught.value)
     if isinstance(answer, Status) and answer.code == 429:
         assert isinstance(caught.value, RetryableError)
@@ -194,13 +197,19 @@ def test_a_bots_updates_are_replies_to_its_alert() -> None:
         (Status(429, headers={"Retry-After": "9"}), RetryableError, "429"),
         (Status(503), RetryableError, "503"),
         (Reset(), RetryableError, "no answer"),
+        (Drip(), RetryableError, "no answer"),
+        (Drip(head=True), RetryableError, "no answer"),
+        (Garbage(), RetryableError, "200 and no JSON"),
     ],
 )
-def test_a_bots_troubles_are_told_apart_without_the_token(answer: Any, error: type[Exception], says: str) -> None:
+def test_a_bots_troubles_are_told_apart_without_the_token(
+    answer: Any, error: type[Exception], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logwatchd.alerting.slack.TIMEOUT_S", 0.3)
     with FakeSlackApi() as slack:
         slack.enqueue(slack.refusing(answer) if isinstance(answer, str) else answer)
         with pytest.raises(error, match=says) as caught:
-            bot(slack).deliver(message())
+            in_time(lambda: bot(slack).deliver(message()))
     assert "xoxb-loopback-token" not in str(caught.value)
 
 

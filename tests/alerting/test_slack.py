@@ -17,8 +17,9 @@ from logwatchd.alerting.slack_blocks import blocks_of, fallback_of, parts_of
 from logwatchd.alerting.slack_text import SECTION_UNITS, fenced
 from logwatchd.errors import LogwatchdError, PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
+from tests.alerting.at_work import in_time
 from tests.alerting.builders import alert, message, steers_nothing
-from tests.fakes import FakeSlack, Garbage, Hang, Reset, Status, Torn
+from tests.fakes import Drip, FakeSlack, Garbage, Hang, Reset, Status, Torn
 from tests.fakes.server import Answer
 from tests.fakes.slack import refusal_of
 
@@ -160,11 +161,21 @@ def test_a_wait_that_was_asked_for_is_passed_on(slack: FakeSlack) -> None:
     assert caught.value.retry_after_s == 30
 
 
-def test_silence_ends(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logwatchd.alerting.slack.TIMEOUT_S", 0.2)
-    slack.enqueue(Hang())
+@pytest.mark.parametrize("answer", [Hang(), Drip(), Drip(head=True)], ids=["silence", "drops", "drops of a header"])
+def test_no_answer_takes_longer_than_it_may(slack: FakeSlack, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.alerting.slack.TIMEOUT_S", 0.3)
+    slack.enqueue(answer)
     with pytest.raises(RetryableError, match="no answer from Slack"):
-        SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1))
+        in_time(lambda: SlackSink(SecretStr(slack.webhook_url)).deliver(message(alert(), None, 1)))
+
+
+def test_a_proxy_of_the_environment_is_used(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", slack.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    slack.enqueue(Garbage(b"ok"))
+    SlackSink(SecretStr("http://slack.invalid/services/x")).deliver(message(alert(), None, 1))
+    assert [request.path for request in slack.requests] == ["http://slack.invalid/services/x"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/\u2026", "http://127.0.0.1:1/a b"])

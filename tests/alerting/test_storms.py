@@ -25,8 +25,8 @@ from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.journal import Event
 from logwatchd.parsing.service import service_of
 from logwatchd.records import FileId
+from tests.alerting.at_work import running
 from tests.alerting.builders import NOON, Found, anomaly, config, direction, faults, incident
-from tests.alerting.test_wiring import running
 from tests.fakes import FakeSlack
 from tests.helpers import LONG, wait_until
 

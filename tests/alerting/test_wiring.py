@@ -10,8 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,50 +18,16 @@ import pytest
 from logwatchd import clock
 from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, Notice
 from logwatchd.alerting.outbox import FILE_NAME
-from logwatchd.alerting.wiring import Alerting, build
-from logwatchd.config import Config
+from logwatchd.alerting.wiring import build
 from logwatchd.errors import StateError
 from logwatchd.journal import Event
 from logwatchd.records import Severity
-from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config, faults
+from tests.alerting.at_work import Entries, crashed, events, lines_sent, observe, running
+from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config
 from tests.fakes import Drip, FakeClaude, FakeSlack, Hang, Reset, Status, words
 from tests.fakes.claude import WORDS
 from tests.fakes.server import Answer, Request
 from tests.helpers import wait_until
-
-Entries = list[MutableMapping[str, Any]]
-
-
-def crashed(name: str, error: BaseException) -> None:
-    pytest.fail(f"{name} died: {error!r}")
-
-
-@contextmanager
-def running(settings: Config, seen: list[Notice] | None = None) -> Iterator[Alerting]:
-    deaths: list[str] = []
-    alerting = build(
-        settings,
-        lambda name, error: deaths.append(f"{name}: {error!r}"),
-        observer=(seen if seen is not None else []).append,
-    )
-    alerting.start()
-    try:
-        yield alerting
-    finally:
-        alerting.close(0.0)
-        assert deaths == []
-
-
-def observe(alerting: Alerting, count: int, start: int = 0) -> None:
-    alerting.observe(faults(count, start), clock.monotonic())
-
-
-def lines_sent(slack: FakeSlack) -> list[str]:
-    return [body["blocks"][1]["text"]["text"].strip("`\n") for body in slack.history if body and "blocks" in body]
-
-
-def events(entries: Entries) -> list[Event]:
-    return [entry["event"] for entry in entries]
 
 
 def test_an_alert_reaches_slack_with_claudes_words(tmp_path: Path, entries: Entries) -> None:

@@ -2,7 +2,7 @@
 
 from tests.fakes.claude import FakeClaude, refusal, words
 from tests.fakes.openai import FakeOpenAI
-from tests.fakes.server import Answer, Drip, Garbage, Hang, Reply, Request, Reset, Status, Torn
+from tests.fakes.server import Answer, Drip, Garbage, Hang, Huge, Reply, Request, Reset, Status, Torn
 from tests.fakes.slack import FakeSlack
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FakeSlack",
     "Garbage",
     "Hang",
+    "Huge",
     "Reply",
     "Request",
     "Reset",

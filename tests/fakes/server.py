@@ -54,6 +54,16 @@ class Garbage:
 
     raw: bytes = b"<html>not what you think"
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Huge:
+    """More than anybody wants to have, with this status. taken: one entry for each MiB that was sent."""
+
+    code: int = 200
+    mib: int = 128
+    taken: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,13 @@ class Torn:
 
 @dataclass(frozen=True)
 class Drip:
-    """The headers, then a blank every `every_s` and never an end: no read timeout ever fires."""
+    """The headers, then a blank every `every_s` and never an end: no read timeout ever fires. head: in the headers."""
 
     every_s: float = 0.05
+    head: bool = False
 
 
-Answer = Status | Reply | Garbage | Hang | Reset | Torn | Drip | Callable[[Request], "Answer"]
+Answer = Status | Reply | Garbage | Huge | Hang | Reset | Torn | Drip | Callable[[Request], "Answer"]
 
 
 class FakeService(ABC):
@@ -198,8 +209,13 @@ class FakeService(ABC):
                     self._send(wire, code, (self.error_body(code) if body is None else body).encode(), headers=headers)
                 case Reply(body):
                     self._send(wire, 200, (body if isinstance(body, str) else json.dumps(body)).encode())
-                case Garbage(raw, content_type):
-                    self._send(wire, 200, raw, content_type)
+                case Garbage(raw, content_type, headers):
+                    self._send(wire, 200, raw, content_type, headers=headers)
+                case Huge(code, mib, taken):
+                    self._send(wire, code, b"", declared=mib << 20)
+                    for number in range(mib):
+                        wire.wfile.write(b" " * (1 << 20))
+                        taken.append(number)
                 case Hang(until):
                     while not (until.wait(0.02) or self._closing.is_set()):
                         pass
@@ -209,8 +225,8 @@ class FakeService(ABC):
                 case Torn():
                     self._send(wire, 200, b'{"torn', declared=1000)
                     wire.close_connection = True
-                case Drip(every_s):
-                    self._drip(wire, every_s)
+                case Drip(every_s, head):
+                    self._drip(wire, every_s, head)
         except (BrokenPipeError, ConnectionResetError):  # the client gave up first, as it may
             wire.close_connection = True
 
@@ -231,8 +247,11 @@ class FakeService(ABC):
         wire.end_headers()
         wire.wfile.write(body)
 
-    def _drip(self, wire: BaseHTTPRequestHandler, every_s: float) -> None:
-        self._send(wire, 200, b" ", declared=1 << 20)
+    def _drip(self, wire: BaseHTTPRequestHandler, every_s: float, head: bool) -> None:
+        if head:
+            wire.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        else:
+            self._send(wire, 200, b" ", declared=1 << 20)
         while not self._closing.wait(every_s):
             wire.wfile.write(b" ")
             wire.wfile.flush()

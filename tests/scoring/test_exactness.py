@@ -15,7 +15,7 @@ from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.judge import Judge
 from logwatchd.scoring.local import LocalEmbedder
 from tests.conftest import ROOT
-from tests.helpers import LONG
+from tests.helpers import LONG, no_threads
 from tests.scoring.making import FAULT, NORMAL, block_of, definition_of
 
 DATA = ROOT.parent / "shared" / "data"
@@ -69,6 +69,17 @@ def test_blocks_are_judged_as_their_lines_are(detector: Detector, blocks: list[l
     for lines in blocks:
         for fast, line in zip(quickly(judge, lines), lines, strict=True):
             assert_same(fast, slowly(detector, line), line)
+
+
+def test_without_threads_many_new_texts_are_judged_all_the_same(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logwatchd.scoring.detector._CORES", 2)
+    texts = [f"{word} {other} has gone" for word in PIECES for other in PIECES]
+    levels, vectors = [Level.ERROR] * len(texts), EMBEDDER.embed(texts)
+    before = detector.judge(texts, levels, vectors)
+    with no_threads():
+        assert detector.judge(texts, levels, vectors) == before
 
 
 def check(folder: Path, most: int | None) -> None:

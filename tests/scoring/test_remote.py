@@ -156,7 +156,7 @@ def test_passing_troubles_are_retryable(service: FakeOpenAI, embedder: OpenAIEmb
     assert embedder.embed(["alpha"]).shape == (1, 64)
 
 
-@pytest.mark.parametrize("trouble", [Drip(0.02), Hang()], ids=["drips", "hangs"])
+@pytest.mark.parametrize("trouble", [Drip(0.02), Drip(0.02, head=True), Hang()], ids=["drips", "drips early", "hangs"])
 def test_no_answer_holds_its_thread_for_longer_than_the_time_out(service: FakeOpenAI, trouble: Drip | Hang) -> None:
     embedder = OpenAIEmbedder(Service(MODEL, service.url + "/v1", timeout_s=0.3), SecretStr(KEY))
     service.enqueue(trouble)
