@@ -42,7 +42,7 @@ _MARKED = re.compile(
     rf"|(?:^|[\s\]:])(?!(?<=,\s)(?:info|notice|debug|trace)\b)({_PLAIN})\s?:",
     re.IGNORECASE,
 )
-_KLOG = re.compile(r"^([EWIF])\d{4} \d\d:\d\d:\d\d")
+_KLOG = re.compile(r"^([EWIF])\d{1,8} \d\d:\d\d:\d\d")  # a key has fewer digits than the line
 _KLOG_LEVELS = {"E": Level.ERROR, "W": Level.WARNING, "I": Level.INFO, "F": Level.FATAL}
 _POSTGRES = re.compile(r"\b(LOG|DEBUG[1-5]|STATEMENT|DETAIL|HINT):  ")
 _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not worth the time

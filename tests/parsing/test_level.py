@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import level
+from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import decode
 from logwatchd.records import Level
@@ -86,3 +87,13 @@ def test_so_they_do_in_real_logs() -> None:
 )
 def test_the_first_word_that_stands_where_a_level_stands_counts(line: str, expected: Level) -> None:
     assert level_of(line) is expected
+
+
+@pytest.mark.parametrize(
+    ("letter", "expected"),
+    [("I", Level.INFO), ("W", Level.WARNING), ("E", Level.ERROR), ("F", Level.FATAL)],
+)
+@pytest.mark.parametrize("line", ["0311 02:00:00.860560     806 a.go:107] x"])
+def test_klogs_letter_is_a_level_in_lines_and_in_keys(line: str, letter: str, expected: Level) -> None:
+    assert level_of(letter + line) is expected
+    assert level_of(decode(key_of((letter + line).encode()))) is expected

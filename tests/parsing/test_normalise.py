@@ -64,6 +64,16 @@ def test_each_rule_does_what_its_example_says(rule: Rule) -> None:
         ("sshd[24200]: x", "sshd[1]: x"),
         ("iar 00106570 dear 0245a388", "iar 001ab570 dear 03ffcc04"),
         ("20171223-22:15:29:606|x", "20171224-0:7:2:1|x"),
+        # What changes with the month, or with summer time: else every line were news on that day.
+        ("[31-Mar-2026 17:34:08] NOTICE: x", "[01-Apr-2026 07:04:01] NOTICE: x"),
+        ("31-Mar-2026 17:34:08.123 INFO x", "01-Apr-2026 07:04:01.001 INFO x"),
+        ('[31/Mar/2026 17:34:08] "GET / HTTP/1.1" 200', '[01/Apr/2026 07:04:01] "GET / HTTP/1.1" 200'),
+        ("Mar 31, 2026 5:34:08 PM a.b.C run", "Apr 1, 2026 12:04:01 AM a.b.C run"),
+        ("2026-Mar-31 17:34:08 x", "2026-Apr-01 07:04:01 x"),
+        ("4018:M 31 Mar 17:34:08.123 * x", "4018:M 01 Apr 07:04:01.001 * x"),
+        ("2026-03-28 17:34:08.123 CET [17] LOG:  x", "2026-03-29 07:04:01.001 CEST [4711] LOG:  x"),
+        ("Sat Mar  7 17:34:08 EST 2026 x", "Sun Mar  8 07:04:01 EDT 2026 x"),
+        ("I0311 02:00:00.860560     806 a.go:107] x", "I1012 12:01:02.000001       1 a.go:7] x"),
     ],
 )
 def test_what_varies_is_folded(one: str, other: str) -> None:
