@@ -27,6 +27,8 @@ WORDS = st.sampled_from(
         "<N>",
         "Jun  9 06:06:20",
         "status=404",
+        '"GET /a/b?c=1 HTTP/1.1" 503',
+        "GET /a/b 503",
         "::1",
         "a@b.co",
         "----",
