@@ -229,6 +229,17 @@ RULES: tuple[Rule, ...] = (
         quick=rf"(?<![0A-Za-z])(?=[0a-fA-F])(?:{_HEX_NUMBER})",
     ),
     _rule(
+        "pod",
+        r"(?:(?<=<N>-)[b-df-hj-np-tv-xz0]{1,5}|(?<=[a-z]-0-)[b-df-hj-np-tv-xz0]{5}"
+        r"|(?<=kube-api-access-)[b-df-hj-np-tv-xz0]{1,5})(?![\w.-])",
+        "<ID>",
+        "what Kubernetes adds to a name, behind a template's hash, a job's minute or in a token's name: five letters"
+        " and digits, no vowels (of digits at its end one is left)",
+        "pods shop-7d9c5b8f6d-xsmwz backup-28945620-x2x9k volume kube-api-access-b4kzq, not redirect-https",
+        "pods shop-<N>-<ID> backup-<N>-<ID> volume kube-api-access-<ID>, not redirect-https",
+        hint=containing("<N>-", "-0-", "kube-api-access-"),
+    ),
+    _rule(
         "prefixed-id",
         r"\b(txn|usr|user|req|ord|order|sess|session|cus|trace|span|job|task|pod|blk|i|vol|snap)"
         r"([_-])-?(?=[A-Za-z]{0,63}0)[A-Za-z0]{2,64}\b|\b(txn|usr)(_)[A-Za-z0]+\b",

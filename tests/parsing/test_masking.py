@@ -43,6 +43,7 @@ WORDS = st.one_of(
             ),
             *("a0", "x", "_", "<N>", "%", "user", "id", "Z", "UTC", "Jan", "Mon", "Mon,", "s", "ms", "KB", "seconds"),
             *("0,", "00,", "0:00:00", "PM", "CEST", "MSK", "00-Mar-0000", "Apr", "I0"),
+            *("-a0000000-", "-0-", "xsmwz", "x0x0k", "kube-api-access-"),
             *("foo", "foo,", "abcdefab", "FATAL", "GET", "GET /", "@", '="', '": ', '" : ', "E0000", "0000-00-00"),
             *(
                 "+0000",
