@@ -26,6 +26,7 @@ SAYS: dict[str, Collection[int]] = {
     "exit": range(256),
     "signal": range(65),
     "code": range(10_000),
+    "priority": range(8),  # syslog's; of a queue's others
 }
 MAX_KEPT = 4  # digits; in all of these
 MAX_SLOTS = 16  # of a text, the first ones: a line of thousands of statuses is a table of measurements
@@ -47,13 +48,15 @@ def _backwards(request: str) -> re.Pattern[bytes]:
         rf"""
         0(?<![0A-Za-z_.:/-]0)0*  # no part of a longer number or word
         (?= \ (?:"|\|\ 0{request})  # what it may be behind is soon seen
-          | ["'=:\ \#\[(_-]++ (?:[0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|ytir|rorr) )
+          | ["'=:\ \#\[(_-]++ (?: [0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|lvl|ytir|YTIR
+                             | rorr ) )
         (?P<begins>) (?:
             (?P<exit> [=:\ ]{{1,3}}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
                     | -?[=:\ \#\[(]{{1,3}}["']?(?:denruter|cr|ter)\b )
           | (?P<status> ["']?[=:\ ]{{1,3}}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
           | (?P<signal> [=:\ \#\[(]{{1,3}}["']?(?:langi[Ss]|GIS)\b )
-          | (?P<code> -?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level|ytireves|edo[Cc]|rorr[Ee])\b )
+          | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
+          | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
           | (?P<http> (?=\ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
                            | 0+[+-]?(?:/0+[+-]?){{4}}[ ] | \|\ 00:00:00\ -[ ] {request} )) ) )
         """.encode(),

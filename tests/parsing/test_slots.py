@@ -23,7 +23,8 @@ BEFORE = r"""
               | \b(?:returned|rc|ret)["']?[=:\ \#\[(]{1,3}-? )
       | (?P<status> \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=:\ ]{1,3}["']? )
       | (?P<signal> \b(?:[Ss]ignal|SIG)["']?[=:\ \#\[(]{1,3} )
-      | (?P<code> \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{1,3}-? )
+      | (?P<code> \b(?:errno|(?:log)?level|lvl|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{1,3}(?:-|["'])? )
+      | (?P<priority> \b(?:priority|PRIORITY)["']?[=:][ ]?["']? )
       | (?P<http> \bHTTP/0(?:\.0)?(?:\\?"|')?[ ]
               | \b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]
                 (?:/[^ "]{0,254}|http://[^ "]{0,248}|https://[^ "]{0,247}|<PATH>[^ "]{0,249})"?
@@ -57,6 +58,8 @@ NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.l
             "severity[",
             "rc",
             "error",
+            "priority",
+            "loglevel",
             "x",
             "GET /",
             "POST https://x/",
