@@ -19,7 +19,12 @@ _WORD = re.compile(
     re.IGNORECASE,
 )
 _EXCEPTION = re.compile(r"[a-z](?:Error|Exception|Failure)\b")
-_5XX = r"\" 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{1,3}[\"']?5\d\d\b"
+# Where `slots` keeps a status: behind a request or what is quoted, HAProxy's timers, gin's time; or by name.
+_BEHIND = (
+    r"\"|<N>|<TIME> \||\bHTTP/(?:<N>|[\d.]+)"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: ->?| responded)?"
+)
+_5XX = rf"(?:{_BEHIND}) 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{{1,3}}[\"']?5\d\d\b"
 _ANSWER = re.compile(_5XX)
 _STATUS = re.compile(
     rf"{_5XX}"
@@ -59,7 +64,7 @@ def is_alarming(text: str) -> bool:
 
 def is_failed_answer(text: str) -> bool:
     """Whether a pattern or a line names a 5xx status, with which a server says that it failed."""
-    return ('" 5' in text or "tatus" in text) and bool(_ANSWER.search(text))
+    return (" 5" in text or "tatus" in text) and bool(_ANSWER.search(text))
 
 
 def _has_word(text: str) -> bool:
@@ -89,5 +94,5 @@ def _has_exception(text: str) -> bool:
 
 
 def _has_status(text: str) -> bool:
-    told = '" 5' in text or "tatus" in text or "xit" in text
+    told = " 5" in text or "tatus" in text or "xit" in text
     return told and bool(_STATUS.search(text))

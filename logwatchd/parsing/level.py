@@ -20,6 +20,7 @@ _NAMES: dict[str, Level] = {
 _FIELDS = ("level", "severity", "lvl", "loglevel", "log.level", "levelname", "priority", "@level", "severity_text")
 # Numbers of Bunyan and pino; of syslog below ten.
 _BUNYAN = {10: Level.TRACE, 20: Level.DEBUG, 30: Level.INFO, 40: Level.WARNING, 50: Level.ERROR, 60: Level.FATAL}
+_PRIORITIES = frozenset("1234567")
 _SYSLOG = (
     Level.FATAL,
     Level.FATAL,
@@ -33,16 +34,20 @@ _SYSLOG = (
 
 # Words that mean a level only where a level stands: FINE, LOG, CONFIG and FAILURE are also plain English.
 _PLAIN = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|EMERG|EMERGENCY|PANIC"
-_UPPER = re.compile(rf"(?<![\w/.-])(?:{_PLAIN}|ALERT)(?![\w/.-]*\w)")
+_UPPER = re.compile(
+    rf"(?<![\w/.-])(?:{_PLAIN}|ALERT)(?![\w/.-]*\w)"
+    # Celery's ': ERROR/MainProcess]' and Monolog's 'production.ERROR: '.
+    rf"|(?<=: )(?:{_PLAIN})(?=/[\w-]{{1,64}}\])|(?<=[a-z]\.)(?:{_PLAIN}|ALERT)(?=: )"
+)
 _FIELD = r"\b(?:level|severity|lvl|levelname)[\"']?\s?[=:]\s?[\"']?(\w{1,16})"
 _MARKED = re.compile(
-    rf"[\[<|(](?:[\w.-]{{1,32}}:)?({_PLAIN}|alert|DBG|INF|WRN|CRT|FTL)[\]>|)]"
+    rf"[\[<|(](?:[\w.-]{{1,32}}:|[\d:.]{{5,16}} )?({_PLAIN}|alert|DBG|INF|WRN|CRT|FTL)[\]>|)]"
     rf"|{_FIELD}"
     # "..., info: ..." in the midst of a sentence is one of its fields, and would make little of what it says.
     rf"|(?:^|[\s\]:])(?!(?<=,\s)(?:info|notice|debug|trace)\b)({_PLAIN})\s?:",
     re.IGNORECASE,
 )
-_KLOG = re.compile(r"^([EWIF])\d{4} \d\d:\d\d:\d\d")
+_KLOG = re.compile(r"^([EWIF])\d{1,8} \d\d:\d\d:\d\d")  # a key has fewer digits than the line
 _KLOG_LEVELS = {"E": Level.ERROR, "W": Level.WARNING, "I": Level.INFO, "F": Level.FATAL}
 _POSTGRES = re.compile(r"\b(LOG|DEBUG[1-5]|STATEMENT|DETAIL|HINT):  ")
 _MAX_CHARS = 1024  # a level stands near a line's beginning; the rest is not worth the time
@@ -68,9 +73,12 @@ def level_of(line: str) -> Level:
     """The level that a line names, or UNKNOWN. Works on raw lines and on keys (digits as '0')."""
     head = line[:_MAX_CHARS]
     if "{" in head and head.lstrip()[:1] == "{":
-        named = field_of(line, _FIELDS)
-        if named is not None:
-            return _named(named)
+        found = field_of(line, _FIELDS)
+        if found is not None:
+            name, value = found
+            # Others are a queue's, and in a key a 0.
+            other = name == "priority" and value.isdecimal() and value not in _PRIORITIES
+            return Level.UNKNOWN if other else _named(value)
     if head[:1] in "EWIF":
         klog = _KLOG.match(head)
         if klog:

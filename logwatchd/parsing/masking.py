@@ -35,8 +35,9 @@ _WORD = rf'[^\ "\n]*+(?:"(?:{_QUOTED}|(?!,")[^\ "\n]*+)?)*'
 _NAME = r"[A-Z][a-z]{2}"
 # Blanks across which a rule may look: within a time, between a number and its unit, a field and its value.
 _BLANK = rf"""\ (?:
-    (?<=[0ZCT]\ ) (?: (?=[-+]?0) | (?<=0\ )(?={AFTER_NUMBERS}|{_NAME}\b) )
-  | (?<=[a-z,]\ ) (?: (?<=\b{_NAME}\ )(?:(?={_NAME}\b)|\ ?+(?=0)) | (?<=\b{_NAME},\ )(?=[0A-Z]) )
+    (?<=[0ZCTK]\ ) (?: (?=[-+]?0) | (?<=0\ )(?={AFTER_NUMBERS}|{_NAME}\b) )
+  | (?<=[a-z,]\ ) (?: (?<=\b{_NAME}\ )(?:(?={_NAME}\b)|\ ?+(?=0)) | (?<=\b{_NAME},\ )(?=[0A-Z])
+      | (?<=0,\ )(?=(?:0000\ )?00?[:.]00) )
   | (?<=[":]\ ) (?: (?<="\ )(?=:) | (?<=":\ ) | (?<="\ :\ ) )
 )"""
 # Python before 3.11.5 raises SystemError at some possessive groups. None is needed here: as the end of it cannot fail,

@@ -15,10 +15,13 @@ from logwatchd.parsing.hints import Hint, containing, matching, shaped
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _CLOCK = r"00[:.]00[:.]00(?:[.,:]0{1,9})?"
-_ZONE = r"(?: ?Z\b| ?[+-]00:?00\b| (?:UTC|GMT)\b)?"
+# PostgreSQL's and date's stamps name the zone, which in many places is another one in summer.
+_ZONES = "UTC|GMT|[ECMP][SD]T|[CEW]ES?T|A[CEKW]?[SD]T|NZ[SD]T|H[SK]T|[BIJK]ST|SAST|SGT|MSK"
+_ZONE = rf"(?: ?Z\b| ?[+-]00:?00\b| (?:{_ZONES})\b)?"
 _DURATIONS = "ns|us|µs|ms|sec|secs|seconds?|min|mins|minutes?|hours?|days?|s|h|m"
 _SIZES = "[kKMGTP]i?B|[Bb]ytes?|[KMGT]"
-AFTER_NUMBERS = rf"(?:{_DURATIONS}|{_SIZES}|Z|UTC|GMT)\b"  # what, after a number and a blank, a mask takes as well
+# What, after a number and a blank, a mask takes as well.
+AFTER_NUMBERS = rf"(?:{_DURATIONS}|{_SIZES}|Z|{_ZONES}|[AP]M)\b"
 # Those that are no file's ending as well: 'py', 'sh' and 'pl' are countries, too.
 _TOP_DOMAIN = (
     r"(?:com|net|org|edu|gov|mil|int|info|biz|co|io|dev|cloud|uk|de|fr|nl|eu|us|ca|au|jp|cn|ru|br|in|it|es|se|no|fi|dk"
@@ -92,16 +95,18 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "text-time",
-        rf"\b(?:{_DAY},? )?(?:00?[ /-]{_MONTH}[ /-]0000[: ]|{_MONTH} {{1,2}}00? (?:0000 )?){_CLOCK}{_ZONE}(?: 0000\b)?",
+        rf"\b(?:{_DAY},? )?(?:00?[ /-]{_MONTH}(?:[ /-]0{{1,4}})?[: ]|{_MONTH} {{1,2}}00?,? (?:0000 )?)"
+        rf"0?{_CLOCK[1:]}{_ZONE}(?: 0000\b| [AP]M\b)?",
         "<TIME>",
-        "when, not what: syslog's, Apache's and ctime's stamps",
-        "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] Jun  9 06:06:20",
-        "[<TIME>] [<TIME>] <TIME>",
-        hint=matching(r"00[:.]00[:.]00"),
+        "when, not what: syslog's, Apache's and ctime's stamps, Tomcat's and java.util.logging's",
+        "[Sun Dec 04 04:47:44 2005] [21/Jan/2022:05:55:22 +0000] 11-Mar-2026 17:34:08.123 Mar 1, 2026 5:34:08 PM"
+        " Jun  9 06:06:20",
+        "[<TIME>] [<TIME>] <TIME> <TIME> <TIME>",
+        hint=matching(r"0[:.]00[:.]00"),
     ),
     _rule(
         "plain-time",
-        rf"\b(?:000000 000000(?= )|0{{8}}[ -]00?:00?:00?(?:[.,:]0{{1,9}})?|[EWIF]0000 {_CLOCK}"
+        rf"\b(?:000000 000000(?= )|0{{8}}[ -]00?:00?:00?(?:[.,:]0{{1,9}})?|[EWIF]0{{1,8}} {_CLOCK}"
         rf"|00:00:00(?:[.,]0{{1,9}})?{_ZONE})(?![0A-Za-z:])",
         "<TIME>",
         "when, not what: HDFS's and klog's stamps, times without a date",
@@ -222,6 +227,17 @@ RULES: tuple[Rule, ...] = (
         "at <N> tenant <N> a<N>=<N> in <N>_<N> of <N>",
         hint=shaped("hhhhhhh", "=hh", or_containing="0x"),
         quick=rf"(?<![0A-Za-z])(?=[0a-fA-F])(?:{_HEX_NUMBER})",
+    ),
+    _rule(
+        "pod",
+        r"(?:(?<=<N>-)[b-df-hj-np-tv-xz0]{1,5}|(?<=[a-z]-0-)[b-df-hj-np-tv-xz0]{5}"
+        r"|(?<=kube-api-access-)[b-df-hj-np-tv-xz0]{1,5})(?![\w.-])",
+        "<ID>",
+        "what Kubernetes adds to a name, behind a template's hash, a job's minute or in a token's name: five letters"
+        " and digits, no vowels (of digits at its end one is left)",
+        "pods shop-7d9c5b8f6d-xsmwz backup-28945620-x2x9k volume kube-api-access-b4kzq, not redirect-https",
+        "pods shop-<N>-<ID> backup-<N>-<ID> volume kube-api-access-<ID>, not redirect-https",
+        hint=containing("<N>-", "-0-", "kube-api-access-"),
     ),
     _rule(
         "prefixed-id",

@@ -26,27 +26,46 @@ SAYS: dict[str, Collection[int]] = {
     "exit": range(256),
     "signal": range(65),
     "code": range(10_000),
+    "priority": range(8),  # syslog's; of a queue's others
 }
 MAX_KEPT = 4  # digits; in all of these
 MAX_SLOTS = 16  # of a text, the first ones: a line of thousands of statuses is a table of measurements
 
 # Read backwards, from the number's last digit on, for numbers are rarer than letters: what is before the number comes
-# after it. An access log's status follows the quoted request; other kinds have a name.
-_BACKWARDS = re.compile(
-    rb"""
-    0(?<![0A-Za-z_.:/-]0)0*  # no part of a longer number or word
-    (?= \ "  # what it may be behind is soon seen
-      | ["'=:\ \#\[(_-]++ (?:[0.]*+/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|ytir|rorr) )
-    (?P<begins>) (?:
-        (?P<exit> [=:\ ]{1,3}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
-                | -?[=:\ \#\[(]{1,3}["']?(?:denruter|cr|ter)\b )
-      | (?P<status> ["']?[=:\ ]{1,3}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
-      | (?P<signal> [=:\ \#\[(]{1,3}["']?(?:langi[Ss]|GIS)\b )
-      | (?P<code> -?[=:\ \#\[(]{1,3}["']?(?:onrre|level|ytireves|edo[Cc]|rorr[Ee])\b )
-      | (?P<http> \ (?:"|["']?(?:0\.)?0/PTTH\b) ) )
-    """,
-    re.VERBOSE,
+# after it. A status of HTTP follows the request: its protocol, its target, or the quotes that stand first behind the
+# time, whatever is in them. What follows other quotes, as a referer's or an agent's, is a measurement. HAProxy's status
+# follows its five timers, gin's the time. Other kinds have a name.
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_REQUEST = (
+    r"""(?:>?-\ |dednopser\ )?"?[^\ "\n]{1,255}+(?:(?<=/)|(?<=//:ptth)|(?<=//:sptth)|(?<=>HTAP<))"""
+    rf"""\ (?:{"|".join(_METHODS)[::-1]})\b"""
 )
+
+
+def _backwards(request: str) -> re.Pattern[bytes]:
+    """request: what a status may be behind that follows a request's target."""
+    return re.compile(
+        rf"""
+        0(?<![0A-Za-z_.:/-]0)0*  # no part of a longer number or word
+        (?= \ (?:"|\|\ 0{request})  # what it may be behind is soon seen
+          | ["'=:\ \#\[(_-]++ (?: [0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|lvl|ytir|YTIR
+                             | rorr ) )
+        (?P<begins>) (?:
+            (?P<exit> [=:\ ]{{1,3}}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
+                    | -?[=:\ \#\[(]{{1,3}}["']?(?:denruter|cr|ter)\b )
+          | (?P<status> ["']?[=:\ ]{{1,3}}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
+          | (?P<signal> [=:\ \#\[(]{{1,3}}["']?(?:langi[Ss]|GIS)\b )
+          | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
+          | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
+          | (?P<http> (?=\ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
+                           | 0+[+-]?(?:/0+[+-]?){{4}}[ ] | \|\ 00:00:00\ -[ ] {request} )) ) )
+        """.encode(),
+        re.VERBOSE,
+    )
+
+
+_BACKWARDS, _BACKWARDS_TO_REQUESTS = _backwards(""), _backwards(f"|{_REQUEST}")
+_TARGETS = (b" /", b" http", b" <PATH>")  # with one of these a target begins, in a pattern with the last
 
 
 def meaningful(text: bytes) -> Slots:
@@ -60,7 +79,8 @@ def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
     size = len(block)
     ends: list[int] = []  # of each text behind its newline
     slots: dict[int, list[Slot]] = {}  # of each text, the last one first
-    for match in _BACKWARDS.finditer(block[::-1]):
+    find = _BACKWARDS_TO_REQUESTS if any(map(block.__contains__, _TARGETS)) else _BACKWARDS
+    for match in find.finditer(block[::-1]):
         ends = ends or [*accumulate(len(text) + 1 for text in texts)]
         start, end = size - match.start("begins"), size - match.start()
         number = bisect(ends, start)

@@ -22,10 +22,10 @@ def fields_of(line: str) -> dict[str, str]:
     return {name: str(value) for name, value in _fields(line).items()}
 
 
-def field_of(line: str, names: Iterable[str]) -> str | None:
-    """The first of these that `fields_of` has of a line."""
+def field_of(line: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """The first of these that `fields_of` has of a line, and its value."""
     fields = _fields(line)
-    return next((str(fields[name]) for name in names if name in fields), None)
+    return next(((name, str(fields[name])) for name in names if name in fields), None)
 
 
 def _fields(line: str) -> Mapping[str, object]:

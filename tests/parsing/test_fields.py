@@ -118,7 +118,7 @@ def test_fields_are_those_that_json_has(pairs: list[str], behind: str) -> None:
     }
     assert fields_of(line).keys() == names
     assert field_of(line, ("none", "level", "log")) == next(
-        (fields_of(line)[name] for name in ("level", "log") if name in names), None
+        ((name, fields_of(line)[name]) for name in ("level", "log") if name in names), None
     )
 
 

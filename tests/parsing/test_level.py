@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logwatchd.parsing import level
+from logwatchd.parsing.keys import key_of, show_kept
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.normalise import decode
 from logwatchd.records import Level
@@ -32,6 +33,7 @@ PIECES = st.one_of(
                 "alert",
             ),
             *("EMERG", "EMERGENCY", "level", "severity", "lvl", "levelname", "core", "foo", "5", "x", "_"),
+            *(": ERROR/", "/Main]", "production.", "a.INFO: ", "[00:00:00 INF]", "00:00 "),
             *(
                 "é",
                 "错误",
@@ -78,6 +80,12 @@ def test_so_they_do_in_real_logs() -> None:
         ("\N{LATIN SMALL LETTER LONG S}EVERE: é", Level.ERROR),
         ("Не удалось, é: WARN", Level.WARNING),
         ("Не удалось éERROR [crit]", Level.CRITICAL),
+        ("[2026-03-11 17:34:08,123: ERROR/ForkPoolWorker-3] Task x raised", Level.ERROR),
+        ("[2026-03-11 17:34:08] production.ERROR: Class not found", Level.ERROR),
+        ("[2026-03-11T17:34:08.123456+00:00] request.INFO: Matched route", Level.INFO),
+        ("[17:34:08 INF] started", Level.INFO),
+        ("[17:34:08 FTL] stopped", Level.FATAL),
+        ("see docs/ERROR/readme and a.ERROR.b", Level.UNKNOWN),
         ("x" * 1022 + " ERROR", Level.UNKNOWN),
         ("level:\N{SUPERSCRIPT ONE}", Level.UNKNOWN),
         ('{"level": "\N{SUPERSCRIPT TWO}"}', Level.UNKNOWN),
@@ -86,3 +94,31 @@ def test_so_they_do_in_real_logs() -> None:
 )
 def test_the_first_word_that_stands_where_a_level_stands_counts(line: str, expected: Level) -> None:
     assert level_of(line) is expected
+
+
+@pytest.mark.parametrize(
+    ("letter", "expected"),
+    [("I", Level.INFO), ("W", Level.WARNING), ("E", Level.ERROR), ("F", Level.FATAL)],
+)
+@pytest.mark.parametrize("line", ["0311 02:00:00.860560     806 a.go:107] x"])
+def test_klogs_letter_is_a_level_in_lines_and_in_keys(line: str, letter: str, expected: Level) -> None:
+    assert level_of(letter + line) is expected
+    assert level_of(decode(key_of((letter + line).encode()))) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"PRIORITY":"6","MESSAGE":"started"}', Level.INFO),
+        ('{"PRIORITY": "3", "MESSAGE": "failed"}', Level.ERROR),
+        ('{"priority":4,"msg":"slow"}', Level.WARNING),
+        ('{"priority":10,"msg":"queued"}', Level.UNKNOWN),
+        ('{"level":"30","msg":"started"}', Level.INFO),
+        ('{"loglevel":50,"msg":"failed"}', Level.ERROR),
+        ('{"level":0,"msg":"down"}', Level.FATAL),
+        ("lvl=3 msg=failed", Level.ERROR),
+    ],
+)
+def test_a_number_is_the_same_level_in_a_line_and_in_its_key(line: str, expected: Level) -> None:
+    assert level_of(line) is expected
+    assert level_of(decode(show_kept(key_of(line.encode())))) is expected

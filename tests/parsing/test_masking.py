@@ -42,6 +42,8 @@ WORDS = st.one_of(
                 "00",
             ),
             *("a0", "x", "_", "<N>", "%", "user", "id", "Z", "UTC", "Jan", "Mon", "Mon,", "s", "ms", "KB", "seconds"),
+            *("0,", "00,", "0:00:00", "PM", "CEST", "MSK", "00-Mar-0000", "Apr", "I0"),
+            *("-a0000000-", "-0-", "xsmwz", "x0x0k", "kube-api-access-"),
             *("foo", "foo,", "abcdefab", "FATAL", "GET", "GET /", "@", '="', '": ', '" : ', "E0000", "0000-00-00"),
             *(
                 "+0000",
@@ -104,6 +106,8 @@ def test_parts_do_not_see_each_other_whatever_they_are(texts: list[str]) -> None
         "000000 000000 INFO and 000000 000000",
         "/foo.bar.com and /foo.bar.com",
         'a "user": anna is "user" : "anna is" and user="anna is" not',
+        "Mar 0, 0000 0:00:00 PM, Mar  00, 00:00:00 AM, Mar 0 00:00:00 MSK 0000 or 0, 0000 0:00:00 PM 0000",
+        "00-Mar-0000 00:00:00 CEST and 0000-00-00 00:00:00 EST, I0 00:00:00.000 0 or 0 CET",
         "at 00 Jan 0000 00:00:00 Z 0000 or Sun, Jan  0 00:00:00 GMT 0000",
         "0 s of 0  s and 0 seconds, 0 MB/s",
         'it said 0" to user="a b c" and "GET /a b c"',

@@ -24,6 +24,7 @@ WORDS = st.one_of(
     ),
     st.sampled_from(['"x":', "12:30:44", "10.0.0.1:80", "x_17", "é1", "日志", "-5", "1" * 300, "y" * 300 + "1", ","]),
     st.sampled_from(["7:00", "exit", "code", "status=404", "code:", "200", '"GET /a HTTP/1.1"', "signal[9]", "level"]),
+    st.sampled_from(['] "', '"x" 200', "GET /a 500", "GET", "/a/7", "-> 500", "1/2/3/4/5 503", "- 12:30:44 | 200 |"]),
     st.sampled_from(
         [
             '","',

@@ -9,25 +9,32 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from logwatchd.parsing.alarm import is_failed_answer
 from logwatchd.parsing.keys import key_of
+from logwatchd.parsing.normalise import normalise
 from logwatchd.parsing.shapes import shapes
 from logwatchd.parsing.skeletons import skeleton
-from logwatchd.parsing.slots import MAX_SLOTS, meaningful, places
+from logwatchd.parsing.slots import MAX_SLOTS, kept, meaningful, places
 from tests.parsing.lines import LINES, LOG_LIKE
 
-TAIL = r"(?![0A-Za-z_.:/-])"
-EXPRESSIONS = re.compile(
-    rf"""
-    (?: "[ ] | \bHTTP/0(?:\.0)?["']?[ ] ) (?P<http>0+){TAIL}
-  | (?: \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=:\ ]{{1,3}}
-      | \b(?:returned|rc|ret)["']?[=:\ \#\[(]{{1,3}}-? ) (?P<exit>0+){TAIL}
-  | \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=:\ ]{{1,3}}["']? (?P<status>0+){TAIL}
-  | \b(?:[Ss]ignal|SIG)["']?[=:\ \#\[(]{{1,3}} (?P<signal>0+){TAIL}
-  | \b(?:errno|level|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{{1,3}}-? (?P<code>0+){TAIL}
-    """.encode(),
-    re.VERBOSE,
-)
-NUMBERED = st.from_regex(EXPRESSIONS) | st.lists(
+NUMBER = re.compile(rb"0+(?![0A-Za-z_.:/-])")
+BEFORE = r"""
+    (?: (?P<exit> \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=:\ ]{1,3}
+              | \b(?:returned|rc|ret)["']?[=:\ \#\[(]{1,3}-? )
+      | (?P<status> \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=:\ ]{1,3}["']? )
+      | (?P<signal> \b(?:[Ss]ignal|SIG)["']?[=:\ \#\[(]{1,3} )
+      | (?P<code> \b(?:errno|(?:log)?level|lvl|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{1,3}(?:-|["'])? )
+      | (?P<priority> \b(?:priority|PRIORITY)["']?[=:][ ]?["']? )
+      | (?P<http> \bHTTP/0(?:\.0)?(?:\\?"|')?[ ]
+              | \b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]
+                (?:/[^ "]{0,254}|http://[^ "]{0,248}|https://[^ "]{0,247}|<PATH>[^ "]{0,249})"?
+                [ ](?:->?[ ]|responded[ ])?
+              | \][ ]\\?"[^"]{0,255}"[ ]
+              | [ ](?:[+-]?0+/){4}[+-]?0+[ ]
+              | [ ]-[ ]00:00:00[ ]\|[ ] ) )
+"""
+READ_FORWARDS = re.compile(rf"{BEFORE}\Z".encode(), re.VERBOSE)
+NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.lists(
     st.sampled_from(
         [
             "exit",
@@ -51,7 +58,19 @@ NUMBERED = st.from_regex(EXPRESSIONS) | st.lists(
             "severity[",
             "rc",
             "error",
+            "priority",
+            "loglevel",
             "x",
+            "GET /",
+            "POST https://x/",
+            '"GET <PATH>" ',
+            "] ",
+            "- ",
+            "responded ",
+            "/0/0",
+            "0/-0/+0",
+            " - 00:00:00 | ",
+            "\\",
         ]
     ),
     max_size=12,
@@ -62,8 +81,43 @@ NUMBERED = st.from_regex(EXPRESSIONS) | st.lists(
 @given(NUMBERED)
 def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
     text = text.replace(b"\n", b"")
-    found = [(*match.span(match.lastgroup or ""), match.lastgroup) for match in EXPRESSIONS.finditer(text)]
-    assert list(meaningful(text)) == found
+    numbers = [(number.span(), READ_FORWARDS.search(text[: number.start()])) for number in NUMBER.finditer(text)]
+    found = [(*span, before.lastgroup) for span, before in numbers if before]
+    assert list(meaningful(text)) == found[:MAX_SLOTS]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (
+            '10.0.0.1 - - [11/Mar/2026:00:08:30 +0000] "POST /a HTTP/2.0" 502 56 "-" "curl/8.8.0" 504 0.913 [a] [] 1',
+            b"502",
+        ),
+        ('10.0.0.1 - - [11/Mar/2026:00:08:30 +0000] "GET / HTTP/1.1" 200 17 "-" "-" 504 "a@docker" "-" 3ms', b"200"),
+        ('[2026-03-11T00:24:44.341Z] "POST /a HTTP/1.1" 500 - via_upstream - "-" 504 87563 5', b"500"),
+        ('10.0.0.1 - - [11/Mar/2026:00:08:30 +0000] "-" 408 0 "-" "-" 504', b"408"),
+        ('10.0.0.1 - - [11/Mar/2026:00:08:30 +0000] "\\x16\\x03 x" 400 157 "-" "-"', b"400"),
+        ('{"log":"[11/Mar/2026:00:08:30 +0000] \\"GET /a HTTP/1.1\\" 500 17 \\"-\\" 504\\n"}', b"500"),
+        ("haproxy[17]: 10.0.0.1:5669 [x] https~ app/app3 3/0/2/21/8 500 11423 - - ---- 20/3/1/3/0 0/0", b"500"),
+        ("haproxy[17]: 10.0.0.1:5669 [x] https~ app/<NOSRV> 3/-1/-1/-1/+8 503 11423 - - SC--", b"503"),
+        ('[GIN] 2026/03/11 - 00:48:00 | 503 | 75.68ms | 34.82.50.98 | GET "/v1/items/269"', b"503"),
+        ("GET /api/items/874 500 38.376 ms - 6908", b"500"),
+        ("GET /products/5008/ -> 500 (49 ms)", b"500"),
+        ("Request finished HTTP/1.1 GET http://shop/items/871 - 500 0 null 85.5998ms", b"500"),
+        ("HTTP GET /items/944 responded 503 in 59.1051 ms", b"503"),
+        ('"GET /x" 500 12', b"500"),
+        ("2026-03-11 17:34:08 | 504 | worker", b""),
+        ("moved 500 files, 3/4/5/6 502", b""),
+        ("WIDGET /x 504", b""),
+        ("GET hits 504", b""),
+    ],
+)
+def test_a_status_follows_the_request_wherever_it_is_written(line: str, status: bytes) -> None:
+    raw = line.encode()
+    shape = shapes(raw)
+    bare = skeleton(shape)
+    assert kept(raw, places(shape, bare, meaningful(bare))) == status
+    assert is_failed_answer(normalise(line)) == status.startswith(b"5")
 
 
 @settings(max_examples=300)
@@ -86,14 +140,20 @@ def test_of_a_table_of_codes_the_first_ones_count() -> None:
 
 
 def test_places_are_found_though_bytes_that_are_no_text_are_left_out() -> None:
-    raw = b'\xffexit 5" 1code \x01codeexit 5xHTTP/1.1" 22'
+    raw = b'\xffexit 5" 1code \x01codeexit 5x HTTP/1.1" 22'
     shape = shapes(raw)
     bare = skeleton(shape)
     assert bare.startswith(b"<BINARY>")
     assert [raw[start:end] for start, end, _ in places(shape, bare, meaningful(bare))] == [b"5", b"22"]
 
 
-@pytest.mark.parametrize("piece", [b"rc=1 ", b"ret 1 ", b"code 1,", b'" 200 ', b' 0, "', b"status=200 "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(b"rc=1 ", b"ret 1 ", b"code 1,", b'" 200 ', b' 0, "', b"status=200 "),
+        *(b"GET /a 1 ", b"GET /0 ", b'] "1" 1 ', b"1/", b"1/1/1/1/1 ", b"/ 1"),
+    ],
+)
 def test_time_grows_with_a_lines_length_and_not_with_its_square(piece: bytes) -> None:
     def seconds(size: int) -> float:
         raw = piece * (size // len(piece))
