@@ -95,6 +95,7 @@ def test_the_inner_lines_of_a_private_key_are_known_by_themselves() -> None:
         "version 1.2.3-456 of build 2026-1123-4567",
         "password=none token=true secret=[redacted] api_key=******** passwd=<ID> token=ok",
         "login user=4711 account=100200",
+        "part AB12CDEF1234 is not in stock",
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:
