@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from logwatchd import clock
 from logwatchd.alerting.http_sinks import AlertmanagerSink, PagerDutySink, WebhookSink
 from logwatchd.alerting.local_sinks import CommandSink, EmailSink, MailServer
 from logwatchd.alerting.message import Digest, Kind, Message
@@ -59,12 +60,24 @@ def test_alertmanager_gets_an_alert_and_its_end() -> None:
         sink.deliver(message())
         sink.deliver(message(kind=Kind.RESOLVED))
         sink.deliver(DIGEST)
-        (fires,), (ends,), (digest,) = hook.history
+        sink.deliver(message(replace(alert(), late=True)))
+        (fires,), (ends,), (digest,), (late,) = hook.history
         assert hook.requests[0].headers["authorization"] == f"Bearer {SECRET.get_secret_value()}"
     assert fires["labels"] == ends["labels"]
     assert fires["labels"]["alertname"] == "LogAnomaly"
     assert fires["endsAt"] > fires["startsAt"] == ends["startsAt"] == ends["endsAt"]
     assert digest["labels"]["alertname"] == "LogAnomalyDigest"
+    in_time = clock.utc_now().isoformat()  # what ends before is taken for over
+    assert fires["endsAt"] > in_time
+    assert digest["endsAt"] > in_time
+    assert "caveat" not in fires["annotations"]
+    assert late["annotations"]["caveat"].startswith("Told late")
+
+
+def test_those_who_keep_incidents_themselves_want_to_hear_everything() -> None:
+    url = "http://127.0.0.1:1"
+    sinks = (WebhookSink("a", url, SECRET), AlertmanagerSink("b", url, None), PagerDutySink("c", None, SECRET))
+    assert all(sink.wants(kind) for sink in sinks for kind in Kind)
 
 
 def test_pagerduty_gets_one_incident_with_its_end() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from logwatchd.ingest.identity import same_prefix
 from tests.ingest.tailer import append
 
 
@@ -43,6 +45,21 @@ def test_identical_headers(tail, logs: Path) -> None:  # [14]
     append(logs / "c.log", *header, "c")
     tailer.restart()
     assert tailer.turn() == [*header, b"c"]
+
+
+def test_long_files_that_begin_alike_are_told_apart_by_where_the_shorter_one_ends(logs: Path) -> None:
+    begin = b"h" * 100_000
+    (logs / "copy").write_bytes(begin + b"one\n")
+    (logs / "original").write_bytes(begin + b"one\nmore\n")
+    (logs / "other").write_bytes(begin + b"two\nmore\n")
+    with ExitStack() as opened:
+        copy, original, other = (
+            opened.enter_context((logs / name).open("rb")).fileno() for name in ("copy", "original", "other")
+        )
+        length = len(begin) + 4
+        assert same_prefix(copy, original, length)
+        assert not same_prefix(copy, other, length)
+        assert same_prefix(copy, other, len(begin))
 
 
 def test_new_file_that_begins_like_the_rotated_one(tail, logs: Path) -> None:

@@ -99,6 +99,37 @@ def test_unfinished_line_that_was_finished_before_the_copy(tail, logs: Path, pat
     assert tailer.turn() == [b"new"]
 
 
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_two_copies_of_a_file_that_is_truncated_give_its_rest_once(tail, logs: Path, pattern: str) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, "unread")
+    for number in (1, 2):
+        shutil.copyfile(log, f"{log}.{number}")
+    os.truncate(log, 0)
+    append(log, "new")
+    assert sorted([*tailer.turn(), *tailer.turn()]) == [b"new", b"unread"]
+
+
+def test_a_copy_that_grows_into_something_else_is_a_file_of_its_own_from_there_on(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    tailer = tail(logs / "app.log*")
+    tailer.turn()
+    copy = Path(shutil.copyfile(log, f"{log}.1"))
+    assert tailer.turn() == []
+    append(log, "two")
+    append(copy, "two")
+    assert tailer.turn() == [b"two"]
+    append(copy, "other")
+    assert tailer.turn() == [b"other"]
+    tailer.restart()
+    append(copy, "and on")
+    assert tailer.turn() == [b"and on"]
+
+
 def test_repeated_copytruncate_where_inodes_of_old_copies_come_again(tail, logs: Path) -> None:
     log = logs / "app.log"
     tailer = tail(logs / "app.log*")

@@ -16,6 +16,14 @@ from logwatchd.parsing.timestamp import timestamp_of
 from logwatchd.records import Level
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+PINO = {
+    10: Level.TRACE,
+    20: Level.DEBUG,
+    30: Level.INFO,
+    40: Level.WARNING,
+    50: Level.ERROR,
+    60: Level.FATAL,
+}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +36,10 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         ("[core:warn] x", Level.WARNING),
         ("ts=1 level=warn msg=hello", Level.WARNING),
         ('{"level":"error","msg":"INFO is a word here"}', Level.ERROR),
-        ('{"level":50,"msg":"pino"}', Level.ERROR),
+        *((f'{{"level":{number},"msg":"pino"}}', level) for number, level in PINO.items()),
+        ('{"level":8,"msg":"no syslog and no pino"}', Level.UNKNOWN),
+        ('{"priority":"4","msg":"syslog"}', Level.WARNING),
+        ('{"log":{"level":"error"},"msg":"[FATAL] is a word here"}', Level.ERROR),
         ('{"severity":"CRITICAL","message":"x"}', Level.CRITICAL),
         ("E0612 12:00:00.000000 1 main.go:1] x", Level.ERROR),
         ("ERROR: relation does not exist", Level.ERROR),
@@ -120,6 +131,23 @@ def test_fields_are_those_that_json_has(pairs: list[str], behind: str) -> None:
     assert field_of(line, ("none", "level", "log")) == next(
         ((name, fields_of(line)[name]) for name in ("level", "log") if name in names), None
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ('Level=info msg="no route" app=shop', {"level": "info", "msg": "no route", "app": "shop"}),
+        ("retry in=5s after=3", {"in": "5s", "after": "3"}),
+        (
+            '{"Log":{"level":"error","origin":{"line":7}},"n":1}',
+            {"log.level": "error", "log.origin": "{'line': 7}", "n": "1"},
+        ),
+        ("GET /cart?id=7 failed", {}),
+        ("retry in=5s", {}),
+    ],
+)
+def test_json_and_two_pairs_are_fields_and_one_is_free_text(line: str, fields: dict[str, str]) -> None:
+    assert fields_of(line) == fields
 
 
 @given(st.datetimes(datetime(2001, 9, 10), datetime(2033, 1, 1)))

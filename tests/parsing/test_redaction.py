@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
+from logwatchd.config_alerting import RedactSettings
+from logwatchd.config_secrets import Secrets
 from logwatchd.errors import StateError
 from logwatchd.parsing.normalise import normalise
-from logwatchd.parsing.redaction import KEY_NAME, Redactor, read_key
+from logwatchd.parsing.redaction import KEY_NAME, Redactor, read_key, redactor_of
 from tests.parsing.planted import PLANTED, left_of, planted
 
 REDACT = Redactor(b"k" * 32)
@@ -25,6 +28,29 @@ def test_a_planted_secret_is_taken_out(line: str, secret: str) -> None:
     assert secret in line
     assert secret not in REDACT(line)
     assert secret not in REDACT.masked(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("card 4222222222222 declined", "card"),  # the shortest
+        ("card 6304000000000000000 declined", "card"),  # the longest
+        ("refund to NO9386011117947 failed", "iban"),  # the shortest
+        ("refund to MT84MALT011000012345MTLCAST001S failed", "iban"),
+        ("sms to +123456789012345 failed", "phone"),  # the longest
+    ],
+)
+def test_the_shortest_and_the_longest_numbers_are_found(line: str, kind: str) -> None:
+    assert f"<{kind}>" in REDACT.masked(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["user=anna paid", 'password: "open sesame"', "for user anna from 10.0.0.7", "token=0a1b2c3d4e5f"]
+)
+def test_a_pseudonym_is_no_value_that_is_taken_out_again(line: str) -> None:
+    once = REDACT(line)
+    assert REDACT(once) == once != line
+    assert Redactor(b"k" * 32, [("digits", "[0-9a-f]{4}")])(once) == once
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -69,6 +95,9 @@ def test_the_inner_lines_of_a_private_key_are_known_by_themselves() -> None:
         "user not found in table users; for user input see the manual",
         "took 1234567 ns, 4096 4096 8192 16384 bytes",
         "version 1.2.3-456 of build 2026-1123-4567",
+        "password=none token=true secret=[redacted] api_key=******** passwd=<ID> token=ok",
+        "login user=4711 account=100200",
+        "part AB12CDEF1234 is not in stock",
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:
@@ -86,13 +115,27 @@ def test_a_pseudonym_is_read_back_from_the_lines_that_hold_its_value() -> None:
     lines = ["user=bob paid", "user=anna paid", "anna@example.org wrote"]
     name = re.search(r"<(user-[0-9a-f]{8})>", REDACT("user=anna"))
     assert name is not None
-    assert list(REDACT.find(name[1], lines)) == ["anna"]
+    assert list(REDACT.find(name[1], lines * 2)) == ["anna"]
     assert list(REDACT.find("<user-00000000>", lines)) == []
 
 
 def test_the_configurations_own_rules_and_our_own_keys_go_first() -> None:
     redact = Redactor(b"k" * 32, [("customer", r"CUST-\d{6}")], ["our-own-key-123"])
     assert re.fullmatch(r"<customer-\w{8}> sent <secret-\w{8}>", redact("CUST-123456 sent our-own-key-123"))
+
+
+def test_none_of_our_own_secrets_leaves_whatever_it_looks_like() -> None:
+    named = {"openai_api_key": "open sesame", "anthropic_api_key": None, "slack_webhook_url": "quite-ordinary"}
+    ours = Secrets(
+        **{name: None if value is None else SecretStr(value) for name, value in named.items()},
+        sinks={"ops": SecretStr("another word")},
+    )
+    rules = [RedactSettings(name="customer", pattern=r"CUST-\d+")]
+    redact = redactor_of(rules, ours, b"k" * 32)
+    assert (
+        redact.masked("open sesame, quite-ordinary; another word; CUST-7") == "<secret>, <secret>; <secret>; <customer>"
+    )
+    assert redactor_of(rules, None).masked("open sesame CUST-7") == "open sesame <customer>"
 
 
 def test_masks_are_those_of_the_configuration_too_and_the_same_under_every_key() -> None:
