@@ -73,6 +73,7 @@ def _opaque(text: str) -> bool:
     )
 
 
+_SCHEME = r"(?:bearer|basic|digest|token|negotiate|apikey)\s"  # of an Authorization header, before its value
 _QUOTED = r"""\\?"(?P<value>[^"\\]{1,4096})|'(?P<value2>[^']{1,4096})|(?P<value3>[^\s"',;&)}\]]{1,4096})"""
 _SECRET_NAMES = (
     r"pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key(?:[_-]?id)?|secret[_-]?key"
@@ -118,9 +119,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "token",
         re.compile(
-            r"\b(?:authorization|proxy-authorization|x-api-key|x-auth-token)[\"']?\s*[:=]\s*[\"']?(?:(?:bearer"
-            r"|basic|digest|token|negotiate|apikey)\s+)?"
-            r"(?P<value>[\w+/=.~:-]{4,4096})",
+            r"\b(?:authorization|proxy-authorization|x-api-key|x-auth-token)[\"']?\s*[:=]\s*[\"']?"
+            rf"(?:{_SCHEME}+)?(?P<value>(?!{_SCHEME})[\w+/=.~:-]{{4,4096}})",  # of what is redacted, none
             re.I,
         ),
         ("authorization", "x-api-key", "x-auth-token"),
