@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from logwatchd.errors import UsageError
+from logwatchd.kinds import is_file, is_folder
 
 _BASELINE = b"PK\x03\x04"  # a baseline is an archive of arrays
 
@@ -18,9 +19,9 @@ def check_output(output: Path) -> None:
             a log, named where the baseline's name belongs.
     """
     try:
-        if not output.parent.is_dir():
+        if not is_folder(output.parent):
             raise UsageError(f"--output {output}: there is no folder {output.parent}; create it first")
-        if output.is_dir():
+        if is_folder(output):
             raise UsageError(f"--output {output}: is a folder; name a file in it")
         tempfile.TemporaryFile(dir=output.parent).close()
     except OSError as error:
@@ -29,7 +30,7 @@ def check_output(output: Path) -> None:
     if not output.exists():
         return
     try:
-        replaceable = output.is_file() and _head(output) in (_BASELINE, b"")
+        replaceable = is_file(output) and _head(output) in (_BASELINE, b"")
     except OSError as error:
         raise UsageError(f"--output {output}: cannot be read: {error.strerror}; name another file") from None
     if not replaceable:

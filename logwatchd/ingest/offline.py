@@ -7,7 +7,6 @@ import glob
 import io
 import os
 import re
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.multiline import Joined, join, joiner_of
 from logwatchd.ingest.unpacking import DAMAGE, MAGIC_BYTES, foreign_content, pieces_of
+from logwatchd.kinds import is_file
 from logwatchd.records import SourceSpec
 
 CHUNK_BYTES = 1 << 20
@@ -40,7 +40,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        if _is_file(Path(pattern)):
+        if is_file(Path(pattern)):
             found[Path(pattern)] = None
             continue
         matches = [path for path in map(Path, glob.glob(pattern, recursive=True)) if path.is_file()]
@@ -49,14 +49,6 @@ def expand(patterns: Sequence[str]) -> list[Path]:
         for path in sorted(matches, key=lambda path: (path.stat().st_mtime, path.name)):
             found[path] = None
     return list(found)
-
-
-def _is_file(path: Path) -> bool:
-    """As `Path.is_file`, which from Python 3.14 on hides whatever else is wrong with a path."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
 
 
 def _why_not(path: Path) -> str:

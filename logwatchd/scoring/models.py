@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logwatchd.errors import ConfigError, no_access
 from logwatchd.extras import mend
+from logwatchd.kinds import is_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -25,12 +25,9 @@ def file_in(folder: Path, *names: str) -> Path:
     for name in names:
         file = folder / name
         try:
-            # Here, where a reason can be told: the libraries' own tell none, nor does is_file() from Python 3.14 on.
-            if stat.S_ISREG(file.stat().st_mode):
-                file.open("rb").close()
+            if is_file(file):
+                file.open("rb").close()  # here, where a reason can be told: the libraries' own tell none
                 return file
-        except (FileNotFoundError, NotADirectoryError):
-            continue
         except OSError as error:
             problem = f"embedder.folder = '{folder}': {name} cannot be read: {no_access(error)}"
             raise ConfigError([problem]) from None
