@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from logwatchd import clock, config, overrides
 from logwatchd.alerting.text import counted
 from logwatchd.commands.preflight import program_warnings, state_dir_problems, user
-from logwatchd.commands.reading import withheld
 from logwatchd.commands.terminal import say
 from logwatchd.commands.unit import Unit, unit_in
+from logwatchd.commands.withheld import withheld
 from logwatchd.config import Config, Settings
 from logwatchd.config_alerting import RoutedSettings, SinkSettings, channel_problems
 from logwatchd.config_errors import SECRETS

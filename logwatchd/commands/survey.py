@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logwatchd.alerting.text import counted, visible
-from logwatchd.commands.reading import withheld
 from logwatchd.commands.unit import unit_in
+from logwatchd.commands.withheld import withheld
 from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.parsing.names import is_compressed_name, rotated
 

@@ -21,6 +21,10 @@ from logwatchd.parsing.names import base_of, is_temporary, name_of
 PutAside = Callable[[Reader, Role, int], None]
 
 
+class UnsettledError(OSError):
+    """What a file would be judged by is changing at this moment."""
+
+
 class Kinship(Enum):
     """What a file under a rotated name is to the file under the live name."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.compressed import CompressedReader
-from logwatchd.ingest.copies import Kinship, inherit, kinship, originals
+from logwatchd.ingest.copies import Kinship, UnsettledError, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
@@ -26,10 +26,6 @@ ROTATING_S = 10.0  # after a live name went to another file
 FORGET_S = 3600.0  # so often what is gone for good is looked for
 
 _log = journal.logger("tail")
-
-
-class UnsettledError(OSError):
-    """What a file would be judged by is changing at this moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from logwatchd.commands import check_config
-from logwatchd.commands.reading import withheld
 from logwatchd.commands.unit import Unit, unit_in
+from logwatchd.commands.withheld import withheld
 from logwatchd.errors import Exit
 from tests.conftest import ROOT
 from tests.helpers import ROOT_ONLY
