@@ -111,6 +111,9 @@ def _texts(baseline: Baseline, how_many: int, rounds: int) -> dict[str, float]:
 
 
 def _stream(baseline: Baseline, name: str, lines: list[bytes], rounds: int) -> Stream:
+    from logwatchd.parsing import normalise
+    from logwatchd.parsing.masking import Masking
+    from logwatchd.parsing.rules import RULES
     from logwatchd.scoring.detector import Detector
     from logwatchd.scoring.judge import Judge
     from logwatchd.scoring.local import LocalEmbedder
@@ -120,6 +123,7 @@ def _stream(baseline: Baseline, name: str, lines: list[bytes], rounds: int) -> S
     detector, embedder = Detector(baseline), LocalEmbedder()
 
     def read(judged: bool) -> None:
+        normalise._MASK = Masking(RULES)  # what it remembers of the round before is not new any more
         judge = Judge(detector)
         for block in blocks:
             if judge.full():
