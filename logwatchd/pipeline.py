@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from logwatchd import clock
 from logwatchd.flow import MAX_BYTES, BlockQueue
-from logwatchd.ingest.memory import give_back
+from logwatchd.ingest.memory import give_back, let_go
 from logwatchd.ingest.source import Source
 from logwatchd.records import Block
 from logwatchd.scoring.backlog import Backlog
@@ -59,6 +59,7 @@ class Pipeline:
         """Called from the score thread with each block that is dealt with, before its position is committed."""
         self._kept = kept
         self._dealt_bytes = 0  # since memory was given back: the score thread adds to it
+        self._swapped = False  # and what was used before is still in memory
         self.embed = EmbedQueue(self._give, kept.cache if kept else None, kept.ledger if kept else None)
         outage = self._outage(kept.backlog, scoring.twin) if kept else None
         self.score = ScoreStage(self.queue, scoring.detector, self.embed.submit, on_anomalies, self._done, outage)
@@ -86,9 +87,14 @@ class Pipeline:
         """Judge by this from the next turn on; lines that wait are judged by it as well."""
         self._use(scoring)
         self.score.swap(scoring.detector, scoring.twin)
+        self._swapped = True
 
     def rest(self) -> None:
-        """Give memory back once a backlog is dealt with: what read and scored it took up to five times MAX_BYTES."""
+        """Give memory back: what was used before a swap, with all that was replaced at that time, and once a backlog is
+        dealt with what read and scored it, which is up to five times MAX_BYTES."""
+        if self._swapped:
+            self._swapped = False
+            let_go()
         if self._dealt_bytes >= MAX_BYTES and not self.queue.in_flight:
             self._dealt_bytes = 0
             give_back()

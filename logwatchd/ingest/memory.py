@@ -30,6 +30,15 @@ def settle_memory() -> None:
         mallopt(_ARENA_MAX, 1)
 
 
+def let_go() -> None:
+    """Free now what only refers to itself, as the clients of services do, which hold their connections open.
+
+    Python would, too, but only once much else has come to be: in a daemon at rest perhaps never.
+    """
+    gc.collect()
+    give_back()
+
+
 def give_back() -> None:
     """Return what is free to the kernel. It takes some milliseconds."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

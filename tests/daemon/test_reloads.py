@@ -52,6 +52,27 @@ def test_room_for_vectors_and_for_lines_changes_with_a_reload(service: FakeOpenA
     assert 800_000 < size <= 1 << 20
 
 
+def test_reloads_leave_no_connections_to_services_open(service: FakeOpenAI, tmp_path: Path) -> None:
+    """Each reload makes clients anew, and each client keeps its connection."""
+    openai = f'[embedder]\nprovider = "openai"\nbase_url = "{service.url}/v1"\nmax_wait_ms = 0\n'
+    with Daemon(tmp_path, openai, {"OPENAI_API_KEY": "sk-test"}) as daemon:
+        daemon.state.mkdir()
+        daemon.learn()
+        daemon.log.touch()
+        daemon.start()
+        assert daemon.process is not None
+        pid = daemon.process.pid
+        handles = []
+        for word in ("alder", "birch", "cedar", "elder", "hazel", "larch", "maple", "rowan"):
+            before = len(service.answered)
+            daemon.append(f"INFO a {word} was felled by {word}cutters")
+            daemon.wait(lambda before=before: len(service.answered) > before, "the text's vector")  # type: ignore[misc]
+            assert daemon.command("reload", "--config", daemon.config).returncode == 0
+            handles.append(_handles(pid))
+        daemon.wait(lambda: _handles(pid) <= handles[0], f"no more than {handles} at first")
+        assert daemon.stop() == 0
+
+
 def test_a_reload_to_what_is_out_of_reach_is_refused_with_key_value_and_mend(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         daemon.learn()
