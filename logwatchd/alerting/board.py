@@ -71,7 +71,9 @@ class Board:
         self._asides: dict[str, Aside] = {}
         self._unmarked: dict[str, tuple[Pending, str | None]] = {}  # taken, but the outbox could not be told
         self._over_budget, self._poor_until = False, 0.0
-        self._quiet = False
+        self._empty: set[str] = (
+            set()
+        )  # sinks for which nothing waits: to see that costs a look at all that do for others
         self._draining = False
         self.analyses = 0
         self.analyses_failed = 0
@@ -96,7 +98,8 @@ class Board:
             self._asides = {name: self._asides.get(name) or Aside() for name in self._sinks}
             for aside in self._asides.values():
                 aside.renew()
-            self._quiet, self._poor_until = False, 0.0
+            self._empty.clear()
+            self._poor_until = 0.0
 
     def hold(self, alert_id: str, until: float) -> None:
         """An alert that is about to be stored goes out at `until` (monotonic seconds)."""
@@ -107,21 +110,22 @@ class Board:
 
     def alerts_arrived(self) -> None:
         with self._lock:
-            self._quiet = False
+            self._empty.clear()
 
     def next_delivery(self, now: float) -> DeliveryJob | float:
         """The next delivery, or the seconds until there may be one."""
         with self._lock:
-            if self._quiet:
-                return _IDLE_S
             delays, waiting = [_LONGEST_DELAY_S], False
             for name, lane in self._lanes.items():
                 if lane.busy:
                     waiting = True
                     continue
                 self._mark(name)
+                if name in self._empty:
+                    continue
                 pending = self._first_for(name)
                 if pending is None:
+                    self._empty.add(name)
                     continue
                 waiting = True
                 ready_at = max(lane.resting_until, self._ready_at(pending, now))
@@ -130,7 +134,6 @@ class Board:
                     return DeliveryJob(pending, self._sinks[name])
                 delays += [ready_at - now] if lane.refused is None else []
             if not waiting:
-                self._quiet = True
                 # Not those to come: their alerts are just being stored.
                 self._due_at = {alert_id: at for alert_id, at in self._due_at.items() if at > now}
                 return _IDLE_S
@@ -184,7 +187,7 @@ class Board:
             if analysis.reused_from is None:
                 self._analysis.succeed(now)
                 self.analyses += 1
-            self._quiet = False
+            self._empty.clear()
             self._outbox.analysed(seq, analysis)
 
     def not_analysed(self, job: AnalysisJob, error: Exception, now: float) -> None:
@@ -242,7 +245,6 @@ class Board:
         """We are stopping: no new analyses, and nothing waits for one, nor for more lines."""
         with self._lock:
             self._draining = True
-            self._quiet = False
 
     def at_rest(self, now: float, until: float) -> bool:
         """Whether no job is under way and none can begin before `until`."""

@@ -1,0 +1,51 @@
+"""What waits for one sink, in vast numbers perhaps, is not looked through for another one again and again."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from logwatchd.alerting.board import DeliveryJob
+from logwatchd.alerting.outbox import Outbox, Pending
+from logwatchd.errors import PermanentError
+from tests.alerting.builders import alert, new
+from tests.alerting.test_board import JOURNAL, SLACK, Board, delivery, services, waits
+
+Entries = list[MutableMapping[str, Any]]
+
+
+class Asked(Outbox):
+    """Remembers for which sinks it was looked through."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked: list[str] = []
+
+    def pending(self, sink: str, but: Sequence[int] = ()) -> Pending | None:
+        self.asked.append(sink)
+        return super().pending(sink, but)
+
+
+def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets_the_next(
+    tmp_path: Path, entries: Entries
+) -> None:
+    outbox = Asked(tmp_path)
+    outbox.store([new(str(number), alert(f"line {number}")) for number in range(3)], [])
+    board = Board(outbox, services(JOURNAL, SLACK))
+    for now in range(4):
+        job = delivery(board, now)
+        if job.sink is SLACK:
+            board.not_delivered(job, PermanentError("the webhook is gone"), now)
+        else:
+            board.delivered(job, None, now)
+    waits(board, 9.0)
+    outbox.asked.clear()
+    for now in range(10, 20):
+        waits(board, now)
+    assert JOURNAL.name not in outbox.asked
+    outbox.store([new("3", alert("line 3"))], [])
+    board.alerts_arrived()
+    job = board.next_delivery(20.0)
+    assert isinstance(job, DeliveryJob)
+    assert job.sink is JOURNAL
