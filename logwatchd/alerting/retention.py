@@ -74,9 +74,12 @@ def prune(connection: sqlite3.Connection, limits: Limits, watch: Watch, wall: da
         " WHERE state = 'pending' AND held = 0 ORDER BY seq DESC LIMIT -1 OFFSET ?))",
         (watch.older_than(limits.pending_for, now), too_late, json.dumps(watch.in_vain(now)), limits.max_pending),
     ).rowcount
+    # What else is to be told of an incident is made of its alert, and goes where that went.
     connection.execute(
         "DELETE FROM alerts WHERE state != 'pending' AND (stored_at < ? OR julianday(stored_at) IS NULL OR seq IN"
-        " (SELECT seq FROM alerts WHERE state != 'pending' ORDER BY seq DESC LIMIT -1 OFFSET ?))",
+        " (SELECT seq FROM alerts WHERE state != 'pending' ORDER BY seq DESC LIMIT -1 OFFSET ?))"
+        " AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.alert_id = alerts.id AND i.resolved_at IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM alerts more WHERE more.id = alerts.id AND more.state = 'pending')",
         (too_old, limits.max_done),
     )
     connection.execute(

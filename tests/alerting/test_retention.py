@@ -11,7 +11,8 @@ import pytest
 
 from logwatchd import clock
 from logwatchd.alerting.codec import incident_to_row
-from logwatchd.alerting.outbox import FILE_NAME, Outbox
+from logwatchd.alerting.message import Kind
+from logwatchd.alerting.outbox import FILE_NAME, News, Outbox
 from logwatchd.alerting.retention import Limits
 from tests.alerting.builders import alert, anomaly, incident, new, waiting
 
@@ -111,3 +112,24 @@ def test_bills_are_forgotten_with_what_is_dealt_with(tmp_path: Path, monkeypatch
     later(monkeypatch, days=3)
     outbox.prune()
     assert column(tmp_path, "SELECT usd FROM spending") == []
+
+
+@pytest.mark.parametrize("limits", [Limits(done_for=timedelta(days=2)), Limits(max_done=0)])
+def test_an_alert_is_kept_while_its_incident_goes_on_and_until_its_end_is_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    outbox, made = Outbox(tmp_path, limits), alert("locked")
+    row = incident_to_row(incident(anomaly("locked")))
+    outbox.store([new("1", made)], [row])
+    outbox.delivered(1, "slack", ["slack"], receipt="ts-1")
+    later(monkeypatch, days=3)
+    outbox.prune()
+    outbox.update_incidents([], [row], [News(made.id, Kind.RESOLVED, "over")])
+    outbox.prune()
+    over = outbox.pending("slack")
+    assert over is not None
+    assert (over.kind, over.receipt) == (Kind.RESOLVED, "ts-1")
+    outbox.delivered(over.seq, "slack", ["slack"])
+    later(monkeypatch, days=6)
+    outbox.prune()
+    assert column(tmp_path, "SELECT seq FROM alerts") == []
