@@ -194,7 +194,7 @@ class AlertDesk:
         for incident in self._open:
             self._log.info(Event.INCIDENT_CONTINUES, **words.summary(incident))
         with self._lock:
-            self._rounds.write(list(self._open), clock.monotonic())
+            self._rounds.write(list(self._open))
 
     def _retire(self, now: float) -> None:
         """End incidents that have been quiet, and the quietest where too many are open."""

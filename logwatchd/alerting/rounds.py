@@ -66,16 +66,46 @@ class Rounds:
         self._ended += [(incident, incident.alert_id in quiet) for incident in incidents]
 
     def make(self, incidents: Iterable[Incident], now: float, *, resolve: bool) -> bool:
-        """Decide what is told of each, and write it; True when messages are queued."""
+        """Decide what is told of each, write it, and forget what is old; True when messages are queued.
+
+        What cannot be written is tried again in the next round, and what was written before it stays so.
+        """
+        told = False
+        try:
+            told = self._tell(incidents, now, resolve=resolve)
+            told = self._digest(now) or told
+            self._keep_within_bounds(now)
+        except RetryableError as error:
+            self._say_once(error)
+        else:
+            self._fails = False
+        return told
+
+    def write(self, incidents: Iterable[Incident]) -> None:
+        """Bring the outbox up to date."""
+        try:
+            self._write(incidents, [])
+        except RetryableError as error:
+            self._say_once(error)
+
+    def delay_s(self, incidents: Collection[Incident]) -> float:
+        """Until the next round."""
+        if self._held_since is not None or any(incident.told_at is None for incident in incidents):
+            return _WAITING_S
+        return _BUSY_S if incidents else _IDLE_S
+
+    def _tell(self, incidents: Iterable[Incident], now: float, *, resolve: bool) -> bool:
         news: list[News] = []
-        before = {}
+        before: list[tuple[Incident, float | None, int, int, bool]] = []
         for incident in incidents:
             why = due(incident, now, self._timers)
             if why is not Why.FIRST and not (why.is_update and self._cap.admits(now, len(news))):
                 continue
-            before[incident.alert_id] = (incident, incident.told_at, incident.told_lines, incident.told_reach)
+            told = (incident.told_at, incident.told_lines, incident.told_reach, incident.held)
+            before.append((incident, *told))
             incident.tell(now)
             if why.is_update:
+                incident.held = False  # people know of it now, and are to hear when it is over
                 news.append(News(incident.alert_id, Kind.UPDATE, f"{why}: {incident.lines} lines"))
         updates = len(news)
         if resolve:
@@ -84,36 +114,25 @@ class Rounds:
                 for incident, quiet in self._ended
                 if quiet and not incident.held
             ]
-        if not self._write(incidents, news, now):
-            for incident, told_at, told_lines, told_reach in before.values():
-                incident.told_at, incident.told_lines, incident.told_reach = told_at, told_lines, told_reach
-            return False
+        try:
+            self._write(incidents, news)
+        except RetryableError:
+            for incident, told_at, told_lines, told_reach, held in before:
+                incident.told_at, incident.told_lines = told_at, told_lines
+                incident.told_reach, incident.held = told_reach, held
+            raise
         for _ in range(updates):
             self._cap.count(now)
         for one in news:
             self._log.info(Event.INCIDENT_UPDATE, alert_id=one.alert_id, kind=one.kind, why=one.why)
-        return bool(news) or self._digest(now)
-
-    def write(self, incidents: Iterable[Incident], now: float) -> None:
-        """Bring the outbox up to date."""
-        self._write(incidents, [], now)
-
-    def delay_s(self, incidents: Collection[Incident]) -> float:
-        """Until the next round."""
-        if self._held_since is not None or any(incident.told_at is None for incident in incidents):
-            return _WAITING_S
-        return _BUSY_S if incidents else _IDLE_S
+        return bool(news)
 
     def _digest(self, now: float) -> bool:
         if self._held_since is None or self._held_at is None:
             return False
         if not digest_due(self._held_since, self._held_at, now, self._timers):
             return False
-        try:
-            digest = self._outbox.make_digest()
-        except RetryableError as error:
-            self._say_once(error)
-            return False
+        digest = self._outbox.make_digest()
         self._held_since = self._held_at = None
         if digest is not None:
             self._log.warning(
@@ -121,31 +140,25 @@ class Rounds:
             )
         return digest is not None
 
-    def _write(self, incidents: Iterable[Incident], news: Sequence[News], now: float) -> bool:
-        """False when it could not be written; then it is the next time."""
+    def _keep_within_bounds(self, now: float) -> None:
+        if now >= self._next_prune:
+            self._outbox.prune()
+            self._next_prune = now + _PRUNE_S
+        if self._count or self._full:
+            self._full = self._outbox.waiting() >= MAX_WAITING
+            self._count = False
+
+    def _write(self, incidents: Iterable[Incident], news: Sequence[News]) -> None:
         changed = [incident for incident in incidents if incident.changed]
-        ended = self._ended
-        try:
-            if changed or ended or news:
-                self._outbox.update_incidents(
-                    [incident_to_row(incident) for incident in changed],
-                    [incident_to_row(incident) for incident, _ in ended],
-                    news,
-                )
-            if now >= self._next_prune:
-                self._outbox.prune()
-                self._next_prune = now + _PRUNE_S
-            if self._count or self._full:
-                self._full = self._outbox.waiting() >= MAX_WAITING
-                self._count = False
-        except RetryableError as error:
-            self._say_once(error)
-            return False
-        self._fails = False
+        if changed or self._ended or news:
+            self._outbox.update_incidents(
+                [incident_to_row(incident) for incident in changed],
+                [incident_to_row(incident) for incident, _ in self._ended],
+                news,
+            )
         self._ended = []
         for incident in changed:
             incident.changed = False
-        return True
 
     def _say_once(self, error: RetryableError) -> None:
         if not self._fails:

@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,10 +186,19 @@ def steers_nothing(text: str, keep: str = "") -> bool:
     return not any(unicodedata.category(char) in hidden for char in text if char not in keep)
 
 
-@contextmanager
-def no_updates(folder: Path) -> Iterator[None]:
+def no_updates(folder: Path) -> AbstractContextManager[None]:
     """SQLite refuses to change any incident in this outbox, and takes new ones."""
-    stop = "CREATE TRIGGER stop BEFORE UPDATE ON incidents BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    return _refused(folder, "UPDATE ON incidents")
+
+
+def no_deletions(folder: Path) -> AbstractContextManager[None]:
+    """SQLite refuses to forget any message in this outbox, and takes new ones."""
+    return _refused(folder, "DELETE ON alerts")
+
+
+@contextmanager
+def _refused(folder: Path, change: str) -> Iterator[None]:
+    stop = f"CREATE TRIGGER stop BEFORE {change} BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
     for statement in (stop, "DROP TRIGGER stop"):
         with closing(sqlite3.connect(folder / FILE_NAME)) as other:
             other.execute(statement)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import MutableMapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logwatchd import clock
+from logwatchd.alerting.outbox import FILE_NAME, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
 from logwatchd.records import FileId
-from tests.alerting.builders import NOON, anomaly, full_disk, no_updates
+from tests.alerting.builders import NOON, alert, anomaly, faults, full_disk, new, no_deletions, no_updates
 from tests.alerting.test_desk import desk_in, events, lines_in, lines_told
 
 Entries = list[MutableMapping[str, Any]]
@@ -58,6 +62,38 @@ def test_an_echo_of_what_could_not_be_stored_is_an_alert_of_its_own(tmp_path: Pa
     echo = anomaly("payment failed [req_7f3k9]", service="web", path="/var/log/web.log", file=FileId(8, 9, 0), at=NOON)
     desk.observe([echo], 100.1)
     assert lines_in(tmp_path) == ["payment failed [req_7f3k9]"]
+
+
+def test_an_update_is_queued_once_though_the_outbox_cannot_be_tidied(tmp_path: Path, entries: Entries) -> None:
+    Outbox(tmp_path).store([new("old", alert("old"))], [])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as other, other:
+        other.execute("UPDATE alerts SET state = 'sent', stored_at = '2000-01-01T00:00:00+00:00'")
+    desk = desk_in(tmp_path)
+    now = clock.monotonic()
+    desk.observe([anomaly("locked", 0, at=NOON), *faults(1, start=5)], now)
+    desk.run_once(now + 6)
+    desk.observe([anomaly("locked", offset, at=NOON) for offset in range(1, 30)], now + 900)
+    with no_deletions(tmp_path):
+        for second in range(5):
+            desk.run_once(now + 910 + second)
+    kinds = Counter(entry["kind"] for entry in entries if entry["event"] is Event.INCIDENT_UPDATE)
+    assert kinds == {"update": 1, "resolved": 1}
+    assert events(entries).count(Event.OUTBOX_FAILS) == 1
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
+        queued = Counter(kind for (kind,) in other.execute("SELECT kind FROM alerts"))
+    assert queued == {"alert": 3, "update": 1, "resolved": 1}
+
+
+def test_a_digest_that_cannot_be_written_is_said_once(tmp_path: Path, entries: Entries) -> None:
+    desk = desk_in(tmp_path, cap=1)
+    desk.observe(faults(2), 100.0)
+    desk.run_once(100.5)
+    with full_disk():
+        for second in range(5):
+            desk.run_once(102.0 + second)
+    assert events(entries).count(Event.OUTBOX_FAILS) == 1
+    desk.run_once(108.0)
+    assert events(entries)[-1] is Event.DIGEST
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -108,6 +108,25 @@ def test_an_update_is_one_of_the_hours_messages(tmp_path: Path, entries: Entries
     assert rows(tmp_path, "SELECT kind, held FROM alerts ORDER BY seq") == [("alert", 0), ("update", 0), ("alert", 1)]
 
 
+def test_who_was_told_that_a_held_back_incident_grew_is_told_that_it_is_over(tmp_path: Path, entries: Entries) -> None:
+    policy = Policy(Rules(), Timers(group_wait_s=0, group_interval_s=1), max_alerts_per_hour=1, resolve=True)
+    desk = AlertDesk(Outbox(tmp_path), policy)
+    told, grows, stays = faults(3)
+    desk.observe([told, grows, stays], 100.0)
+    desk.run_once(101.0)
+    for now in (900.0, 1700.0, 2500.0, 3300.0, 3701.0):
+        desk.observe([grows, stays], now)
+    desk.observe([grows] * 20, 3701.0)
+    desk.run_once(3702.0)
+    desk.run_once(4700.0)
+    sql = "SELECT json_extract(alert, '$.line'), kind FROM alerts WHERE held = 0 AND kind IN ('update', 'resolved')"
+    assert rows(tmp_path, f"{sql} ORDER BY seq") == [
+        (grows.line, "update"),
+        (told.line, "resolved"),
+        (grows.line, "resolved"),
+    ]
+
+
 def test_an_incident_that_reaches_another_host_is_told_once_more(tmp_path: Path, entries: Entries) -> None:
     desk = AlertDesk(Outbox(tmp_path), Policy(Rules(), Timers(group_wait_s=0, group_interval_s=1)))
     for second, host in enumerate(("web1", "web1", "web2", "web2")):
