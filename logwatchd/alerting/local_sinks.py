@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import smtplib
 import socket
@@ -22,7 +23,7 @@ from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.errors import PermanentError, RetryableError
 
 TIMEOUT_S = 15.0
-_CANNOT_RUN = (FileNotFoundError, PermissionError, NotADirectoryError)
+_CANNOT_RUN = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
 
 
 class CommandSink:
@@ -51,10 +52,13 @@ class CommandSink:
                 timeout=TIMEOUT_S,
                 check=False,
             )
-        except _CANNOT_RUN as error:
-            raise PermanentError(f"{program}: {error.strerror}: mend the sink's command, then reload") from None
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise RetryableError(f"{program}: did not end well ({type(error).__name__})") from None
+        except subprocess.TimeoutExpired:
+            raise RetryableError(f"{program}: did not end within {TIMEOUT_S:g} s") from None
+        except OSError as error:
+            if error.errno not in _CANNOT_RUN:
+                raise RetryableError(f"{program}: {error.strerror}") from None
+            mend = "begin it with a line such as #!/bin/sh, or mend" if error.errno == errno.ENOEXEC else "mend"
+            raise PermanentError(f"{program}: {error.strerror}: {mend} the sink's command, then reload") from None
         if done.returncode == os.EX_DATAERR:
             raise MessageRefusedError(f"{program}: ended with status {done.returncode}")
         if done.returncode != 0:

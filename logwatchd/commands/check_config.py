@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from logwatchd.ingest.journalctl import PROGRAM
 from logwatchd.ingest.patterns import Glob, Listings
 from logwatchd.ingest.streams import STDIN, stream_paths
 from logwatchd.ingest.unlearned import unlearned
+from logwatchd.kinds import is_folder
 from logwatchd.parsing.names import is_compressed_name
 from logwatchd.records import SourceSpec
 
@@ -162,7 +164,7 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
     owner: dict[str, int] = {}
     for number, match in enumerate(matches, start=1):
         key = f"source[{number}].paths"
-        lines += [f"{key} = {pattern!r}: finds no file now; it is watched for" for pattern in match.nothing]
+        lines += [f"{key} = {pattern!r}: {_why_nothing(pattern)}" for pattern in match.nothing]
         lines += [
             f"{path}: not readable by {user()}; the daemon's user needs to be in the file's group, such as adm"
             for path in match.unreadable
@@ -174,6 +176,13 @@ def warnings(matches: Sequence[Matches]) -> list[str]:
             if first != number:
                 lines.append(f"{path}: found by source[{first}] and source[{number}]; the first one has it")
     return lines
+
+
+def _why_nothing(pattern: str) -> str:
+    with suppress(OSError):
+        if is_folder(Path(pattern)):
+            return "is a folder; name files or a glob in it"
+    return "finds no file now; it is watched for"
 
 
 def _withheld(matches: Sequence[Matches], root: Path, unit: Unit) -> list[str]:

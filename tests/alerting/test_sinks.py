@@ -145,6 +145,20 @@ def test_a_command_that_is_not_there_is_refused() -> None:
         CommandSink("pager", ["/nowhere/page"]).deliver(message())
 
 
+def test_a_script_that_names_no_interpreter_is_refused_with_the_mend(tmp_path: Path) -> None:
+    program = tmp_path / "page"
+    program.write_text("cat > /dev/null\n")
+    program.chmod(0o755)
+    with pytest.raises(PermanentError, match=r"Exec format error: begin it with a line such as #!/bin/sh"):
+        CommandSink("pager", [str(program)]).deliver(message())
+
+
+def test_a_command_that_hangs_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.alerting.local_sinks.TIMEOUT_S", 0.1)
+    with pytest.raises(RetryableError, match=r"did not end within 0\.1 s"):
+        CommandSink("pager", ["/bin/sleep", "60"]).deliver(message())
+
+
 def mail_sink(smtp: FakeSmtp) -> Sink:
     return EmailSink("mail", MailServer("127.0.0.1", smtp.port, "none", None, None), "l@example.org", ["o@example.org"])
 

@@ -181,6 +181,11 @@ def test_a_file_that_this_user_cannot_read_is_warned_of() -> None:
     assert line.startswith(f"{secret}: not readable by user ")
 
 
+def test_a_folder_in_place_of_files_is_not_taken_for_a_file_to_come(tmp_path: Path) -> None:
+    lines = check_config.warnings([check_config.look(SourceSpec((str(tmp_path),)))])
+    assert lines == [f"source[1].paths = '{tmp_path}': is a folder; name files or a glob in it"]
+
+
 @ROOT_ONLY
 def test_a_folder_that_this_user_cannot_list_is_warned_of() -> None:
     with tempfile.TemporaryDirectory() as folder:
