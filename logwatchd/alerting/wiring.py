@@ -81,6 +81,7 @@ class Alerting:
         self._analysts: list[StageThread] = []
         self._made = 0
         self._started = False
+        self._at_last: AlertingStatus | None = None  # once it is closed: to ask the outbox would open it again
         self._grow(services, settings.workers.threads)
         self.desk.on_hold = self._board.hold
         self.desk.on_alert = self._alert_arrived
@@ -125,6 +126,8 @@ class Alerting:
         self._alert_arrived()
 
     def status(self) -> AlertingStatus:
+        if self._at_last is not None:
+            return self._at_last
         try:
             rows = self._outbox.counts()
         except RetryableError:  # its workers say so; a status line must not fail for it
@@ -146,7 +149,8 @@ class Alerting:
         if self._started:
             self._drain(deadline_s)
         self.desk.close()
-        if waiting := self.status().alerts_pending:
+        self._at_last = self.status()
+        if waiting := self._at_last.alerts_pending:
             logger("outbox").warning(Event.ALERTS_KEPT, alerts=waiting)
         self._outbox.close()
 

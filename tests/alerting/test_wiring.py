@@ -239,6 +239,14 @@ def test_closing_what_never_started_is_quick_and_keeps_everything(tmp_path: Path
     assert events(entries)[-1] is Event.ALERTS_KEPT
 
 
+def test_how_it_ended_is_told_without_opening_again_what_was_closed(tmp_path: Path, entries: Entries) -> None:
+    with running(config(tmp_path)) as alerting:
+        observe(alerting, 2)
+        wait_until(lambda: alerting.status().alerts_sent == 2)
+    assert alerting.status().alerts_sent == 2
+    assert not (tmp_path / f"{FILE_NAME}-wal").exists()
+
+
 def test_a_missing_state_folder_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="state_dir"):
         build(config(tmp_path / "missing"), crashed)
