@@ -164,7 +164,11 @@ class Board:
         settings, alert = job.analyst.settings, job.pending.alert
         assert alert is not None  # only alerts are analysed
         with self._lock:
-            place = self._outbox.reserve(alert.id, usd, settings.max_per_hour, settings.daily_usd)
+            try:
+                place = self._outbox.reserve(alert.id, usd, settings.max_per_hour, settings.daily_usd)
+            except RetryableError:
+                self._analysing.discard(job.pending.seq)
+                raise
             if place is None:
                 if not self._over_budget:
                     logger("analysis").warning(

@@ -90,6 +90,12 @@ class AnalystWorker(_Worker):
             self._analyse(job)
         except MemoryError as error:
             self._board.not_analysed(job, starved("an analysis", error), clock.monotonic())
+        except RetryableError:
+            raise
+        except Exception as error:  # a fault of ours over this one alert: it would come again with each try
+            alert_id, reason = job.pending.key, f"{type(error).__name__}: {error}"
+            logger("analysis").exception(Event.ANALYSIS_UNUSABLE, alert_id=alert_id, reason=reason)
+            self._board.not_analysed(job, NoAnswerError(reason), clock.monotonic())
         self._on_words()
         return 0.0
 

@@ -245,6 +245,14 @@ def test_a_budget_that_is_used_up_is_said_once_and_again_when_it_was_renewed_mea
     assert [entry["event"] for entry in entries] == [Event.ANALYSIS_OVER_BUDGET] * 2
 
 
+def test_what_could_not_be_put_on_the_bill_is_asked_for_again(tmp_path: Path, entries: Entries) -> None:
+    board = Board(filled(tmp_path, 1, analyse=True), services(SLACK, analyst=ANALYST))
+    job = analysis(board, 0.0)
+    with full_disk(), pytest.raises(RetryableError):
+        board.afford(job, 0.01, 0.0)
+    assert analysis(board, 1.0).pending.seq == job.pending.seq
+
+
 def test_an_analysis_that_works_ends_the_failures_before_it(tmp_path: Path, entries: Entries) -> None:
     board = Board(filled(tmp_path, 2, analyse=True), services(analyst=ANALYST))
     board.not_analysed(analysis(board, 0.0), RetryableError("busy", 4.0), 0.0)

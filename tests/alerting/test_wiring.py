@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from logwatchd import clock
+from logwatchd.alerting.analysis import Analyst
 from logwatchd.alerting.notices import AlertAnalysed, AlertRaised, Notice
 from logwatchd.alerting.outbox import FILE_NAME
 from logwatchd.alerting.wiring import build
 from logwatchd.errors import StateError
 from logwatchd.journal import Event
-from logwatchd.records import Severity
+from logwatchd.records import Alert, Severity
 from tests.alerting.at_work import Entries, crashed, events, lines_sent, observe, running
 from tests.alerting.builders import ANTHROPIC_KEY, anomaly, config
 from tests.fakes import Drip, FakeClaude, FakeSlack, Hang, Reset, Status, words
@@ -237,6 +238,22 @@ def test_closing_what_never_started_is_quick_and_keeps_everything(tmp_path: Path
     observe(alerting, 1)
     alerting.close(30.0)
     assert events(entries)[-1] is Event.ALERTS_KEPT
+
+
+def test_an_alert_over_which_the_analysis_stumbles_ends_nothing_and_is_told_without(
+    tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(analyst: Analyst, alert: Alert) -> float:
+        if alert.line == "fault number 0000":
+            raise TypeError("oops")
+        return 0.01
+
+    monkeypatch.setattr(Analyst, "most_usd", stumble)
+    with FakeClaude() as claude, running(config(tmp_path, claude_url=claude.url)) as alerting:
+        observe(alerting, 2)
+        wait_until(lambda: alerting.status().analyses == 1 and alerting.status().alerts_sent >= 2)
+    (said,) = [entry for entry in entries if entry["event"] is Event.ANALYSIS_UNUSABLE]
+    assert said["reason"] == "TypeError: oops"
 
 
 def test_how_it_ended_is_told_without_opening_again_what_was_closed(tmp_path: Path, entries: Entries) -> None:
