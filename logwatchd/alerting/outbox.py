@@ -336,14 +336,17 @@ class Outbox:
     def reserve(self, alert_id: str, usd: float, max_per_hour: int, daily_usd: float) -> int | None:
         """Put an analysis on the bill before it is asked for: the place on it; None where it is over budget.
 
-        A day is UTC's; what was spent before a restart counts.
+        A day is UTC's; what was spent before a restart counts. What was spent while the clock was ahead counts then.
         """
         now = clock.utc_now()
+        today = now.date()
+        bounds = (now - timedelta(hours=1), now, today, today + timedelta(days=1))
 
         def work(connection: sqlite3.Connection) -> int | None:
             calls, spent = connection.execute(
-                "SELECT coalesce(sum(at > ?), 0), coalesce(sum(CASE WHEN at >= ? THEN usd END), 0) FROM spending",
-                ((now - timedelta(hours=1)).isoformat(), now.date().isoformat()),
+                "SELECT coalesce(sum(at > ? AND at <= ?), 0),"
+                " coalesce(sum(CASE WHEN at >= ? AND at < ? THEN usd END), 0) FROM spending",
+                tuple(bound.isoformat() for bound in bounds),
             ).fetchone()
             if calls >= max_per_hour or spent + usd > daily_usd:
                 return None

@@ -155,3 +155,16 @@ def test_an_analysis_that_was_not_made_takes_nothing_of_the_budget(outbox: Outbo
     assert outbox.reserve("a", 5.0, 1, 5.0) is not None
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
         assert other.execute("SELECT count(*) FROM spending").fetchone() == (1,)
+
+
+def test_what_was_spent_while_the_clock_was_ahead_blocks_no_analysis_once_it_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, now = Outbox(tmp_path), clock.utc_now()
+    monkeypatch.setattr(clock, "utc_now", lambda: now + timedelta(days=40))
+    assert outbox.reserve("a", 5.0, 1, 5.0) is not None
+    assert outbox.reserve("b", 5.0, 1, 5.0) is None
+    monkeypatch.setattr(clock, "utc_now", lambda: now)
+    assert outbox.reserve("b", 5.0, 1, 5.0) is not None
+    assert outbox.reserve("c", 0.0, 1, 5.0) is None
+    assert outbox.reserve("c", 0.1, 9, 5.0) is None
