@@ -71,9 +71,8 @@ class Board:
         self._asides: dict[str, Aside] = {}
         self._unmarked: dict[str, tuple[Pending, str | None]] = {}  # taken, but the outbox could not be told
         self._over_budget, self._poor_until = False, 0.0
-        self._empty: set[str] = (
-            set()
-        )  # sinks for which nothing waits: to see that costs a look at all that do for others
+        # Sinks for which nothing waits: to see that costs a look at all that does for others.
+        self._empty: set[str] = set()
         self._draining = False
         self.analyses = 0
         self.analyses_failed = 0
