@@ -1,7 +1,4 @@
-"""One HTTP exchange of a sink: its answer is there in time, and no more of it is read than is wanted.
-
-A socket's own time-out bounds the silence between two bytes; a byte a second would hold a thread for ever.
-"""
+"""One HTTP exchange of a sink: its answer is there in time, and no more of it is read than is wanted."""
 
 from __future__ import annotations
 
@@ -12,12 +9,10 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logwatchd import clock
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from logwatchd.alerting.in_time import InTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +100,4 @@ def _connecting(kind: type[http.client.HTTPConnection], until: float) -> Callabl
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, until: float, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock, until))
-
-
-class _InTime(io.RawIOBase):
-    """Reads from a socket until its time is over."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, until: float) -> None:
-        self._raw = raw
-        self._socket = sock
-        self._until = until
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        left_s = self._until - clock.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("no whole answer in time")
-        self._socket.settimeout(left_s)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+        self.fp = io.BufferedReader(InTime(self.fp.detach(), sock, until))

@@ -9,20 +9,18 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Literal
-
-from pydantic import SecretStr
 
 from logwatchd import clock
+from logwatchd.alerting import smtp
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, subject_of, text_of
 from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.errors import PermanentError, RetryableError
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 25.0  # for the whole of a mail's session or of a program's run
 _CANNOT_RUN = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC}
 
 
@@ -65,21 +63,12 @@ class CommandSink:
             raise RetryableError(f"{program}: ended with status {done.returncode}")
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    host: str
-    port: int
-    tls: Literal["starttls", "tls", "none"]
-    username: str | None
-    password: SecretStr | None
-
-
 class EmailSink:
     """Plain text by SMTP; what follows an alert is a reply to it."""
 
     pace_s = 0.0
 
-    def __init__(self, name: str, server: MailServer, sender: str, to: Sequence[str]) -> None:
+    def __init__(self, name: str, server: smtp.MailServer, sender: str, to: Sequence[str]) -> None:
         self.name = name
         self._server = server
         self._sender = sender
@@ -91,8 +80,10 @@ class EmailSink:
     def deliver(self, message: Message | Digest) -> str:
         mail = self._mail(message)
         try:
-            with self._connected() as server:
-                server.send_message(mail)
+            with closing(smtp.connect(self._server, TIMEOUT_S)) as session:
+                session.send_message(mail)
+                with suppress(OSError):  # it has taken the mail, whatever it says to our leaving
+                    session.quit()
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
             raise PermanentError(
                 f"{self._server.host} refuses the log-in ({type(error).__name__}): mend the sink's username, secret or"
@@ -116,19 +107,6 @@ class EmailSink:
         except (OSError, smtplib.SMTPException) as error:
             raise RetryableError(f"no answer from {self._server.host} ({type(error).__name__})") from None
         return str(mail["Message-ID"])
-
-    def _connected(self) -> smtplib.SMTP:
-        server = self._server
-        secure = ssl.create_default_context()
-        if server.tls == "tls":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=secure)
-        else:
-            connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
-            if server.tls == "starttls":
-                connection.starttls(context=secure)
-        if server.username and server.password:
-            connection.login(server.username, server.password.get_secret_value())
-        return connection
 
     def _mail(self, message: Message | Digest) -> EmailMessage:
         mail = EmailMessage()

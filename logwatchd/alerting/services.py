@@ -52,7 +52,7 @@ def _slack(config: Config) -> list[Sink]:
 
 
 def _sink(config: Config, settings: SinkSettings) -> Sink:
-    from logwatchd.alerting import http_sinks, local_sinks
+    from logwatchd.alerting import http_sinks, local_sinks, smtp
 
     name, url = settings.name, settings.url or ""
     secret = config.secrets.sinks.get(settings.secret or "")
@@ -68,5 +68,5 @@ def _sink(config: Config, settings: SinkSettings) -> Sink:
         case "command":
             return local_sinks.CommandSink(name, settings.command)
         case "email":
-            server = local_sinks.MailServer(settings.host or "", settings.port, settings.tls, settings.username, secret)
+            server = smtp.MailServer(settings.host or "", settings.port, settings.tls, settings.username, secret)
             return local_sinks.EmailSink(name, server, settings.sender or "", settings.to)

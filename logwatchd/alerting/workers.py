@@ -25,7 +25,7 @@ from logwatchd.vectors import Vectors
 
 CLAUDE = "Claude"
 """The service that analysts call."""
-DELIVERY_CALL_S = 25.0
+DELIVERY_CALL_S = 30.0  # sinks end by themselves, but not while a name is looked up
 MAX_TURN_S = max(ANALYSIS_CALL_S, DELIVERY_CALL_S) + 5.0
 """A worker's turn may take so long, unlike other stages' turns: it waits for the network. A heartbeat older than this
 means that it hangs."""

@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from logwatchd.alerting.aside import ALL_REFUSED
 from logwatchd.alerting.board import Board, DeliveryJob, Services
 from logwatchd.alerting.http_sinks import AlertmanagerSink, WebhookSink
-from logwatchd.alerting.local_sinks import EmailSink, MailServer
+from logwatchd.alerting.local_sinks import EmailSink
 from logwatchd.alerting.message import Kind
 from logwatchd.alerting.outbox import FILE_NAME, News, Outbox
 from logwatchd.alerting.sink import JournalSink, MessageRefusedError, Sink
 from logwatchd.alerting.slack import SlackBotSink, SlackSink
+from logwatchd.alerting.smtp import MailServer
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.journal import Event
 from tests.alerting.builders import alert, full_disk, message, new

@@ -19,11 +19,12 @@ from pydantic import SecretStr
 
 from logwatchd import clock
 from logwatchd.alerting.http_sinks import AlertmanagerSink, PagerDutySink, WebhookSink
-from logwatchd.alerting.local_sinks import CommandSink, EmailSink, MailServer
+from logwatchd.alerting.local_sinks import CommandSink, EmailSink
 from logwatchd.alerting.message import Digest, Kind, Message
 from logwatchd.alerting.payload import as_json, subject_of, text_of
 from logwatchd.alerting.sink import MessageRefusedError, Sink
 from logwatchd.alerting.slack import SlackBotSink
+from logwatchd.alerting.smtp import MailServer
 from logwatchd.errors import PermanentError, RetryableError
 from logwatchd.records import Analysis, Severity
 from tests.alerting.at_work import in_time
@@ -191,6 +192,28 @@ def test_a_mail_servers_refusals_are_told_apart(answers: dict[str, str], error: 
         smtp.answers = answers
         with pytest.raises(error):
             mail_sink(smtp).deliver(message())
+
+
+@pytest.mark.parametrize("verb", ["", "EHLO", "MAIL", "DATA", "."])
+def test_a_mail_server_that_drips_is_given_up_in_time(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logwatchd.alerting.local_sinks.TIMEOUT_S", 0.3)
+    with FakeSmtp() as smtp:
+        smtp.drips = verb
+        with pytest.raises(RetryableError, match="no answer from"):
+            in_time(lambda: mail_sink(smtp).deliver(message()))
+
+
+@pytest.mark.parametrize("answers", [{"QUIT": "421 too busy"}, {}], ids=["refuses", "drips"])
+def test_a_mail_that_was_taken_is_sent_whatever_is_said_to_our_leaving(
+    answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeSmtp() as smtp:
+        smtp.answers = answers
+        if not answers:
+            smtp.drips = "QUIT"
+            monkeypatch.setattr("logwatchd.alerting.local_sinks.TIMEOUT_S", 1.0)
+        in_time(lambda: mail_sink(smtp).deliver(message()))
+        assert len(smtp.mails) == 1
 
 
 def test_a_mail_server_without_tls_gets_no_log_in() -> None:

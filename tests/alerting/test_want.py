@@ -83,7 +83,7 @@ def test_a_sink_that_never_answers_stops_no_other_and_its_new_address_is_used_at
         with running(with_hook(config(tmp_path, slack_url=hanging.webhook_url), hook.url + "/hook")) as alerting:
             observe(alerting, 1)
             wait_until(lambda: "earlier calls to slack still have not ended" in last_error(tmp_path))
-            monkeypatch.setattr("logwatchd.alerting.workers.DELIVERY_CALL_S", 25.0)
+            monkeypatch.setattr("logwatchd.alerting.workers.DELIVERY_CALL_S", 30.0)
             assert len(hanging.requests) == 8
             observe(alerting, 1, start=1)
             wait_until(lambda: len(hook.requests) == 2)

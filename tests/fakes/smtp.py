@@ -1,9 +1,10 @@
-"""A mail server on loopback that speaks enough of SMTP (RFC 5321) for smtplib, and refuses on command."""
+"""A mail server on loopback that speaks enough of SMTP (RFC 5321) for smtplib, and refuses or drips on command."""
 
 from __future__ import annotations
 
 import socketserver
 import threading
+from contextlib import suppress
 from email import message_from_bytes
 from email.message import Message
 from types import TracebackType
@@ -11,19 +12,22 @@ from typing import Self
 
 
 class FakeSmtp:
-    """`mails` are those that were taken. `answers`: by verb, what is said in place of the good reply."""
+    """`mails` are those that were taken. `answers`: by verb, what is said in place of the good reply. drips: the verb
+    whose reply comes a byte at a time and never ends; "" is the greeting, "." the end of a mail."""
 
     def __init__(self) -> None:
         self.mails: list[Message] = []
         self.answers: dict[str, str] = {}
+        self.drips: str | None = None
+        self._closing = threading.Event()
         fake = self
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self._say("220 loopback")
+                self._say("220 loopback", "")
                 while line := self.rfile.readline().decode().strip():
                     verb = line.split()[0].split(":")[0].upper()
-                    self._say(fake.answers.get(verb) or self._well(verb))
+                    self._say(fake.answers.get(verb) or self._well(verb), verb)
                     if verb == "QUIT":
                         return
                     if verb == "DATA" and "DATA" not in fake.answers:
@@ -37,9 +41,14 @@ class FakeSmtp:
                 while (line := self.rfile.readline()) not in (b".\r\n", b""):
                     lines.append(line)
                 fake.mails.append(message_from_bytes(b"".join(lines)))
-                self._say("250 taken")
+                self._say("250 taken", ".")
 
-            def _say(self, text: str) -> None:
+            def _say(self, text: str, verb: str) -> None:
+                if verb == fake.drips:
+                    with suppress(OSError):  # the client gives up, as it may
+                        while not fake._closing.wait(0.02):
+                            self.wfile.write(b"2")
+                    return
                 self.wfile.write(f"{text}\r\n".encode())
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
@@ -57,6 +66,7 @@ class FakeSmtp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
