@@ -85,13 +85,17 @@ class Daemon:
             raise
 
     def run(self) -> Exit:
-        """Run until a signal ends it; returns the exit code."""
+        """Run until a signal ends it; returns the exit code.
+
+        Raises:
+            RetryableError: there is no thread for a stage.
+        """
         self._requests.phase = Phase.SERVING
         _log.info(Event.STARTING, version=__version__, config=str(self._config.path))
         self._tell("starting")
-        self._alerting.start()
-        self._pipeline.start()
         try:
+            self._alerting.start()
+            self._pipeline.start()
             self._serve()
         finally:
             self._shut_down()
@@ -99,7 +103,13 @@ class Daemon:
 
     def _crashed(self, stage: str, error: BaseException) -> None:
         """Called from the dying thread."""
-        _log.critical(Event.STAGE_DIED, stage=stage, exc_info=error)
+        foreseen = isinstance(error, LogwatchdError)
+        _log.critical(
+            Event.STAGE_DIED,
+            stage=stage,
+            reason=str(error) if foreseen else None,
+            exc_info=None if foreseen else error,
+        )
         self._requests.put(Request.DIED)
 
     def _serve(self) -> None:

@@ -18,7 +18,7 @@ from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.kept import Kept
 from logwatchd.scoring.outage import Outage
 from logwatchd.scoring.stage import OnAnomalies, ScoreStage
-from logwatchd.stage import OnCrash, StageThread
+from logwatchd.stage import OnCrash, StageThread, start_all
 from logwatchd.vectors import Vectors
 
 _DRAIN_SLICE_S = 0.02
@@ -79,9 +79,8 @@ class Pipeline:
         return (self._embed_thread, self._score_thread, self._tail_thread)
 
     def start(self) -> None:
-        """Start the consumers before the producers."""
-        for thread in self.threads:
-            thread.start()
+        """Start the consumers before the producers. See `start_all`."""
+        start_all(self.threads)
 
     def swap(self, scoring: Scoring) -> None:
         """Judge by this from the next turn on; lines that wait are judged by it as well."""

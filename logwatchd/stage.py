@@ -7,11 +7,13 @@ here, so a stage can be tested without a thread, and a heartbeat that goes stale
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from logwatchd import clock
+from logwatchd.errors import RetryableError, starved
 
+_JOIN_S = 1.0
 _SLICE_S = 1.0  # of waiting, between two heartbeats
 
 OnCrash = Callable[[str, BaseException], None]
@@ -54,7 +56,11 @@ class StageThread:
         return self._stage.name
 
     def start(self) -> None:
-        self._thread.start()
+        """Raises RetryableError where there is no thread or no memory for it."""
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            raise starved(f"the {self.name} stage", error) from None
 
     def wake(self) -> None:
         """Ask for a turn now. Any thread may call it, also before `start`."""
@@ -66,8 +72,9 @@ class StageThread:
         self._wake.set()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the last turn to end; True when it has."""
-        self._thread.join(max(0.0, timeout_s))
+        """Wait for the last turn to end; True when it has, or there was none."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout_s))
         return not self._thread.is_alive()
 
     def heartbeat_age_s(self, now: float) -> float:
@@ -97,3 +104,20 @@ class StageThread:
             if self._wake.wait(min(left_s, _SLICE_S)):
                 return
             self._beat = clock.monotonic()
+
+
+def start_all(threads: Sequence[StageThread]) -> None:
+    """Start these, in their order, or none of them.
+
+    Raises:
+        RetryableError: there is no thread or no memory for one.
+    """
+    try:
+        for thread in threads:
+            thread.start()
+    except RetryableError:
+        for thread in threads:
+            thread.stop()
+        for thread in threads:
+            thread.join(_JOIN_S)
+        raise

@@ -20,11 +20,11 @@ from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.services import made_of, services_of
 from logwatchd.alerting.workers import CLAUDE, MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
-from logwatchd.errors import RetryableError, starved, state_error
+from logwatchd.errors import RetryableError, state_error
 from logwatchd.journal import Event, logger
 from logwatchd.parsing import redaction
 from logwatchd.records import Anomaly
-from logwatchd.stage import OnCrash, StageThread
+from logwatchd.stage import OnCrash, StageThread, start_all
 
 _DRAIN_POLL_S = 0.02
 _JOIN_S = 1.0
@@ -93,10 +93,9 @@ class Alerting:
             return (self._incidents, *self._couriers, *self._analysts)
 
     def start(self) -> None:
-        """What an earlier run left undelivered goes out first."""
+        """What an earlier run left undelivered goes out first. See `start_all`."""
+        start_all(self.threads)
         self._started = True
-        for thread in self.threads:
-            thread.start()
 
     def observe(self, anomalies: Sequence[Anomaly], now: float) -> None:
         """See `AlertDesk.observe`."""
@@ -114,12 +113,11 @@ class Alerting:
         more = self._grow(services, threads)
         try:
             if self._started:
-                for thread in more:
-                    thread.start()
+                start_all(more)
             self._board.reconfigure(services)
-        except (RetryableError, RuntimeError) as error:
+        except RetryableError:
             self._remove(more)
-            raise error if isinstance(error, RetryableError) else starved("a courier or an analyst", error) from None
+            raise
         self._renew_calls(config)
         self.desk.use(_policy(config, services), redact)
         self._shrink(services, threads)

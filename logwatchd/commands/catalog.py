@@ -31,7 +31,8 @@ _FAULT = "This is a mistake in logwatchd; please report it with this entry. "
 _ADVICE: dict[Event, str] = {
     Event.ANOMALY: _ALERT,
     Event.RELOAD_REFUSED: _REFUSED,
-    Event.STAGE_DIED: _STAGE,
+    Event.STAGE_DIED: "The service manager starts it again; it goes on where it had read to. Its reason, if there is\n"
+    "one, says what to mend. A traceback is a mistake in logwatchd: please report it with the entries before it.",
     Event.STAGE_HANGS: _STAGE,
     Event.STATE_LOST: "Somebody deleted @LOGWATCHD_STATE_DIR@ or put another folder there while the daemon ran. It is\n"
     "started anew. Stop it first, with 'systemctl stop logwatchd', to begin without its state.",

@@ -20,7 +20,7 @@ from logwatchd.ingest.sources import Sources
 from logwatchd.ingest.streams import STDIN
 from logwatchd.journal import Event
 from logwatchd.records import Block, SourceSpec
-from logwatchd.stage import StageThread
+from logwatchd.stage import StageThread, start_all
 
 MAX_BYTES = 4 << 20  # in flight: enough to read and write at once, and little memory to touch
 RETRY_S = 1.0
@@ -142,8 +142,7 @@ def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:
     appending = StageThread(appender, lambda name, error: events.put(error))
     source.on_wake = blocks.on_room = reading.wake
     blocks.on_block = appending.wake
-    for thread in (reading, appending):
-        thread.start()
+    start_all((reading, appending))
     error = _event(events, source, blocks)
     deadline = clock.monotonic() + STOP_S
     reading.stop()

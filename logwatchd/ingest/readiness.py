@@ -7,6 +7,8 @@ import select
 import threading
 from collections.abc import Callable
 
+from logwatchd.errors import starved
+
 
 class Readiness:
     """Owns one thread, which begins with the first question and only calls `on_ready`.
@@ -21,6 +23,7 @@ class Readiness:
         self._epoll: select.epoll | None = None
         self._end = -1
         self._thread: threading.Thread | None = None
+        self._fault: BaseException | None = None  # what ended our thread
 
     def is_ready(self, handle: int) -> bool:
         """Whether a read is due: the last question about it has been answered."""
@@ -30,7 +33,13 @@ class Readiness:
         """Call `on_ready` as soon as the handle can be read, at once if it can now.
 
         A regular file, which epoll does not take, stays ready: a read of it never waits.
+
+        Raises:
+            RetryableError: there is no thread for it.
+            BaseException: what ended the thread; without it nobody would ever be called.
         """
+        if self._fault is not None:
+            raise self._fault
         epoll = self._epoll or self._start()
         events = select.EPOLLIN | select.EPOLLONESHOT
         self._asked.add(handle)
@@ -60,18 +69,28 @@ class Readiness:
         self._epoll = None
 
     def _start(self) -> select.epoll:
-        self._epoll = epoll = select.epoll()
+        epoll = select.epoll()
+        thread = threading.Thread(target=self._answer, args=(epoll,), name="readiness", daemon=True)
         self._end = os.eventfd(0, os.EFD_CLOEXEC)
         epoll.register(self._end, select.EPOLLIN)
-        self._thread = threading.Thread(target=self._answer, args=(epoll,), name="readiness", daemon=True)
-        self._thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            epoll.close()
+            os.close(self._end)
+            raise starved("whoever waits for pipes and journals", error) from None
+        self._epoll, self._thread = epoll, thread
         return epoll
 
     def _answer(self, epoll: select.epoll) -> None:
-        while True:
-            ready = {handle for handle, _ in epoll.poll()}
-            if self._end in ready:
-                return
-            for handle in ready:
-                self._asked.discard(handle)
+        try:
+            while True:
+                ready = {handle for handle, _ in epoll.poll()}
+                if self._end in ready:
+                    return
+                self._asked -= ready
+                self._on_ready()
+        except BaseException as error:
+            self._fault = error
+            self._asked.clear()  # they are looked at, and asked about again
             self._on_ready()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from logwatchd import journal
+from logwatchd.errors import RetryableError, starved
 from logwatchd.journal import Event
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Wakeup:
                 self._arm_one(inotify, folder, key)
             for folder in [folder for folder in self._armed if folder not in folders]:
                 self._disarm(inotify, folder)
-        except (OSError, ImportError) as error:
+        except (OSError, ImportError, RetryableError) as error:
             self._retry_at = now + RETRY_S
             if not self.polling_only:
                 self.polling_only = True
@@ -112,7 +113,11 @@ class Wakeup:
 
         inotify = InotifyFD()
         inotify.daemon = True
-        inotify.start()
+        try:
+            inotify.start()
+        except (RuntimeError, MemoryError) as error:
+            inotify._close_resources()  # `stop` leaves that to the thread
+            raise starved("it", error) from None
         self._inotify = inotify
         return inotify
 

@@ -52,10 +52,21 @@ class Daemon:
         done = self.command("baseline", "build", "--output", self.baseline, "--config", self.config, good)
         assert done.returncode == 0, done.stderr
 
+    def argv(self, *args: object) -> list[str]:
+        """Of a logwatchd command."""
+        return [sys.executable, "-m", "logwatchd", *map(str, args)]
+
+    def environment(self) -> dict[str, str]:
+        """What our processes are started with."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOGWATCHD_", "NOTIFY_"))}
+        for name in ("JOURNAL_STREAM", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"):
+            kept.pop(name, None)
+        return {**kept, "PYTHONPATH": str(ROOT), **self._env}
+
     def command(self, *args: object) -> subprocess.CompletedProcess[str]:
         """Another logwatchd command, in the daemon's environment."""
         return subprocess.run(
-            self._argv(*args), capture_output=True, text=True, env=self._environment(), timeout=60, check=False
+            self.argv(*args), capture_output=True, text=True, env=self.environment(), timeout=60, check=False
         )
 
     def start(self, ready: bool = True) -> None:
@@ -68,11 +79,11 @@ class Daemon:
         self._listener = threading.Thread(target=self._listen, args=(self._socket, self.notified), daemon=True)
         self._listener.start()
         self.process = subprocess.Popen(
-            self._argv("run", "--config", self.config),
+            self.argv("run", "--config", self.config),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**self._environment(), "NOTIFY_SOCKET": str(address)},
+            env={**self.environment(), "NOTIFY_SOCKET": str(address)},
         )
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
@@ -140,15 +151,6 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-    def _argv(self, *args: object) -> list[str]:
-        return [sys.executable, "-m", "logwatchd", *map(str, args)]
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOGWATCHD_", "NOTIFY_"))}
-        for name in ("JOURNAL_STREAM", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY"):
-            kept.pop(name, None)
-        return {**kept, "PYTHONPATH": str(ROOT), **self._env}
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

@@ -32,8 +32,8 @@ class BrokenDaemon(Daemon):
 
     good = 1
 
-    def _argv(self, *args: object) -> list[str]:
-        python, *rest = super()._argv(*args)
+    def argv(self, *args: object) -> list[str]:
+        python, *rest = super().argv(*args)
         return [python, "-c", BROKEN, str(self.good), *rest[2:]] if args[0] == "run" else [python, *rest]
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -312,3 +313,26 @@ def test_the_watchdog_is_fed_while_all_goes_well(daemon: Daemon) -> None:
     daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= 3, "three signs of life")
     assert daemon.stop() == 0
     assert time.monotonic() - began < 20
+
+
+def test_a_daemon_without_threads_ends_with_one_line_and_goes_on_at_the_next_start(daemon: Daemon) -> None:
+    """Python asks for stacks as big as the limit, and no address space has room for one of 128 TiB."""
+    daemon.log.touch()
+    daemon.start()
+    assert daemon.stop() == 0
+    daemon.append(FAULT)
+    limit = f'ulimit -s {1 << 37}; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", limit, "sh", *daemon.argv("run", "--config", daemon.config)],
+        capture_output=True,
+        text=True,
+        env=daemon.environment(),
+        timeout=60,
+    )
+    assert done.returncode == Exit.FAILED
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("logwatchd: no thread for the ")
+    assert "TasksMax=" in said
+    daemon.start()
+    daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert")
+    assert daemon.stop() == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.ingest.wakeup import RETRY_S, Wakeup
-from tests.helpers import ROOT_ONLY, wait_until
+from tests.helpers import ROOT_ONLY, no_threads, wait_until
 
 
 class Woken:
@@ -107,6 +107,20 @@ def test_dead_thread_is_counted_and_started_again(woken: Woken, tmp_path: Path) 
     woken.expect()
 
 
+def test_without_a_thread_it_says_so_once_and_polls(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    before = _open_handles()
+    woken = Woken()
+    with no_threads():
+        for turn in range(3):
+            woken.arm(tmp_path, now=turn * (RETRY_S + 1))
+    assert woken.wakeup.polling_only
+    assert capsys.readouterr().out.count("[warning") == 1
+    assert _open_handles() == before
+    woken.arm(tmp_path, now=4 * (RETRY_S + 1))
+    assert not woken.wakeup.polling_only
+    woken.wakeup.close()
+
+
 def test_without_inotify_it_says_so_once_and_tries_again_later() -> None:  # [39]
     """In a process of its own, as a user whose inotify instances are used up."""
     code = """
@@ -162,3 +176,7 @@ def test_a_limit_that_is_reached_is_told_of_once_with_its_name_and_inotify_comes
         os.seteuid(0)
         for handle in taken:
             os.close(handle)
+
+
+def _open_handles() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
