@@ -17,6 +17,7 @@ from logwatchd.errors import Exit
 from logwatchd.ingest.offline import log_name, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.parsing.normalise import decode
+from logwatchd.parsing.own import HEADER_BYTES, is_own
 from logwatchd.parsing.service import service_of
 from logwatchd.records import Nearest, SourceSpec, Verdict
 from logwatchd.scoring.difference import Word, lacking, weigh
@@ -35,8 +36,8 @@ class Explanation:
     """What there is to say of one event.
 
     known: how many of the baseline's lines have its pattern; None where the baseline does not hold it. nearest: also of
-    a known one; None only of what says nothing. weight: lines that the nearest centroid stands for. words: those that
-    its nearest examples lack, the most telling first.
+    a known one; None only of what says nothing or is our own. weight: lines that the nearest centroid stands for.
+    words: those that its nearest examples lack, the most telling first. own: logwatchd wrote it.
     """
 
     event: str
@@ -46,6 +47,7 @@ class Explanation:
     nearest: Nearest | None
     weight: int
     words: tuple[Word, ...]
+    own: bool
 
     @property
     def sentence(self) -> str:
@@ -53,6 +55,8 @@ class Explanation:
         verdict = self.verdict
         if not verdict.pattern:
             return "Normal: it says nothing."
+        if self.own:
+            return "Never judged: logwatchd wrote it itself, and would answer itself for ever."
         if self.known is not None:
             return f"Normal: the baseline holds this very pattern, {counted(self.known, 'line')} of it."
         if verdict.skipped:
@@ -104,7 +108,8 @@ def explain(opened: Opened, judge: Judge, raw: bytes, log: str | None = None) ->
     raw = raw.rstrip(b"\r\n")
     (pattern_id,) = judge.ids_of(as_line(raw)).tolist()
     pattern, baseline = judge.pattern(pattern_id), opened.detector.baseline
-    vectors = opened.embed([pattern]) if pattern else None
+    own = is_own(decode(raw[:HEADER_BYTES]))
+    vectors = opened.embed([pattern]) if pattern and not own else None
     if vectors is not None and judge.undecided([pattern_id], opened.skip_levels):
         judge.decide([pattern_id], vectors)
     verdict = judge.verdict(pattern_id, log)
@@ -128,6 +133,7 @@ def explain(opened: Opened, judge: Judge, raw: bytes, log: str | None = None) ->
         nearest=nearest,
         weight=int(baseline.weights[nearest.centroid]) if nearest else 0,
         words=words,
+        own=own,
     )
 
 
@@ -167,6 +173,7 @@ def _row(explained: Explanation) -> dict[str, Any]:
         "threshold": round(verdict.threshold, 6),
         "anomaly": verdict.anomaly,
         "skipped": verdict.skipped,
+        "own": explained.own,
         "verdict": explained.sentence,
     }
 
@@ -203,11 +210,12 @@ def _print(explained: Explanation, *, apart: bool) -> None:
         )
     if explained.words:
         _say(console, "differs", *_bars(explained.words))
-    if not verdict.skipped:
+    unjudged = verdict.skipped or explained.own
+    if not unjudged:
         weighed = "" if abs(verdict.score - verdict.novelty) < 0.0005 else f": novelty {verdict.novelty:.3f}, weighed"
         weighed += f" by its level {verdict.level.name} and its words" if weighed else ""
         _say(console, "score", f"{verdict.score:.3f}{weighed}; threshold {verdict.threshold:.3f}")
-    style = "bold red" if verdict.anomaly else "bold yellow" if verdict.skipped else "bold green"
+    style = "bold red" if verdict.anomaly else "bold yellow" if unjudged else "bold green"
     _say(console, "verdict", explained.sentence, style=style)
 
 

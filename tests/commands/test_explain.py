@@ -51,6 +51,16 @@ def test_a_known_line_is_told_with_its_count(baseline: Path) -> None:
     assert row["verdict"] == "Normal: the baseline holds this very pattern, 300 lines of it."
 
 
+def test_a_line_of_ours_is_never_judged_and_said_to_be_ours(baseline: Path) -> None:
+    line = "Jan  2 05:00:00 web1 logwatchd[4711]: P1-Critical nobody knows why"
+    (row,) = explained("--baseline", baseline, line, code=0)
+    assert (row["own"], row["anomaly"], row["nearest"]) == (True, False, None)
+    assert row["verdict"].startswith("Never judged: logwatchd wrote it itself")
+    assert b"score" not in logwatchd("explain", "--baseline", baseline, line).stdout
+    (other,) = explained("--baseline", baseline, line.replace("logwatchd", "otherd"), code=1)
+    assert not other["own"]
+
+
 def test_it_agrees_with_scan(baseline: Path, tmp_path: Path) -> None:
     lines = [NORMAL[0], FAULT, "INFO user 17 changed something", "", "DEBUG unheard of", "app=shop level=error x=1"]
     (tmp_path / "x.log").write_bytes(block_of(lines))
