@@ -68,7 +68,7 @@ class BlockQueue:
         return blocks
 
     def done(self, block: Block) -> None:
-        """The block's position is committed: its room is free again."""
+        """The block's position is committed, or never will be: its room is free again."""
         lane = block.lane
         with self._lock:
             self._bytes_in_flight -= len(block.data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from logwatchd import clock
 from logwatchd.flow import MAX_BYTES, BlockQueue
+from logwatchd.ingest.identity import stands
 from logwatchd.ingest.memory import give_back, let_go
 from logwatchd.ingest.source import Source
 from logwatchd.records import Block
@@ -22,6 +23,7 @@ from logwatchd.stage import OnCrash, StageThread, start_all
 from logwatchd.vectors import Vectors
 
 _DRAIN_SLICE_S = 0.02
+_ENOUGH_S = 1.0  # of draining, where the rest can be read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,21 @@ class Pipeline:
     def stop(self, timeout_s: float) -> bool:
         """Stop reading, finish what was read, stop the threads, write the checkpoints.
 
+        What cannot be read again has all the time; of files that stand where they stood only what was begun is finished
+        after a while: where every line is new, what is in flight takes ten seconds.
+
         Returns:
             Whether everything that was read has been dealt with. What has not is read again at the next start.
         """
-        deadline = clock.monotonic() + timeout_s
+        began = clock.monotonic()
+        deadline = began + timeout_s
         self._tail_thread.stop()
-        if self._tail_thread.join(timeout_s):
+        all_read = self._tail_thread.join(timeout_s)
+        if all_read:
             self.source.flush()
-        while self.queue.in_flight and clock.monotonic() < deadline:
+        while self.queue.in_flight and (now := clock.monotonic()) < deadline:
+            if all_read and now >= began + _ENOUGH_S:
+                self.score.leave(stands)
             self._score_thread.wake()
             if self._score_thread.join(_DRAIN_SLICE_S) or self._embed_thread.join(0):
                 break  # it died, so nothing will deal with what was read
@@ -119,7 +128,7 @@ class Pipeline:
         self.source.close()
         if self._kept:
             self._kept.close()
-        return self.queue.in_flight == 0
+        return not (self.queue.in_flight or self.score.blocks_left)
 
     @property
     def lines_kept(self) -> int:

@@ -10,9 +10,11 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
-from logwatchd.records import FileId
+from logwatchd.records import Block, FileId
 
 HEAD_BYTES = 1024
 MARK_BYTES = 64
@@ -112,3 +114,12 @@ def same_prefix(handle: int, other: int, length: int) -> bool:
         if os.pread(handle, count, start) != os.pread(other, count, start):
             return False
     return True
+
+
+def stands(block: Block) -> bool:
+    """Whether a block can be read again from the file that has its name: that is still the same, and not shorter."""
+    try:
+        found = Path(block.path).stat()
+    except OSError:
+        return False
+    return S_ISREG(found.st_mode) and key_of(found) == block.lane and found.st_size >= block.end

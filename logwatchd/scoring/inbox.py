@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from logwatchd.records import Block, Lane
 
@@ -32,6 +32,15 @@ class Inbox:
     def has_other_than(self, busy: Collection[Lane | None]) -> bool:
         """Whether `next` has one."""
         return self._next(busy) is not None
+
+    def leave(self, may: Callable[[Block], bool]) -> list[Block]:
+        """Take out whole files: those that did not start anew meanwhile, and whose newest block may be left."""
+        lanes = [
+            lane
+            for lane, blocks in self._lanes.items()
+            if all(block.file == blocks[-1].file for block in blocks) and may(blocks[-1])
+        ]
+        return [block for lane in lanes for block in self._lanes.pop(lane)]
 
     def _next(self, busy: Collection[Lane | None]) -> Lane | None:
         return next((lane for lane in self._lanes if lane not in busy), None)

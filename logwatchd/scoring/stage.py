@@ -79,6 +79,7 @@ class ScoreStage:
         self._lock = threading.Lock()
         self._arrived: deque[_Answer] = deque()
         self._next: tuple[Detector, Detector | None] | None = None
+        self._may_leave: Callable[[Block], bool] | None = None
         self.stumbles = Stumbles()
         self.storing_trouble: str | None = None  # for others to read, as the counters are
         self.lines = 0
@@ -86,6 +87,7 @@ class ScoreStage:
         self.own_lines = 0
         self.late_lines = 0
         self.twin_lines = 0
+        self.blocks_left = 0
         self.wake: Callable[[], None] = lambda: None
 
     def give(self, texts: Sequence[str], vectors: Vectors, embedder: str) -> None:
@@ -103,6 +105,14 @@ class ScoreStage:
             self._next = detector, twin
         self.wake()
 
+    def leave(self, may: Callable[[Block], bool]) -> None:
+        """Begin with no block more that may be left: it is not committed.
+
+        Any thread may call it, once no more blocks come.
+        """
+        self._may_leave = may
+        self.wake()
+
     def run_once(self, now: float) -> float:
         """Judge what arrived, hand on what is decided. See `stage.Stage`."""
         arrived, following = self._take_in()
@@ -114,6 +124,10 @@ class ScoreStage:
         if self._outage and self._outage.back():
             self._judge = Judge(self._judge.detector)  # the twin's verdicts were for the time being
         self._inbox.extend(self._queue.take())
+        if self._may_leave:
+            for block in self._inbox.leave(self._may_leave):
+                self.blocks_left += 1
+                self._queue.done(block)
         self._admit()
         self._take_up_kept()
         delay_s = self._hand_on(now)

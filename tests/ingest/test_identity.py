@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from logwatchd.ingest.identity import same_prefix
+from logwatchd.ingest.identity import same_prefix, stands
+from logwatchd.records import Block, FileId, SourceSpec
 from tests.ingest.tailer import append
 
 
@@ -134,3 +135,23 @@ def test_device_that_has_another_number_after_a_reboot(tail, logs: Path, state: 
     tailer.restart()
     append(logs / "a.log", "two")
     assert tailer.turn() == [b"two"]
+
+
+def test_what_was_read_stands_where_its_own_file_has_its_name_and_all_its_bytes(tmp_path: Path) -> None:
+    log, fifo = tmp_path / "app.log", tmp_path / "fifo"
+    log.write_bytes(b"one\ntwo\n")
+    os.mkfifo(fifo)
+
+    def read(path: Path) -> Block:
+        status = path.stat()
+        return Block(SourceSpec((str(path),)), str(path), FileId(status.st_dev, status.st_ino, 0), 4, b"two\n", 8)
+
+    block = read(log)
+    assert stands(block)
+    assert not stands(read(fifo))
+    os.truncate(log, 7)
+    assert not stands(block)
+    log.rename(tmp_path / "app.log.1")
+    assert not stands(block)
+    log.write_bytes(b"one\ntwo\n")
+    assert not stands(block)

@@ -40,6 +40,12 @@ def block_of(lines: Sequence[str]) -> bytes:
     return b"".join(line.encode() + b"\n" for line in lines)
 
 
+def noise(lines: int, seed: int) -> list[str]:
+    """Lines of which each has a text of its own."""
+    rng = Random(seed)
+    return ["ERROR " + " ".join("".join(rng.choices(ascii_lowercase, k=8)) for _ in range(5)) for _ in range(lines)]
+
+
 def noisy_log() -> list[str]:
     """A log whose last part is full of texts that were never seen before."""
     random = Random(1)

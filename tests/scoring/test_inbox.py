@@ -37,3 +37,15 @@ def test_no_file_has_two_turns_before_another_has_one() -> None:
     assert order == [1, 2, 3, 1, 2, 1]
     inbox.extend([block(1, 6)])
     assert inbox.has_other_than(())
+
+
+def test_whole_files_are_left_if_their_newest_block_may_be_and_they_did_not_start_anew() -> None:
+    inbox = Inbox()
+    stayed, anew = [block(1, 0), block(2, 2)], [block(3, 4), block(3, 5)]
+    left = [block(4, 6), block(4, 8)]
+    inbox.extend([*stayed, *anew, *left])
+    assert inbox.leave(lambda newest: newest.offset in (5, 8)) == left
+    order = []
+    while (found := inbox.next(())) is not None:
+        order.append(found)
+    assert sorted(order, key=lambda one: one.offset) == [*stayed, *anew]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-from string import ascii_lowercase
-
 import pytest
 from structlog.testing import capture_logs
 
@@ -26,6 +23,7 @@ from tests.scoring.making import (
     block_of,
     learn,
     learn_logs,
+    noise,
     noisy_log,
 )
 
@@ -35,12 +33,6 @@ EMBEDDER = LocalEmbedder()
 @pytest.fixture
 def bench() -> StageBench:
     return StageBench()
-
-
-def noise(lines: int, seed: int) -> list[str]:
-    """Lines of which each has a text of its own."""
-    rng = Random(seed)
-    return ["ERROR " + " ".join("".join(rng.choices(ascii_lowercase, k=8)) for _ in range(5)) for _ in range(lines)]
 
 
 def test_known_lines_are_committed_without_any_vector(bench: StageBench) -> None:
