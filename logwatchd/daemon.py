@@ -197,9 +197,9 @@ class Daemon:
     def _reload(self) -> None:
         """Everything that can fail comes first; on a failure the old state stays whole."""
         before = self._state
-        if before == "ready":
+        if before == "ready":  # systemd wants no word of it before the start is over
             self._supervisor.reloading()
-            self._tell("reloading")
+        self._tell("reloading")
         count = self._reloads.count + 1
         try:
             found = config.load(self._config.path)

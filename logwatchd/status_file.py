@@ -104,6 +104,14 @@ def _read(state_dir: Path) -> DaemonStatus | None:
         return None
 
 
+def written_at(state_dir: Path) -> int | None:
+    """When the file was written last, in its filesystem's nanoseconds; None if there is none."""
+    try:
+        return (state_dir / FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def read_running(state_dir: Path) -> DaemonStatus | None:
     """What the file says if that daemon runs now, else None.
 

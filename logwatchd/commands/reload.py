@@ -16,6 +16,7 @@ from logwatchd.errors import Exit, NotRunningError
 from logwatchd.status_file import DaemonStatus
 
 DEADLINE_S = 60.0
+SILENT_S = 15.0  # three times as long as the daemon is between two status files
 _POLL_S = 0.05
 _USUAL_STATE_DIR = Path("/var/lib/logwatchd")
 _STATE_DIR_LINE = re.compile(r"""^\s*state_dir\s*=\s*(?:"([^"]+)"|'([^']+)')""", re.MULTILINE)
@@ -37,13 +38,14 @@ def run(config_path: Path) -> Exit:
     if found is None:
         raise NotRunningError(_why_not(folders, config_path))
     folder, before = found
+    written = status_file.written_at(folder)
     try:
         os.kill(before.pid, signal.SIGHUP)
     except PermissionError:
         raise NotRunningError(f"the daemon (process {before.pid}) is another user's: reload it as root") from None
     except ProcessLookupError:
         raise NotRunningError(f"the daemon (process {before.pid}) ended just now") from None
-    return _tell(before, _await_outcome(folder, before))
+    return _tell(before, _await_outcome(folder, before, written))
 
 
 def _why_not(folders: list[Path], config_path: Path) -> str:
@@ -82,24 +84,35 @@ def _state_dir_in(config_path: Path) -> str | None:
     return named if isinstance(named, str) and named else None
 
 
-def _await_outcome(folder: Path, before: DaemonStatus) -> DaemonStatus | None:
-    """The daemon's status once the reload that was asked for has ended; None when none came or the daemon ended."""
+def _await_outcome(folder: Path, before: DaemonStatus, written: int | None) -> DaemonStatus | str:
+    """The daemon's status once the reload that was asked for has ended; or why there is none.
+
+    Args:
+        written: when `before` was, see `status_file.written_at`.
+    """
     # One that was under way may have read the old files: the next one is ours.
     goal = before.reloads.count + (2 if before.state == "reloading" else 1)
-    deadline = clock.monotonic() + DEADLINE_S
-    while clock.monotonic() < deadline:
+    began = clock.monotonic()
+    while clock.monotonic() < began + DEADLINE_S:
         now = status_file.read_running(folder)
         if now is None or now.pid != before.pid:
-            return None
+            return "ended in the reload; see its log"
         if now.reloads.count >= goal:
             return now
+        # A daemon that is ready says first of all that it reloads; one that does something else may be long about it.
+        silent = before.state == "ready" and status_file.written_at(folder) == written
+        if silent and clock.monotonic() >= began + SILENT_S:
+            return (
+                f"has not written {folder / status_file.FILE_NAME} for {SILENT_S:.0f} s, so that nobody knows how the "
+                "reload ends: its disk is full or fails, or the daemon hangs; see its log and mend that"
+            )
         time.sleep(_POLL_S)
-    return None
+    return f"did not tell within {DEADLINE_S:.0f} s how the reload ended; see its log"
 
 
-def _tell(before: DaemonStatus, after: DaemonStatus | None) -> Exit:
-    if after is None:
-        print(f"logwatchd: process {before.pid} did not tell how the reload ended; see its log", file=sys.stderr)
+def _tell(before: DaemonStatus, after: DaemonStatus | str) -> Exit:
+    if isinstance(after, str):
+        print(f"logwatchd: process {before.pid} {after}", file=sys.stderr)
         return Exit.FAILED
     if not after.reloads.last_ok:
         print("logwatchd: reload refused, the old configuration stays:", file=sys.stderr)

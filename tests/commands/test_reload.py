@@ -43,7 +43,8 @@ for number, answer in enumerate(answers):
         os._exit(1)
     reloads = Reloads(reloads.count + 1, answer == "ok", None if answer == "ok" else answer)
     tell("ready")
-messages.get()
+while True:
+    messages.get()
 """
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -98,13 +99,23 @@ def test_a_reload_under_way_is_not_taken_for_ours(
 def test_a_daemon_that_dies_in_the_reload(start: Start, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start("die")
     assert reload.run(config) is Exit.FAILED
-    assert "did not tell" in capsys.readouterr().err
+    assert "ended in the reload" in capsys.readouterr().err
 
 
-def test_a_daemon_that_does_not_answer(start: Start, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start()
-    monkeypatch.setattr(reload, "DEADLINE_S", 0.2)
+@pytest.mark.parametrize(("state", "limit"), [("reloading", "DEADLINE_S"), ("ready", "SILENT_S")])
+def test_a_daemon_that_does_not_answer(
+    state: str,
+    limit: str,
+    start: Start,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start(state=state)
+    monkeypatch.setattr(reload, limit, 0.2)
     assert reload.run(config) is Exit.FAILED
+    says = "has not written" if state == "ready" else "did not tell within"
+    assert says in capsys.readouterr().err
 
 
 def test_no_daemon(config: Path, no_overrides: None) -> None:

@@ -34,6 +34,9 @@ def test_sighups_from_its_first_moment_on_lead_to_a_reload_and_the_daemon_lives(
 
     daemon.wait(ready, "READY=1")
     daemon.wait(lambda: daemon.events("RELOADED"), "the reload")
+    starting = daemon.notified[: daemon.notified.index("READY=1")]
+    assert any(line.startswith("STATUS=reloading") for line in starting)
+    assert "RELOADING=1" not in starting
     done = daemon.command("reload", "--config", daemon.config)
     assert done.returncode == 0, done.stderr
     daemon.append(FAULT)
