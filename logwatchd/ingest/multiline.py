@@ -29,14 +29,17 @@ class Joined(NamedTuple):
 class Joiner(Protocol):
     """Tells first lines from their continuations."""
 
-    def continues(self, lines: Sequence[bytes]) -> Iterator[bool]:
-        """For each line whether it continues the one before; the first never does."""
+    def continues(self, lines: Sequence[bytes], whole: bool) -> Iterator[bool]:
+        """For each line whether it continues the one before; the first never does.
+
+        whole: nothing more will come; else what may yet prove to continue one does.
+        """
 
     def open_ended(self, event: Sequence[bytes]) -> bool:
         """Whether an event that stands last may still go on."""
 
-    def worthwhile(self, data: bytes) -> bool:
-        """Whether a look at single lines can find anything; a cheap question about a whole block."""
+    def worthwhile(self, data: bytes, whole: bool) -> bool:
+        """Whether a look at single lines can find anything; a cheap question about a whole block. See `continues`."""
 
 
 def join(joiner: Joiner, data: bytes, flush: bool) -> Joined:
@@ -49,13 +52,13 @@ def join(joiner: Joiner, data: bytes, flush: bool) -> Joined:
         What may be delivered; a last event that may go on is held back. No event is longer than MAX_EVENT_LINES or
         MAX_EVENT_BYTES: what goes on beyond is an event of its own.
     """
-    if not joiner.worthwhile(data):
+    if not joiner.worthwhile(data, flush):
         return Joined(len(data), ())
     lines = data.split(b"\n")
     lines.pop()
     inner: list[int] = []
     begins = first = size = at = 0  # of the present event: byte, line; bytes in it; byte after the last line
-    for index, (line, continues) in enumerate(zip(lines, joiner.continues(lines), strict=True)):
+    for index, (line, continues) in enumerate(zip(lines, joiner.continues(lines, flush), strict=True)):
         length = len(line) + 1
         if continues and index - first < MAX_EVENT_LINES and size + length <= MAX_EVENT_BYTES:
             inner.append(at - 1)
@@ -87,7 +90,7 @@ class ByPattern:
         self._pattern = pattern
         self._matches_begin = matches_begin
 
-    def continues(self, lines: Sequence[bytes]) -> Iterator[bool]:
+    def continues(self, lines: Sequence[bytes], whole: bool) -> Iterator[bool]:
         search, begin = self._pattern.search, self._matches_begin
         for index, line in enumerate(lines):
             yield index > 0 and (search(line) is None) == begin
@@ -95,7 +98,7 @@ class ByPattern:
     def open_ended(self, event: Sequence[bytes]) -> bool:
         return True
 
-    def worthwhile(self, data: bytes) -> bool:
+    def worthwhile(self, data: bytes, whole: bool) -> bool:
         return True
 
 
@@ -126,6 +129,7 @@ _AT = re.compile(rb"[ \t]+(?:at \S|\.\.\. \d+ (?:more|common))")
 _THROWN = re.compile(
     rb"(?:Exception in thread \"[^\"]*\" |Caused by: |Uncaught )?[\w.$]*(?:Exception|Error|Throwable)\b"
 )
+_SOME_FRAME = b"\tat x"
 _THROWN_ANEW = (b"Exception in thread", b"Uncaught ")  # written by the runtime, not under a log line
 _AFTER_FRAMES = re.compile(rb"[ \t]+\S|Caused by: |\}|\]")
 _PANIC = re.compile(rb"(?:panic: |fatal error: )")
@@ -141,10 +145,12 @@ _GO = re.compile(
 class StackTraces:
     """Joins the stack traces of Python, Java, Node and Go to the line that they stand under."""
 
-    def continues(self, lines: Sequence[bytes]) -> Iterator[bool]:
+    def continues(self, lines: Sequence[bytes], whole: bool) -> Iterator[bool]:
         state = _In.TEXT
         for index, line in enumerate(lines):
             following = lines[index + 1].rstrip(b"\r") if index + 1 < len(lines) else None
+            if following is None and not whole and _THROWN.match(line):
+                following = _SOME_FRAME  # as a pipe or a runtime brings it, line by line
             state, joined = _step(state, line.rstrip(b"\r"), following)
             yield joined and index > 0
 
@@ -154,8 +160,8 @@ class StackTraces:
         first = event[0]
         return len(event) > 1 or first == _PYTHON_HEAD or bool(_PANIC.match(first) or _THROWN.match(first))
 
-    def worthwhile(self, data: bytes) -> bool:
-        if _TRACE_FIRST.match(data):
+    def worthwhile(self, data: bytes, whole: bool) -> bool:
+        if _TRACE_FIRST.match(data) or (not whole and _THROWN.match(data, data.rfind(b"\n", 0, -1) + 1)):
             return True
         # Three times as fast where few lines begin so. Not worth importing numpy, which 'logwatchd tail' does without.
         if len(data) >= _LARGE_BYTES and "numpy" in sys.modules:

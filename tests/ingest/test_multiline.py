@@ -139,9 +139,27 @@ def test_a_megabyte_of_anything_is_looked_at_in_no_time(head: bytes, piece: byte
     assert time.process_time() - began < 5.0  # .1 at most; were it to grow with the square, an hour
 
 
-@pytest.mark.parametrize("head", ["Traceback (most recent call last):", "panic: gone"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Traceback (most recent call last):",
+        "panic: gone",
+        'Exception in thread "main" java.io.IOException: gone',
+        "java.io.IOException: gone",
+        "TypeError: gone",
+    ],
+)
 def test_the_first_line_of_a_bare_trace_is_waited_for(head: str) -> None:
     assert events(head + "\n", flush=False) == []
+
+
+@pytest.mark.parametrize("thrown", ["java.io.IOException: gone", "TypeError: gone\r"])
+def test_an_exception_whose_frames_may_still_come_is_waited_for_with_the_line_that_it_stands_under(thrown: str) -> None:
+    line = f"{PLAIN}{thrown}\n"
+    assert events(PLAIN + line, flush=False) == [PLAIN[:-1]]
+    assert events(PLAIN + line) == [PLAIN[:-1], PLAIN[:-1], thrown]
+    assert events(PLAIN + line + PLAIN, flush=False) == [PLAIN[:-1], PLAIN[:-1], thrown, PLAIN[:-1]]
+    assert events(f"{line}\tat com.example.Shop.open(Shop.java:10)\n{PLAIN}")[0].startswith(line)
 
 
 def test_frames_right_under_a_log_line_belong_to_it_and_not_to_the_line_before() -> None:
@@ -188,8 +206,8 @@ def test_nothing_is_lost_or_moved(lines: list[str], flush: bool) -> None:
 @given(LINES, st.sampled_from([PLAIN * 600, "  at\n" * 400 + PLAIN * 400, "\tindented\n" * 2000]))
 def test_a_large_block_is_looked_at_line_by_line_for_what_a_small_one_is(lines: list[str], filling: str) -> None:
     small = "".join(line + "\n" for line in lines)
-    assert AUTO.worthwhile((filling + small).encode()) == AUTO.worthwhile(small.encode())
-    assert AUTO.worthwhile((small + filling).encode()) == AUTO.worthwhile(small.encode())
+    assert AUTO.worthwhile((filling + small).encode(), True) == AUTO.worthwhile(small.encode(), True)
+    assert AUTO.worthwhile((small + filling).encode(), True) == AUTO.worthwhile(small.encode(), True)
 
 
 @given(LINES, st.integers(0, 40))
