@@ -130,9 +130,7 @@ class Daemon:
         self.process.send_signal(number)
         status = self.process.wait(timeout_s)
         self._reader.join(5)
-        self._socket.sendto(b"", str(self.folder / "notify"))  # comes behind all that the daemon has sent
-        self._listener.join(5)
-        self._socket.close()
+        self._hear_out()
         self.process = None
         return status
 
@@ -151,6 +149,12 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+            self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Take what the daemon has sent, and end the listener."""
+        self._socket.shutdown(socket.SHUT_RD)  # what has come is still received
+        self._listener.join(5)
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -162,5 +166,6 @@ class Daemon:
 
     @staticmethod
     def _listen(receiver: socket.socket, into: list[str]) -> None:
-        while data := receiver.recv(8192):
-            into.extend(data.decode().split("\n"))
+        with receiver:  # closed by nobody else: while we wait, its number might be given out again
+            while data := receiver.recv(8192):
+                into.extend(data.decode().split("\n"))
