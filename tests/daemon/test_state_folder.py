@@ -39,6 +39,8 @@ def _wait_for_end(daemon: Daemon) -> int:
 
 
 def _freeze(daemon: Daemon) -> None:
+    # Its first tick writes the status. Stopped in the middle of that, it would write it into whatever folder is there.
+    daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") > 1, "its second tick")
     assert daemon.process is not None
     tasks = Path(f"/proc/{daemon.process.pid}/task")
     daemon.send(signal.SIGSTOP)
