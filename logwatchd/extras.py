@@ -6,6 +6,7 @@ import sys
 
 
 def mend(extra: str) -> str:
-    """How to add what an extra needs: where scripts/install put the program, and where pip did into this venv."""
+    """How to add what an extra needs: where scripts/install or a Debian package put the program, and where pip did."""
     pip = f"{sys.executable} -m pip install 'logwatchd[{extra}]'"
-    return f"scripts/install --with {extra} adds it, or in a venv of your own: {pip}"
+    deb = f"scripts/build-deb --with {extra} makes a Debian package with it"
+    return f"scripts/install --with {extra} adds it, {deb}, or in a venv of your own: {pip}"

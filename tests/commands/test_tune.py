@@ -152,7 +152,8 @@ def test_without_matplotlib_the_mend_is_told_before_anything_is_judged(
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.decode().endswith(
-        "needs matplotlib: scripts/install --with plot adds it, or in a venv of your own: "
+        "needs matplotlib: scripts/install --with plot adds it, scripts/build-deb --with plot makes a Debian package "
+        "with it, or in a venv of your own: "
         f"{sys.executable} -m pip install 'logwatchd[plot]'\n"
     )
     assert logwatchd("tune", "--baseline", baseline, labelled, env={"PYTHONPATH": _path(tmp_path)}).returncode == 0

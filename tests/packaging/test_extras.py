@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,3 +155,11 @@ def test_an_extra_that_there_is_none_of_and_one_that_cannot_be_fetched_change_no
     assert failed.returncode == 1
     assert "nothing was changed" in failed.stderr
     assert bed.there() == "tiny-masks"
+
+
+def test_a_debian_package_may_have_all_extras_that_there_are_and_no_others() -> None:
+    done = subprocess.run([ROOT / "scripts" / "build-deb", "--with", "plot,nonsense"], capture_output=True, text=True)
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert done.returncode == 2
+    named = done.stderr.partition("--with nonsense: there is no such extra; name one of these: ")[2]
+    assert set(named.split()) == known.keys() - {"dev", "models"}
