@@ -32,7 +32,7 @@ def test_without_threads_alerts_wait_and_no_reload_ends_the_process(tmp_path: Pa
             with no_threads():
                 observe(alerting, 1)
                 wait_until(lambda: set(alerting.status().services.values()) == {"resting"})
-                with pytest.raises(RetryableError, match=r"no thread for a courier or an analyst .*: raise TasksMax="):
+                with pytest.raises(RetryableError, match=r"no thread for the analyst-\d+ stage .*: raise TasksMax="):
                     alerting.reconfigure(many)
                 assert len(alerting.threads) == 1 + 2 + 2
                 assert not slack.requests
