@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from logwatchd.parsing.failing import EXIT, counts_failures
+
 # Each stands for itself: 'command-errors' is a document's name, 'errors=0' a count, 'no error' the opposite.
 _WORDS = (
     r"errors?|err|errno|fail(?:ed|s|ing|ures?)?|faults?|exceptions?|traceback|fatal|panic(?:ked)?|crash(?:ed|es)?"
@@ -13,11 +15,13 @@ _WORDS = (
     r"|segfault|killed|oom|out of memory|lost|missing|broken|deadlock|hung|stuck|degraded|overflow|violation"
     r"|unhandled|uncaught|unrecoverable|uncorrectable|dead"
 )
+_NOTHING = r"(?:<N>|0\b|none\b|null\b|nil\b|false\b|no\b|\[\])"  # as a value; or a setting
 _WORD = re.compile(
     rf"(?<![\w./-])(?<!\bno )(?<!\b0 )(?<!\bwithout )(?:{_WORDS})"
-    r"(?![\w-]|\.\w|\(s\)|[=:] ?(?:<N>|0\b|none\b|null\b|nil\b|false\b|no\b|\[\]|\"\"))",
+    rf"(?![\w-]|\.\w|\(s\)|[\"']?[=:] ?(?:{_NOTHING}|\"{_NOTHING}?\"|'{_NOTHING}?'))",
     re.IGNORECASE,
 )
+
 _EXCEPTION = re.compile(r"[a-z](?:Error|Exception|Failure)\b")
 # Where `slots` keeps a status: behind a request or what is quoted, HAProxy's timers, gin's time; or by name.
 _BEHIND = (
@@ -26,10 +30,7 @@ _BEHIND = (
 )
 _5XX = rf"(?:{_BEHIND}) 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{{1,3}}[\"']?5\d\d\b"
 _ANSWER = re.compile(_5XX)
-_STATUS = re.compile(
-    rf"{_5XX}"
-    r"|\b[Ee]xit(?:ed|s)?(?: with)?[ _-]?(?:code|status|value)?[\"']?[=: ]{1,3}[1-9]"
-)
+_STATUS = re.compile(rf"{_5XX}|{EXIT}[1-9]")
 
 
 # Whatever _WORD finds has one of these in it as a word of its own, at its beginning or where _BEFORE says; most texts
@@ -55,11 +56,12 @@ _SMALL = bytes(ord(chr(byte).lower()) if byte < 0x80 and re.match(r"\w", chr(byt
 
 
 def is_alarming(text: str) -> bool:
-    """Whether a pattern or a line names a failure: an alarm word, an exception, a 5xx status, an exit code not 0.
+    """Whether a pattern or a line names a failure: an alarm word, an exception, a 5xx status, an exit code not 0, a
+    count of failures that is not 0.
 
     The words are those by which services and shells say that something went wrong, in English only.
     """
-    return _has_word(text) or _has_exception(text) or _has_status(text)
+    return _has_word(text) or _has_exception(text) or _has_status(text) or counts_failures(text)
 
 
 def is_failed_answer(text: str) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import accumulate
 
+from logwatchd.parsing import counts
 from logwatchd.parsing.shapes import ZERO
 
 # Where digits that carry meaning stand: data[start:end], and of which kind of `SAYS` they are. There are many, and the
@@ -27,14 +28,17 @@ SAYS: dict[str, Collection[int]] = {
     "signal": range(65),
     "code": range(10_000),
     "priority": range(8),  # syslog's; of a queue's others
+    "count": (0,),  # of failures, behind its name: there are some or none
+    "counted": (0,),  # before its name
 }
+COUNTS = ("count", "counted")
 MAX_KEPT = 4  # digits; in all of these
 MAX_SLOTS = 16  # of a text, the first ones: a line of thousands of statuses is a table of measurements
 
 # Read backwards, from the number's last digit on, for numbers are rarer than letters: what is before the number comes
 # after it. A status of HTTP follows the request: its protocol, its target, or the quotes that stand first behind the
 # time, whatever is in them. What follows other quotes, as a referer's or an agent's, is a measurement. HAProxy's status
-# follows its five timers, gin's the time. Other kinds have a name.
+# follows its five timers, gin's the time. Other kinds have a name, which a count of failures may have behind it.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REQUEST = (
     r"""(?:>?-\ |dednopser\ )?"?[^\ "\n]{1,255}+(?:(?<=/)|(?<=//:ptth)|(?<=//:sptth)|(?<=>HTAP<))"""
@@ -42,23 +46,48 @@ _REQUEST = (
 )
 
 
+def _read_backwards(words: Iterable[str]) -> str:
+    """Words in small letters, with a first one that may be a capital."""
+    return "|".join(rf"{re.escape(word[:0:-1])}[{word[0]}{word[0].upper()}]" for word in words)
+
+
+def _after(words: Iterable[str]) -> str:
+    """Whether one of these words, and no other's name, stands after a number whose last digit was read."""
+    return "|".join(rf"(?<=(?<![A-Za-z0_=:]){_read_backwards([word])}\ 0)" for word in words)
+
+
+_FIRST, _SECOND = ("".join(sorted({word[place] for word in (*counts.COUNTED, *counts.LISTED)})) for place in range(2))
+_SUFFIX = rf"(?:{'|'.join(re.escape(suffix[::-1]) for suffix in counts.SUFFIXES)})"
+_CAPITALS = [name.upper() for name in counts.NAMES]
+_COUNT = (
+    rf"(?:{_SUFFIX}(?:{_read_backwards(counts.COUNTABLE)})|{_read_backwards(counts.NAMES)})"
+    rf"(?:(?<=[A-Z])(?![A-Z])|(?![A-Za-z]))|(?:{'|'.join(name[::-1] for name in _CAPITALS)})(?![A-Za-z])"
+)
+_ENDS = "|".join(sorted({word[:0:-1][:3] for word in (*counts.NAMES, *_CAPITALS, "count", "total")}))
+
+
 def _backwards(request: str) -> re.Pattern[bytes]:
     """request: what a status may be behind that follows a request's target."""
     return re.compile(
         rf"""
-        0(?<![0A-Za-z_.:/-]0)0*  # no part of a longer number or word
-        (?= \ (?:"|\|\ 0{request})  # what it may be behind is soon seen
-          | ["'=:\ \#\[(_-]++ (?: [0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|lvl|ytir|YTIR
-                             | rorr ) )
-        (?P<begins>) (?:
-            (?P<exit> [=:\ ]{{1,3}}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
-                    | -?[=:\ \#\[(]{{1,3}}["']?(?:denruter|cr|ter)\b )
-          | (?P<status> ["']?[=:\ ]{{1,3}}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
-          | (?P<signal> [=:\ \#\[(]{{1,3}}["']?(?:langi[Ss]|GIS)\b )
-          | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
-          | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
-          | (?P<http> (?=\ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
-                           | 0+[+-]?(?:/0+[+-]?){{4}}[ ] | \|\ 00:00:00\ -[ ] {request} )) ) )
+        0(?<![0A-Za-z_.:/-]0)  # no part of a longer number or word
+        (?: 0*
+            (?= \ (?:"|\|\ 0{request})  # what it may be behind is soon seen
+              | ["'=:\ \#\[(_-]++ (?: [0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|lvl|ytir|YTIR
+                                 | rorr|{_ENDS} ) )
+            (?: (?P<exit> [=:\ ]{{1,3}}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
+                        | -?[=:\ \#\[(]{{1,3}}["']?(?:denruter|cr|ter)\b )
+              | (?P<status> ["']?[=:\ ]{{1,3}}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
+              | (?P<signal> [=:\ \#\[(]{{1,3}}["']?(?:langi[Ss]|GIS)\b )
+              | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
+              | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
+              | (?P<count> ["']?\ {{0,3}}[=:]\ ?["']?(?:{_COUNT}) )
+              | (?P<http> (?=\ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
+                               | 0+[+-]?(?:/0+[+-]?){{4}}[ ] | \|\ 00:00:00\ -[ ] {request} )) ) )
+          | (?<=[{_SECOND}][{_FIRST}{_FIRST.upper()}]\ 0|p\ %0)
+            (?: (?:{_after(counts.COUNTED)}|(?<=ssol\ tekcap\ %0))0*(?![0A-Za-z_.:/-])
+              | (?:{_after(counts.LISTED)})0*(?=\ (?:[,;:|=(\[]|(?:dna|htiw)\ )|[(\[]|\n|\Z) )
+            (?P<counted>) )
         """.encode(),
         re.VERBOSE,
     )
@@ -82,10 +111,11 @@ def meaningful_in(texts: Sequence[bytes]) -> Iterator[tuple[int, Slots]]:
     find = _BACKWARDS_TO_REQUESTS if any(map(block.__contains__, _TARGETS)) else _BACKWARDS
     for match in find.finditer(block[::-1]):
         ends = ends or [*accumulate(len(text) + 1 for text in texts)]
-        start, end = size - match.start("begins"), size - match.start()
+        kind = match.lastgroup or ""
+        start, end = size - match.start(kind), size - match.start()
         number = bisect(ends, start)
         begins = ends[number] - len(texts[number]) - 1
-        slots.setdefault(number, []).append((start - begins, end - begins, match.lastgroup or ""))
+        slots.setdefault(number, []).append((start - begins, end - begins, kind))
     for number, found in reversed(slots.items()):
         yield number, tuple(found[: -MAX_SLOTS - 1 : -1])
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from logwatchd.parsing import alarm
 from logwatchd.parsing.alarm import is_alarming
+from logwatchd.parsing.failing import counts_failures
 from logwatchd.parsing.normalise import normalise
 
 
@@ -32,6 +33,10 @@ from logwatchd.parsing.normalise import normalise
         "request done status=500",
         "worker exited with code 137",
         "ERROR! the playbook could not be found",
+        "web3 : ok=12 changed=1 unreachable=0 failed=1",
+        "sync finished: 412 ok, 31 failed",
+        "3 received, 70% packet loss",
+        '{"errors":0,"failedCount":7}',
     ],
 )
 def test_failures_are_heard(line: str) -> None:
@@ -52,6 +57,10 @@ def test_failures_are_heard(line: str) -> None:
         "worker exited with code 0",
         "status=200 in 512ms",
         "timeout=30 retries=3",
+        '{"errors":0,"timeout":30,"error":null,"failed":false,"faults":"0","exception":"","rejected":[]}',
+        "sync finished: 412 ok, 0 failed",
+        "Build succeeded: 0 Error(s)",
+        "3 received, 0% packet loss",
         "user died_hard logged in",
     ],
 )
@@ -90,7 +99,9 @@ PIECES = st.one_of(
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_what_is_asked_first_changes_no_answer(text: str) -> None:
-    assert is_alarming(text) == any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS))
+    assert is_alarming(text) == (
+        any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS)) or counts_failures(text)
+    )
 
 
 def test_no_other_letters_are_taken_for_those_of_words() -> None:

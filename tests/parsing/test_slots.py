@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from logwatchd.parsing import counts
 from logwatchd.parsing.alarm import is_failed_answer
+from logwatchd.parsing.failing import counts_failures
 from logwatchd.parsing.keys import key_of
 from logwatchd.parsing.normalise import normalise
 from logwatchd.parsing.shapes import shapes
@@ -18,8 +20,16 @@ from logwatchd.parsing.slots import MAX_SLOTS, kept, meaningful, places
 from tests.parsing.lines import LINES, LOG_LIKE
 
 NUMBER = re.compile(rb"0+(?![0A-Za-z_.:/-])")
+CAPITAL, CAPITAL_COUNTABLE = ("|".join(map(str.capitalize, words)) for words in (counts.NAMES, counts.COUNTABLE))
+COUNT = rf"""
+    (?: (?<![A-Za-z])(?:{"|".join(counts.NAMES)}|{"|".join(counts.NAMES).upper()}) | (?<![A-Z])(?:{CAPITAL})
+      | (?: (?<![A-Za-z])(?:{"|".join(counts.COUNTABLE)}) | (?<![A-Z])(?:{CAPITAL_COUNTABLE}) )
+        (?:{"|".join(map(re.escape, counts.SUFFIXES))}) )
+    ["']?[ ]?[=:][ ]{{0,3}}["']?
+"""
 BEFORE = r"""
-    (?: (?P<exit> \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=:\ ]{1,3}
+    (?: (?P<count>COUNT)
+      | (?P<exit> \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=:\ ]{1,3}
               | \b(?:returned|rc|ret)["']?[=:\ \#\[(]{1,3}-? )
       | (?P<status> \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=:\ ]{1,3}["']? )
       | (?P<signal> \b(?:[Ss]ignal|SIG)["']?[=:\ \#\[(]{1,3} )
@@ -32,7 +42,20 @@ BEFORE = r"""
               | \][ ]\\?"[^"]{0,255}"[ ]
               | [ ](?:[+-]?0+/){4}[+-]?0+[ ]
               | [ ]-[ ]00:00:00[ ]\|[ ] ) )
-"""
+""".replace("COUNT", COUNT)
+
+
+def written(words: tuple[str, ...]) -> str:
+    return "|".join(re.escape(word).replace(word[0], f"[{word[0]}{word[0].upper()}]", 1) for word in words)
+
+
+AROUND = re.compile(
+    rf"""
+    (?<![0A-Za-z_.:/-])0+(?:\ (?:{written(counts.COUNTED)})(?![A-Za-z0_=:])|%\ packet\ loss)
+  | (?:(?<=[,;:|=(\[]\ )|(?<=[(\[])|(?<=\ and\ )|(?<=\ with\ )|^)0+\ (?:{written(counts.LISTED)})(?![A-Za-z0_=:])
+    """.encode(),
+    re.VERBOSE,
+)
 READ_FORWARDS = re.compile(rf"{BEFORE}\Z".encode(), re.VERBOSE)
 NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.lists(
     st.sampled_from(
@@ -71,6 +94,8 @@ NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.l
             "0/-0/+0",
             " - 00:00:00 | ",
             "\\",
+            *("errors", "Failed", "FAILED", "lost", "Count", "_total", " count", "error", "(s)", "00 ", ", ", "(["),
+            *("% packet loss", " and ", " with ", "0 failed", "0 Errors", "disk "),
         ]
     ),
     max_size=12,
@@ -81,8 +106,12 @@ NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.l
 @given(NUMBERED)
 def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
     text = text.replace(b"\n", b"")
-    numbers = [(number.span(), READ_FORWARDS.search(text[: number.start()])) for number in NUMBER.finditer(text)]
-    found = [(*span, before.lastgroup) for span, before in numbers if before]
+    found = []
+    for number in NUMBER.finditer(text):
+        if before := READ_FORWARDS.search(text[: number.start()]):
+            found.append((*number.span(), before.lastgroup))
+        elif AROUND.match(text, number.start()):
+            found.append((*number.span(), "counted"))
     assert list(meaningful(text)) == found[:MAX_SLOTS]
 
 
@@ -120,6 +149,44 @@ def test_a_status_follows_the_request_wherever_it_is_written(line: str, status: 
     assert is_failed_answer(normalise(line)) == status.startswith(b"5")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ok=12 changed=1 unreachable={} failed=7 skipped=2",
+        "Tests run: 12, Failures: 7, Errors: {}, Skipped: 1",
+        '{"level":"info","errors":{},"failed": 7,"retries":3}',
+        '{"errorCount":{},"totalErrors":7,"upstream_errors_total": 3}',
+        "rx_errors:{} FAILED=3 error count: 7",
+        "sync finished: 412 ok, {} failed",
+        "backup: 7123 files, {} errors in 400 s",
+        "done with {} error",
+        "{} Error(s)",
+        "3 received, {}% packet loss",
+    ],
+)
+def test_of_a_count_of_failures_only_that_it_is_0_is_kept(line: str) -> None:
+    none, some, more = (normalise(line.replace("{}", number)) for number in ("0", "1", "4711"))
+    assert none != some == more
+    assert not counts_failures(none.replace("<N>", "0"))
+    assert counts_failures(some)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "disk {} failed",
+        "attempt {} refused",
+        "timeout={} retries=3",
+        "changed={} errors=7",
+        "2026-03-11 17:34:08,{} ERROR shop",
+        "prefailed={} 5 errors",
+        "1/{} errors",
+    ],
+)
+def test_other_numbers_beside_such_words_are_measurements(line: str) -> None:
+    assert normalise(line.replace("{}", "0")) == normalise(line.replace("{}", "7"))
+
+
 @settings(max_examples=300)
 @given(LINES | LOG_LIKE)
 def test_where_meaning_stands_depends_on_the_shape_alone(raw: bytes) -> None:
@@ -151,6 +218,7 @@ def test_places_are_found_though_bytes_that_are_no_text_are_left_out() -> None:
     "piece",
     [
         *(b"rc=1 ", b"ret 1 ", b"code 1,", b'" 200 ', b' 0, "', b"status=200 "),
+        *(b"errors=1 ", b"1 errors ", b", 1 failed", b"error_count_total", b"0 0 0 lost", b"error count: ", b"errors:"),
         *(b"GET /a 1 ", b"GET /0 ", b'] "1" 1 ', b"1/", b"1/1/1/1/1 ", b"/ 1"),
     ],
 )
