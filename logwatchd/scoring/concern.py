@@ -10,12 +10,14 @@ switched off, the score is the novelty.
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logwatchd.parsing.alarm import is_alarming, is_failed_answer
+from logwatchd.parsing.failing import counts_failures, exit_code, without_failures
 from logwatchd.records import Level
 
 _BY_LEVEL = {
@@ -30,21 +32,26 @@ _BY_LEVEL = {
     Level.TRACE: -1.5,
 }
 _ALARM = 1.0  # words of failure in a text whose level is below ERROR
-# More for a 5xx: in an access log one number of a long text is all that an outage changes, .02 to .1 of novelty.
-_FAILED = 2.0
+# More for numbers that say so, for of a long text one number is all that a failure changes then, .02 to .1 of novelty
+# in an access log: for a 5xx, and the exit code of what was killed or could not be run; half for other exit codes, and
+# for counts of failures, which often sum up what was told before.
+_FAILED, _COUNTED = 2.0, 1.0
+_KILLED = 125  # and above: the codes of shells and containers for what could not be run or was killed, and -1
 _RAISED = 0.5  # for each unit by which it is more worrying than what is known around it
+_LEAST = 0.03  # novelty of a text that is known but for such numbers, which are 0 there: nearly nothing in a long one
 _TINY = 1e-6
 
 
 class Concern(NamedTuple):
     """level: log-odds, natural, by the writer's level; above 0 for what is written when something is wrong.
 
-    alarming: words of failure in a text whose level does not say so already. failed: it has a 5xx status.
+    alarming: words of failure in a text whose level does not say so already. failed: log-odds, for a 5xx status, an
+    exit code or a count of failures.
     """
 
     level: float
     alarming: bool
-    failed: bool = False
+    failed: float = 0.0
 
     @property
     def total(self) -> float:
@@ -53,7 +60,13 @@ class Concern(NamedTuple):
 
 def concern_of(level: Level, pattern: str) -> Concern:
     """How worrying a text is by its own words."""
-    return Concern(_BY_LEVEL[level], level < Level.ERROR and is_alarming(pattern), is_failed_answer(pattern))
+    code = exit_code(pattern)
+    failed = 0.0
+    if code >= _KILLED or is_failed_answer(pattern):
+        failed = _FAILED
+    elif code or counts_failures(pattern):
+        failed = _COUNTED
+    return Concern(_BY_LEVEL[level], level < Level.ERROR and is_alarming(pattern), failed)
 
 
 def evidence_of(concern: Concern, known: Concern) -> float:
@@ -64,9 +77,14 @@ def evidence_of(concern: Concern, known: Concern) -> float:
             is more telling than one more among other ERRORs, and words of failure that they have as well tell nothing.
     """
     words = _ALARM if concern.alarming and not known.alarming else 0.0
-    if concern.failed and not known.alarming and known.level < _BY_LEVEL[Level.ERROR]:
-        words += _FAILED
+    if not known.alarming and known.level < _BY_LEVEL[Level.ERROR]:
+        words += concern.failed
     return concern.level + words + _RAISED * max(0.0, concern.total - known.total)
+
+
+def least_novelty(concern: Concern, pattern: str, known: Container[str]) -> float:
+    """How new a text is, however long, that is known but for an exit code or counts of failures, which are 0 there."""
+    return _LEAST if concern.failed and without_failures(pattern) in known else 0.0
 
 
 def score_of(novelty: float, evidence: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
-from logwatchd.scoring.concern import Concern, concern_of, evidence_of, score_of
+from logwatchd.scoring.concern import Concern, concern_of, evidence_of, least_novelty, score_of
 from logwatchd.scoring.thresholds import Thresholds, own_thresholds
 from logwatchd.scoring.variables import SHARE, fits
 from logwatchd.vectors import Vectors
@@ -97,6 +97,7 @@ class Detector:
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
         if usual:
             novelty *= SHARE
+        novelty = max(novelty, least_novelty(concern, pattern, self._baseline.patterns))
         score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)
         return Verdict(
             pattern=pattern,

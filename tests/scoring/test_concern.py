@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logwatchd.parsing.level import level_of
 from logwatchd.records import Level
 from logwatchd.scoring.concern import Concern, concern_of, evidence_of, score_of, scores_of
 from logwatchd.scoring.detector import Detector
@@ -15,15 +16,16 @@ from tests.scoring.making import learn
 
 SHARES = st.floats(0, 1)
 LEVELS = st.floats(-1.5, 1.5)
-CONCERNS = st.builds(Concern, LEVELS, st.booleans(), st.booleans())
+FAILED = st.sampled_from([0.0, 1.0, 2.0])
+CONCERNS = st.builds(Concern, LEVELS, st.booleans(), FAILED)
 
 
-@given(SHARES, SHARES, CONCERNS, st.floats(0, 2), st.booleans(), st.booleans(), CONCERNS)
+@given(SHARES, SHARES, CONCERNS, st.floats(0, 2), st.booleans(), FAILED, CONCERNS)
 def test_the_score_grows_with_novelty_and_with_concern(
-    novelty: float, other: float, calm: Concern, worse: float, alarming: bool, failed: bool, known: Concern
+    novelty: float, other: float, calm: Concern, worse: float, alarming: bool, failed: float, known: Concern
 ) -> None:
     low, high = sorted((novelty, other))
-    alarmed = Concern(calm.level + worse, calm.alarming or alarming, calm.failed or failed)
+    alarmed = Concern(calm.level + worse, calm.alarming or alarming, max(calm.failed, failed))
     assert score_of(low, evidence_of(calm, known)) <= score_of(high, evidence_of(calm, known)) + 1e-12
     assert score_of(low, evidence_of(calm, known)) <= score_of(low, evidence_of(alarmed, known)) + 1e-12
 
@@ -86,6 +88,36 @@ def test_a_5xx_counts_where_none_was_known_however_long_the_line_is() -> None:
     assert score(500, 502) < 0.5
     known_error = Concern(1.0, False)
     assert evidence_of(concern_of(Level.ERROR, "status: 502"), known_error) == 1.0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level":"info","logger":"com.example.shop.jobs.Cleaner","msg":"batch done","rows":<N>,"errors":%s}',
+        "<TIME> INFO Tests run: <N>, Failures: %s, Errors: 0, Skipped: <N>, Time elapsed: <DURATION> -- in com.example",
+        "<TIME> backup of the whole of <PATH>/shop: <N> files, <SIZE> copied, %s errors in <DURATION>",
+    ],
+)
+def test_failures_are_counted_where_there_were_none_however_long_the_line_is(line: str) -> None:
+    none, some = line % "0", line % "<N>"
+    level = level_of(some)
+    concern, calm = concern_of(level, some), concern_of(level, none)
+    detector = Detector(learn([none, "INFO started"] * 9))
+    verdict = detector.judge([some], [level], LocalEmbedder().embed([some]))[0]
+    assert verdict.score > 0.08
+    assert evidence_of(concern, concern) == concern.level == evidence_of(calm, concern)
+
+
+def test_an_exit_code_counts_more_where_it_was_killed() -> None:
+    embedder = LocalEmbedder()
+
+    def score(code: int, known: int) -> float:
+        texts = ["NOTICE: [pool www] child <N> exited with code {} after <DURATION> from start"] * 9
+        text = texts[0].format(code)
+        detector = Detector(learn([each.format(known) for each in texts]))
+        return detector.judge([text], [Level.NOTICE], embedder.embed([text]))[0].score
+
+    assert score(255, 0) > 0.3 > score(1, 0) > 0.1 > score(255, 1)
 
 
 def test_without_levels_the_score_is_the_novelty() -> None:
