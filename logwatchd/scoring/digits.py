@@ -62,6 +62,7 @@ class Digits:
         self._plain: dict[int, PatternId] = {}
         self._by_key: dict[bytes, PatternId] = {}
         self._known: dict[int, PatternId] = {}  # a skeleton's number and up to MAX_KEPT digits -> id
+        self._known_several: dict[tuple[int, bytes], PatternId] = {}  # a skeleton's number and digits, of `kept` -> id
         self._most_known = max_bytes // _ENTRY_BYTES
 
     def learn(self, bare: bytes, slots: Slots) -> int:
@@ -89,6 +90,7 @@ class Digits:
         if len(there) == 1:
             start, end, kind = there[0]
             return _code(number, start, _KINDS.index(kind), end - start)
+        there = tuple((start, min(end, start + MAX_KEPT + 1), kind) for start, end, kind in there)  # more say no more
         where = self._several_known.setdefault((there, number), len(self._several))
         if where == len(self._several):
             self._several.append((there, number))
@@ -121,12 +123,11 @@ class Digits:
         one = lengths != _SEVERAL
         found = np.empty(len(lines), dtype=np.int64)
         found[one] = self._of_one(asked[one].tolist())
-        keys = []
+        several = []
         for number, start in zip(numbers[~one].tolist(), starts[~one].tolist(), strict=True):
             stand, skeleton = self._several[number]
-            bare, slots = self._learned[skeleton]
-            keys.append(key(bare, slots, kept(data, stand, start)))
-        found[~one] = self._of_keys(keys)
+            several.append((skeleton, kept(data, stand, start)))
+        found[~one] = self._of_several(several)
         return found
 
     def _of_one(self, asked: list[int]) -> list[PatternId]:
@@ -140,6 +141,19 @@ class Digits:
             missing = list(dict.fromkeys(asked))
         self._known.update(zip(missing, self._of_keys([*map(self._key, missing)]), strict=True))
         return [*map(self._known.__getitem__, asked)]
+
+    def _of_several(self, asked: list[tuple[int, bytes]]) -> list[PatternId]:
+        """The patterns of lines with digits in several places: of pairs as in `_known_several`."""
+        found = [*map(self._known_several.get, asked, repeat(_UNKNOWN))]
+        missing = list(dict.fromkeys(compress(asked, map(eq, found, repeat(_UNKNOWN)))))
+        if not missing:
+            return found
+        if len(self._known_several) + len(missing) > self._most_known // 4:
+            self._known_several.clear()
+            missing = list(dict.fromkeys(asked))
+        keys = [key(*self._learned[skeleton], digits) for skeleton, digits in missing]
+        self._known_several.update(zip(missing, self._of_keys(keys), strict=True))
+        return [*map(self._known_several.__getitem__, asked)]
 
     def _key(self, asked: int) -> bytes:
         digits = (asked & (1 << _DIGIT_BITS) - 1).to_bytes(MAX_KEPT, "little").rstrip(b"\0")
