@@ -23,14 +23,17 @@ _WORD = re.compile(
 )
 
 _EXCEPTION = re.compile(r"[a-z](?:Error|Exception|Failure)\b")
-# Where `slots` keeps a status: behind a request or what is quoted, HAProxy's timers, gin's time; or by name.
+# Where `slots` keeps a status: behind a request or what is quoted, timers, gin's time, what a cache did; or by name.
 _BEHIND = (
-    r"\"|<N>|<TIME> \||\bHTTP/(?:<N>|[\d.]+)"
-    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: ->?| responded)?"
+    r"(?:\"|<N>|<TIME> \||\bHTTP/(?:<N>|[\d.]+)|\b(?:Completed|Sent)|after <DURATION> -"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: ->?| responded)?) "
+    r"|\b(?:TCP|UDP)_[A-Z_]{2,32}/|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{1,3}[\"']?"
 )
-_5XX = rf"(?:{_BEHIND}) 5\d\d\b|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{{1,3}}[\"']?5\d\d\b"
-_ANSWER = re.compile(_5XX)
-_STATUS = re.compile(rf"{_5XX}|{EXIT}[1-9]")
+_ANSWER = re.compile(rf"(?:{_BEHIND})5\d\d\b")
+# What a server says of its load, and how a session ended in HAProxy: by the server, or for want of something.
+_BUSY = 429
+_CUT = re.compile(r"(?:<N>|-) [DIRSs][CDHLQRT](?:[-A-Z]{2})? <N> <N>")
+_STATUS = re.compile(rf"(?:{_BEHIND})(?:5\d\d|{_BUSY})\b|{EXIT}[1-9]")
 
 
 # Whatever _WORD finds has one of these in it as a word of its own, at its beginning or where _BEFORE says; most texts
@@ -56,17 +59,17 @@ _SMALL = bytes(ord(chr(byte).lower()) if byte < 0x80 and re.match(r"\w", chr(byt
 
 
 def is_alarming(text: str) -> bool:
-    """Whether a pattern or a line names a failure: an alarm word, an exception, a 5xx status, an exit code not 0, a
-    count of failures that is not 0.
+    """Whether a pattern or a line names a failure: an alarm word, an exception, a 5xx status or 429, a session that a
+    server cut, an exit code or a count of failures that is not 0.
 
     The words are those by which services and shells say that something went wrong, in English only.
     """
-    return _has_word(text) or _has_exception(text) or _has_status(text) or counts_failures(text)
+    return _has_word(text) or _has_exception(text) or _has_status(text) or counts_failures(text) or _was_cut(text)
 
 
 def is_failed_answer(text: str) -> bool:
     """Whether a pattern or a line names a 5xx status, with which a server says that it failed."""
-    return (" 5" in text or "tatus" in text) and bool(_ANSWER.search(text))
+    return (" 5" in text or "/5" in text or "tatus" in text) and bool(_ANSWER.search(text))
 
 
 def _has_word(text: str) -> bool:
@@ -96,5 +99,9 @@ def _has_exception(text: str) -> bool:
 
 
 def _has_status(text: str) -> bool:
-    told = " 5" in text or "tatus" in text or "xit" in text
+    told = " 5" in text or f"{_BUSY}" in text or "tatus" in text or "xit" in text or "/5" in text
     return told and bool(_STATUS.search(text))
+
+
+def _was_cut(text: str) -> bool:
+    return " <N> <N>" in text and bool(_CUT.search(text))

@@ -38,12 +38,16 @@ MAX_SLOTS = 16  # of a text, the first ones: a line of thousands of statuses is 
 # Read backwards, from the number's last digit on, for numbers are rarer than letters: what is before the number comes
 # after it. A status of HTTP follows the request: its protocol, its target, or the quotes that stand first behind the
 # time, whatever is in them. What follows other quotes, as a referer's or an agent's, is a measurement. HAProxy's status
-# follows its five timers, gin's the time. Other kinds have a name, which a count of failures may have behind it.
+# follows its five timers, those of Amazon's load balancers a target and three times, Squid's what the cache did, gin's
+# the time, those of Rails, Phoenix and .NET a word. Other kinds have a name, counts of failures before or behind them.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REQUEST = (
     r"""(?:>?-\ |dednopser\ )?"?[^\ "\n]{1,255}+(?:(?<=/)|(?<=//:ptth)|(?<=//:sptth)|(?<=>HTAP<))"""
     rf"""\ (?:{"|".join(_METHODS)[::-1]})\b"""
 )
+_TIMERS = r"\ (?:(?:0++|-)\ )?(?:0++(?:\.0++|-)\ ){3}(?:0++:|-\ )"
+_CACHED = r"/(?:[A-Z][A-Z_]{1,31}_(?:PCT|PDU)|ENON)\b"
+_DONE = r"\ (?:(?:(?<=[A-Z]\ 0\ )|(?<=[A-Z]\ 000\ ))detelpmoC|(?:(?<=ni\ 0\ )|(?<=ni\ 000\ ))tneS|-\ sm[0.]++\ retfa)\b"
 
 
 def _read_backwards(words: Iterable[str]) -> str:
@@ -71,8 +75,8 @@ def _backwards(request: str) -> re.Pattern[bytes]:
     return re.compile(
         rf"""
         0(?<![0A-Za-z_.:/-]0)  # no part of a longer number or word
-        (?: 0*
-            (?= \ (?:"|\|\ 0{request})  # what it may be behind is soon seen
+        (?: 0*+
+            (?= \ (?:"|\|\ 0|detel|tneS|-\ sm{request}) | /[A-Z] | {_TIMERS}  # what it may be behind is soon seen
               | ["'=:\ \#\[(_-]++ (?: [0.]*+[+-]?/|edo|sutat|eulav|htiw|de|s?tix|cr|ter|langi|GI|onr|leve|lvl|ytir|YTIR
                                  | rorr|{_ENDS} ) )
             (?: (?P<exit> [=:\ ]{{1,3}}["']?(?:edoc|sutats|eulav)?[ _-]?(?:htiw\ )?(?:de|s)?tix[Ee]\b
@@ -82,11 +86,11 @@ def _backwards(request: str) -> re.Pattern[bytes]:
               | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
               | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
               | (?P<count> ["']?\ {{0,3}}[=:]\ ?["']?(?:{_COUNT}) )
-              | (?P<http> (?=\ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
+              | (?P<http> (?={_TIMERS}|{_CACHED}|{_DONE} | \ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]
                                | 0+[+-]?(?:/0+[+-]?){{4}}[ ] | \|\ 00:00:00\ -[ ] {request} )) ) )
           | (?<=[{_SECOND}][{_FIRST}{_FIRST.upper()}]\ 0|p\ %0)
-            (?: (?:{_after(counts.COUNTED)}|(?<=ssol\ tekcap\ %0))0*(?![0A-Za-z_.:/-])
-              | (?:{_after(counts.LISTED)})0*(?=\ (?:[,;:|=(\[]|(?:dna|htiw)\ )|[(\[]|\n|\Z) )
+            (?: (?:{_after(counts.COUNTED)}|(?<=ssol\ tekcap\ %0))0*+(?![0A-Za-z_.:/-])
+              | (?:{_after(counts.LISTED)})0*+(?=\ (?:[,;:|=(\[]|(?:dna|htiw)\ )|[(\[]|\n|\Z) )
             (?P<counted>) )
         """.encode(),
         re.VERBOSE,

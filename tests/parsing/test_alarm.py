@@ -33,6 +33,11 @@ from logwatchd.parsing.normalise import normalise
         "request done status=500",
         "worker exited with code 137",
         "ERROR! the playbook could not be found",
+        '10.0.0.7 - - [21/Jan/2022:05:55:22 +0000] "POST /cart HTTP/1.1" 429 162 "-" "curl/8.1"',
+        "haproxy[17]: 10.0.0.1:5669 [x] https~ app/app3 3/0/2/21/8 -1 11423 - - SC-- 20/3/1/3/0 0/0",
+        "haproxy[17]: 10.0.0.1:5669 [x] tcp app/app3 3/0/5007 212 sD 20/3/1/3/0 0/0",
+        "1773191438.609    679 10.1.252.6 TCP_MISS/503 8989 GET http://x.example.com/a - HIER_DIRECT/10.0.0.1",
+        "https app/shop/8ecd 10.0.0.1:32924 10.2.122.74:80 0.573 0.929 0.000 502 - 633 2840 x",
         "web3 : ok=12 changed=1 unreachable=0 failed=1",
         "sync finished: 412 ok, 31 failed",
         "3 received, 70% packet loss",
@@ -54,6 +59,9 @@ def test_failures_are_heard(line: str) -> None:
         "loaded /usr/lib/python3/dist-packages/requests/exceptions.py",
         '10.0.0.7 - - [21/Jan/2022:05:55:22 +0000] "GET /checkout HTTP/1.1" 200 5031',
         '10.0.0.7 - - [21/Jan/2022:05:55:22 +0000] "POST /checkout HTTP/1.1" 200 5031 "-" "curl/8.1" 504 0.03',
+        "haproxy[17]: 10.0.0.1:5669 [x] https~ app/app3 3/0/2/21/8 200 11423 - - ---- 20/3/1/3/0 0/0",
+        "haproxy[17]: 10.0.0.1:5669 [x] https~ app/app3 3/0/2/21/8 -1 11423 - - CD-- 20/3/1/3/0 0/0",
+        "1773191438.609    679 10.1.252.6 TCP_HIT/200 5031 GET http://x.example.com/a - HIER_DIRECT/10.0.0.1",
         "worker exited with code 0",
         "status=200 in 512ms",
         "timeout=30 retries=3",
@@ -87,7 +95,28 @@ PIECES = st.one_of(
             ),
             *("unable to", "no", "such", "not", "found", "too many", "exceeds", "gave up", "bad", "corruption", "oom"),
             *("out of memory", "dead", "KeyError", "IOException", "Failure", "status", "exited with", "exit code"),
-            *(" ", " ", " ", "/", ".", ":", "=", "_", "0", "5", "503", "<N>", "(s)", '" ', "none", "é"),
+            *(
+                " ",
+                " ",
+                " ",
+                "/",
+                ".",
+                ":",
+                "=",
+                "_",
+                "0",
+                "5",
+                "503",
+                "<N>",
+                "(s)",
+                '" ',
+                "none",
+                "é",
+                "429",
+                "TCP_MISS/5",
+                "- SC-- ",
+                "<N> <N>",
+            ),
             *("\u017fegfault", "\u212ailled", "fa\u0130led", "fa\u0131lure", "\ud800"),
         ]
     ),
@@ -100,7 +129,8 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=8).map("".join))
 def test_what_is_asked_first_changes_no_answer(text: str) -> None:
     assert is_alarming(text) == (
-        any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS)) or counts_failures(text)
+        any(each.search(text) for each in (alarm._WORD, alarm._EXCEPTION, alarm._STATUS, alarm._CUT))
+        or counts_failures(text)
     )
 
 

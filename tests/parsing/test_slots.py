@@ -41,6 +41,9 @@ BEFORE = r"""
                 [ ](?:->?[ ]|responded[ ])?
               | \][ ]\\?"[^"]{0,255}"[ ]
               | [ ](?:[+-]?0+/){4}[+-]?0+[ ]
+              | (?::0+|[ ]-)(?:[ ](?:0+\.0+|-0+)){3}(?:[ ](?:0+|-))?[ ]
+              | \b(?:(?:TCP|UDP)_[A-Z_]{1,31}[A-Z]|NONE)/
+              | \bafter[ ][0.]+ms[ ]-[ ]
               | [ ]-[ ]00:00:00[ ]\|[ ] ) )
 """.replace("COUNT", COUNT)
 
@@ -94,12 +97,14 @@ NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.l
             "0/-0/+0",
             " - 00:00:00 | ",
             "\\",
+            *(":0 ", " 0.0", " -0", "TCP_MISS/", "NONE/", "Completed ", "Sent ", "0 OK", "000 in", "after 0.0ms - "),
             *("errors", "Failed", "FAILED", "lost", "Count", "_total", " count", "error", "(s)", "00 ", ", ", "(["),
             *("% packet loss", " and ", " with ", "0 failed", "0 Errors", "disk "),
         ]
     ),
     max_size=12,
 ).map(lambda pieces: "".join(pieces).encode())
+DONE = re.compile(rb"(?<=\bCompleted )0(?:00)? [A-Z]|(?<=\bSent )0(?:00)? in")
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -110,6 +115,8 @@ def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
     for number in NUMBER.finditer(text):
         if before := READ_FORWARDS.search(text[: number.start()]):
             found.append((*number.span(), before.lastgroup))
+        elif DONE.match(text, number.start()):
+            found.append((*number.span(), "http"))
         elif AROUND.match(text, number.start()):
             found.append((*number.span(), "counted"))
     assert list(meaningful(text)) == found[:MAX_SLOTS]
@@ -135,6 +142,21 @@ def test_no_number_that_carries_meaning_is_passed_over(text: bytes) -> None:
         ("Request finished HTTP/1.1 GET http://shop/items/871 - 500 0 null 85.5998ms", b"500"),
         ("HTTP GET /items/944 responded 503 in 59.1051 ms", b"503"),
         ('"GET /x" 500 12', b"500"),
+        ("https app/shop/8ecd 10.0.0.1:32924 10.2.122.74:80 0.573 0.929 0.000 502 - 633 2840 x", b"502"),
+        ("https app/shop/8ecd 10.0.0.1:32924 10.2.122.74:80 0.573 0.929 0.000 504 500 633 2840 x", b"504,500"),
+        ("https app/shop/8ecd 10.0.0.1:32924 - -1 -1 -1 503 - 633 0 x", b"503"),
+        (
+            "1773191438.609    679 10.1.252.6 TCP_MISS/503 8989 GET http://x.example.com/a - HIER_DIRECT/10.0.0.1",
+            b"503",
+        ),
+        ("1773191438.609    0 10.1.252.6 NONE/400 8989 GET http://x.example.com/a - HIER_DIRECT/10.0.0.1", b"400"),
+        ("Completed 500 Internal Server Error in 12ms (Views: 0.2ms)", b"500"),
+        ("[info] Sent 503 in 46ms", b"503"),
+        ("Received HTTP response headers after 61.4180ms - 502", b"502"),
+        ("Completed 500 files", b""),
+        ("Sent 500 bytes in 5 s", b""),
+        ("load average 0.52 0.58 0.59 502", b""),
+        ("copied A/503 B/504", b""),
         ("2026-03-11 17:34:08 | 504 | worker", b""),
         ("moved 500 files, 3/4/5/6 502", b""),
         ("WIDGET /x 504", b""),
@@ -219,7 +241,7 @@ def test_places_are_found_though_bytes_that_are_no_text_are_left_out() -> None:
     [
         *(b"rc=1 ", b"ret 1 ", b"code 1,", b'" 200 ', b' 0, "', b"status=200 "),
         *(b"errors=1 ", b"1 errors ", b", 1 failed", b"error_count_total", b"0 0 0 lost", b"error count: ", b"errors:"),
-        *(b"GET /a 1 ", b"GET /0 ", b'] "1" 1 ', b"1/", b"1/1/1/1/1 ", b"/ 1"),
+        *(b"GET /a 1 ", b"GET /0 ", b'] "1" 1 ', b"1/", b"1.1 ", b" -1", b"TCP_", b"/A", b"1/1/1/1/1 ", b"/ 1"),
     ],
 )
 def test_time_grows_with_a_lines_length_and_not_with_its_square(piece: bytes) -> None:
