@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, compress
+from itertools import chain
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.concern import Concern, concern_of, evidence_of, least_novelty, score_of
 from logwatchd.scoring.thresholds import Thresholds, own_thresholds
-from logwatchd.scoring.variables import SHARE, fits
+from logwatchd.scoring.variables import shares
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
@@ -61,10 +61,9 @@ class Detector:
         nearest, distances = self._nearest(vectors)
         concerns = list(map(concern_of, levels, patterns))
         calm = [i for i, centroid in enumerate(nearest) if concerns[i].total <= self._known[centroid].total]
-        fitting = fits([patterns[i] for i in calm], self._baseline.variables)
-        usual = set(compress(calm, fitting.tolist()))
+        kept = dict(zip(calm, shares([patterns[i] for i in calm], self._baseline.variables).tolist(), strict=True))
         return [
-            self._verdict(pattern, level, concerns[i], nearest[i], distances[i], i in usual)
+            self._verdict(pattern, level, concerns[i], nearest[i], distances[i], kept.get(i, 1.0))
             for i, (pattern, level) in enumerate(zip(patterns, levels, strict=True))
         ]
 
@@ -90,14 +89,12 @@ class Detector:
         return similarities.argmax(axis=1).tolist(), np.maximum(0.0, 1.0 - similarities.max(axis=1)).tolist()
 
     def _verdict(
-        self, pattern: str, level: Level, concern: Concern, centroid: int, distance: float, usual: bool
+        self, pattern: str, level: Level, concern: Concern, centroid: int, distance: float, share: float
     ) -> Verdict:
-        """usual: whether it only has a new value of a learned variable."""
+        """share: how much of its novelty it keeps: not all where it only has a new value of a learned variable."""
         radius, known = self._radii[centroid], self._known[centroid]
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
-        if usual:
-            novelty *= SHARE
-        novelty = max(novelty, least_novelty(concern, pattern, self._baseline.patterns))
+        novelty = max(novelty * share, least_novelty(concern, pattern, self._baseline.patterns))
         score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)
         return Verdict(
             pattern=pattern,

@@ -9,7 +9,7 @@ import numpy as np
 from logwatchd.records import Level
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.concern import concern_of, evidence_of, least_novelty
-from logwatchd.scoring.variables import SHARE, fits, learn
+from logwatchd.scoring.variables import learn, shares
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 256
@@ -37,15 +37,14 @@ def held_out_of(
     novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
     concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
     known = frozenset(texts[:old])
-    fitting = fits(texts[old:], learn(texts[:old])).tolist()
+    kept = shares(texts[old:], learn(texts[:old])).tolist()
     for start in range(0, len(index), _ROWS_AT_ONCE):
         rows = index[start : start + _ROWS_AT_ONCE]
         similarities = vectors[rows] @ vectors[:old].T
         nearest = similarities.argmax(axis=1)
         far = np.maximum(0.0, 1.0 - similarities.max(axis=1))
         for at, (row, near) in enumerate(zip(rows.tolist(), nearest.tolist(), strict=True)):
-            usual = fitting[start + at] and concerns[row].total <= concerns[near].total
-            novelty = far[at] * SHARE if usual else far[at]
+            novelty = far[at] * kept[start + at] if concerns[row].total <= concerns[near].total else far[at]
             novelties[start + at] = max(novelty, least_novelty(concerns[row], texts[row], known))
             evidence[start + at] = evidence_of(concerns[row], concerns[near])
     times = [len(found) for found in news[: len(index)]]

@@ -27,7 +27,10 @@ from logwatchd.records import Level
 MIN_VALUES = 8
 MIN_WORDS = 2  # that a template has left, beside levels and placeholders: a lone word says nothing about another
 MAX_WORDS = 64  # of a text that are looked at
-SHARE = 0.25  # of its novelty that a text keeps when it only has a new value of a variable
+MANY_VALUES = 32
+# Of its novelty that a text keeps when it only has a new value of a variable: where there are many, one more is hardly
+# news.
+SHARE, SHARE_OF_MANY = 0.25, 0.1
 _FACTORS = np.arange(1, 2 * MAX_WORDS, 2, dtype=np.uint64)  # odd, one for each place
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
@@ -36,25 +39,34 @@ Templates = NDArray[np.uint64]
 
 
 def learn(patterns: Sequence[str]) -> Templates:
-    """The templates that these distinct texts fill with MIN_VALUES values or more: uint64 (T,), sorted."""
+    """The templates that these distinct texts fill with MIN_VALUES values or more: uint64 (T,), sorted.
+
+    One with MANY_VALUES stands there twice.
+    """
     numbers, counts = templates_of(patterns)
     telling = np.fromiter(map(_tells, _words(patterns)), dtype=np.intp, count=len(numbers))
     left = np.repeat(_sums(telling, counts), counts) - telling
-    found, times = np.unique(numbers[left >= MIN_WORDS], return_counts=True)
-    return found[times >= MIN_VALUES]
+    found, values = np.unique(numbers[left >= MIN_WORDS], return_counts=True)
+    return np.repeat(found, (values >= MIN_VALUES).astype(np.intp) + (values >= MANY_VALUES))
 
 
-def fits(patterns: Sequence[str], templates: Templates) -> NDArray[np.bool_]:
-    """Which of these texts fill one of these templates, bool (N,), in time proportional to their words.
+def shares(patterns: Sequence[str], templates: Templates) -> NDArray[np.float64]:
+    """How much of its novelty each of these texts keeps, (N,), in time proportional to their words.
+
+    1 where it fills none of these templates.
 
     Args:
         templates: sorted, as `learn` gives them.
     """
     if not patterns or not len(templates):
-        return np.zeros(len(patterns), dtype=np.bool_)
+        return np.ones(len(patterns))
     numbers, counts = templates_of(patterns)
-    filled = templates.take(np.searchsorted(templates, numbers), mode="clip") == numbers
-    return _sums(filled, counts) > 0
+    first = np.searchsorted(templates, numbers)
+    filled = templates.take(first, mode="clip") == numbers
+    many = filled & (templates.take(first + 1, mode="clip") == numbers) & (first + 1 < len(templates))
+    kept = np.where(many, SHARE_OF_MANY, np.where(filled, SHARE, 1.0))
+    least: NDArray[np.float64] = np.minimum.reduceat(kept, np.cumsum(counts) - counts)
+    return least
 
 
 def templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logwatchd.records import Level
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
-from logwatchd.scoring.variables import MAX_WORDS, MIN_VALUES, SHARE, Templates, fits, learn, templates_of
+from logwatchd.scoring.variables import (
+    MAX_WORDS,
+    MIN_VALUES,
+    SHARE,
+    SHARE_OF_MANY,
+    Templates,
+    learn,
+    shares,
+    templates_of,
+)
 from tests.scoring.making import learn as learn_baseline
 
 NAMES = ["ada", "bert", "carl", "dora", "emil", "frida", "gustav", "hanna", "ivo"]
@@ -19,7 +29,7 @@ WORDS = st.text(st.characters(categories=["Ll"]), min_size=1, max_size=6)
 
 
 def fit(text: str, templates: Templates) -> bool:
-    return bool(fits([text], templates)[0])
+    return bool(shares([text], templates)[0] < 1)
 
 
 def numbers_of(*words: str) -> list[int]:
@@ -39,6 +49,12 @@ def test_a_place_with_few_values_is_none() -> None:
     few = [f"INFO user {name} signed in" for name in NAMES[: MIN_VALUES - 1]]
     assert not fit("INFO user zoe signed in", learn(few))
     assert fit("INFO user zoe signed in", learn([*few, "INFO user max signed in"]))
+
+
+@pytest.mark.parametrize(("values", "share"), [(8, SHARE), (31, SHARE), (32, SHARE_OF_MANY), (64, SHARE_OF_MANY)])
+def test_where_there_are_many_values_one_more_is_less_news(values: int, share: float) -> None:
+    learned = learn([f"INFO user {'ab' * number} signed in" for number in range(1, values + 1)])
+    assert shares(["INFO user zoe signed in", "INFO user zoe signed out"], learned).tolist() == [share, 1.0]
 
 
 def test_a_lone_word_says_nothing_about_another() -> None:
@@ -80,7 +96,7 @@ def hashed(word: str) -> int:
 def test_a_text_fits_that_has_one_of_the_templates(texts: list[str], data: st.DataObject) -> None:
     some = sorted(data.draw(st.sets(st.sampled_from(sorted({*numbers_of("d"), *templates_of(texts)[0].tolist()})))))
     expected = [not set(some).isdisjoint(numbers_of(text)) for text in texts]
-    assert fits(texts, np.array(some, dtype=np.uint64)).tolist() == expected
+    assert (shares(texts, np.array(some, dtype=np.uint64)) < 1).tolist() == expected
 
 
 def test_a_new_value_of_a_variable_is_a_little_new_unless_it_sounds_the_alarm() -> None:
