@@ -29,11 +29,13 @@ _BEHIND = (
     r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+(?: ->?| responded)?) "
     r"|\b(?:TCP|UDP)_[A-Z_]{2,32}/|\b[Ss]tatus(?:[ _-]?[Cc]ode)?[\"']?[=: ]{1,3}[\"']?"
 )
-_ANSWER = re.compile(rf"(?:{_BEHIND})5\d\d\b")
+# And the worst of the colours in which a cluster tells its health, as what it is or has changed to.
+_RED = r"\bhealth\b[^\"\n]{1,64} to \[RED\]|\b(?<!previous\.)(?:health|status)\\?[\"']?[=:] ?\\?[\"']?(?:red|RED)\b"
+_ANSWER = re.compile(rf"(?:{_BEHIND})5\d\d\b|{_RED}")
 # What a server says of its load, and how a session ended in HAProxy: by the server, or for want of something.
 _BUSY = 429
 _CUT = re.compile(r"(?:<N>|-) [DIRSs][CDHLQRT](?:[-A-Z]{2})? <N> <N>")
-_STATUS = re.compile(rf"(?:{_BEHIND})(?:5\d\d|{_BUSY})\b|{EXIT}[1-9]")
+_STATUS = re.compile(rf"(?:{_BEHIND})(?:5\d\d|{_BUSY})\b|{EXIT}[1-9]|{_RED}")
 
 
 # Whatever _WORD finds has one of these in it as a word of its own, at its beginning or where _BEFORE says; most texts
@@ -68,8 +70,8 @@ def is_alarming(text: str) -> bool:
 
 
 def is_failed_answer(text: str) -> bool:
-    """Whether a pattern or a line names a 5xx status, with which a server says that it failed."""
-    return (" 5" in text or "/5" in text or "tatus" in text) and bool(_ANSWER.search(text))
+    """Whether a pattern or a line names a 5xx status or a red health, with which a server says that it failed."""
+    return (" 5" in text or "/5" in text or "tatus" in text or "ealth" in text) and bool(_ANSWER.search(text))
 
 
 def _has_word(text: str) -> bool:
@@ -99,8 +101,8 @@ def _has_exception(text: str) -> bool:
 
 
 def _has_status(text: str) -> bool:
-    told = " 5" in text or f"{_BUSY}" in text or "tatus" in text or "xit" in text or "/5" in text
-    return told and bool(_STATUS.search(text))
+    told = (" 5", "/5", f"{_BUSY}", "tatus", "ealth", "xit")
+    return any(map(text.__contains__, told)) and bool(_STATUS.search(text))
 
 
 def _was_cut(text: str) -> bool:
