@@ -144,15 +144,6 @@ RULES: tuple[Rule, ...] = (
         hint=containing("://"),
     ),
     _rule(
-        "home",
-        r"(?<![\w<./>])/home/[\w.@+-]{1,255}/?(?=[\s\"',;:)\]]|$)",
-        "<PATH>/<V>",
-        "the last name of a home folder is a person's",
-        "sudo: anna : PWD=/home/anna ; COMMAND=/usr/bin/id; wrote /home/anna/notes.txt",
-        "sudo: anna : PWD=<PATH>/<V> ; COMMAND=<PATH>/id; wrote <PATH>/notes.txt",
-        hint=containing("/home/"),
-    ),
-    _rule(
         "path",
         r"(?<![\w<./>])/(?:[\w\-.+@:]{1,255}/{1,8}){1,64}(?=[\w\-.+@:]|[\s\"',;)\]]|$)",
         "<PATH>/",
