@@ -246,10 +246,11 @@ def test_places_are_found_though_bytes_that_are_no_text_are_left_out() -> None:
 )
 def test_time_grows_with_a_lines_length_and_not_with_its_square(piece: bytes) -> None:
     def seconds(size: int) -> float:
-        raw = piece * (size // len(piece))
-        began = time.process_time()
-        for _ in range(3):
+        raw, took = piece * (size // len(piece)), []
+        for _ in range(5):  # the least of them: a collection of garbage falls into one
+            began = time.process_time()
             key_of(raw)
-        return time.process_time() - began
+            took.append(time.process_time() - began)
+        return min(took)
 
-    assert seconds(16_000) < 60 * max(seconds(1000), 0.0005)
+    assert seconds(16_000) < 60 * max(seconds(1000), 0.00015)
