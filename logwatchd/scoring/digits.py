@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import compress, repeat
 from operator import eq
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ def _saying() -> NDArray[np.bool_]:
 
 _SAYING = _saying()
 
+_Asked = TypeVar("_Asked")
 IdsOfKeys = Callable[[Sequence[bytes]], list[PatternId]]
 _UNKNOWN: PatternId = -1
 
@@ -132,33 +134,34 @@ class Digits:
 
     def _of_one(self, asked: list[int]) -> list[PatternId]:
         """The patterns of lines with digits in one place: of numbers as in `_known`."""
-        found = [*map(self._known.get, asked, repeat(_UNKNOWN))]
-        missing = list(dict.fromkeys(compress(asked, map(eq, found, repeat(_UNKNOWN)))))
-        if not missing:
-            return found
-        if len(self._known) + len(missing) > self._most_known:
-            self._known.clear()
-            missing = list(dict.fromkeys(asked))
-        self._known.update(zip(missing, self._of_keys([*map(self._key, missing)]), strict=True))
-        return [*map(self._known.__getitem__, asked)]
+        return self._looked_up(asked, self._known, self._most_known, self._key_of_one)
 
     def _of_several(self, asked: list[tuple[int, bytes]]) -> list[PatternId]:
         """The patterns of lines with digits in several places: of pairs as in `_known_several`."""
-        found = [*map(self._known_several.get, asked, repeat(_UNKNOWN))]
+        return self._looked_up(asked, self._known_several, self._most_known // 4, self._key_of_several)
+
+    def _looked_up(
+        self, asked: list[_Asked], known: dict[_Asked, PatternId], most_known: int, key_of: Callable[[_Asked], bytes]
+    ) -> list[PatternId]:
+        """What is known of each or now found out by its key; `known` is emptied when it would be too much."""
+        found = [*map(known.get, asked, repeat(_UNKNOWN))]
         missing = list(dict.fromkeys(compress(asked, map(eq, found, repeat(_UNKNOWN)))))
         if not missing:
             return found
-        if len(self._known_several) + len(missing) > self._most_known // 4:
-            self._known_several.clear()
+        if len(known) + len(missing) > most_known:
+            known.clear()
             missing = list(dict.fromkeys(asked))
-        keys = [key(*self._learned[skeleton], digits) for skeleton, digits in missing]
-        self._known_several.update(zip(missing, self._of_keys(keys), strict=True))
-        return [*map(self._known_several.__getitem__, asked)]
+        known.update(zip(missing, self._of_keys([*map(key_of, missing)]), strict=True))
+        return [*map(known.__getitem__, asked)]
 
-    def _key(self, asked: int) -> bytes:
+    def _key_of_one(self, asked: int) -> bytes:
         digits = (asked & (1 << _DIGIT_BITS) - 1).to_bytes(MAX_KEPT, "little").rstrip(b"\0")
         bare, (slot,) = self._learned[asked >> _DIGIT_BITS]
         return keep(bare, slot, digits) if digits else bare
+
+    def _key_of_several(self, asked: tuple[int, bytes]) -> bytes:
+        skeleton, digits = asked
+        return key(*self._learned[skeleton], digits)
 
     def _of_keys(self, keys: list[bytes]) -> list[PatternId]:
         new = [each for each in dict.fromkeys(keys) if each not in self._by_key]
