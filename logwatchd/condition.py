@@ -28,6 +28,7 @@ class Condition:
             "files": ingest.files,
             "streams": ingest.streams,
             "unreadable": ingest.unreadable,
+            "unreadable_streams": ingest.unreadable_streams,
             "lines": score.lines,
             "anomalies": score.anomalies,
             "lines_untold": score.stumbles.lines,
@@ -77,6 +78,8 @@ class Condition:
         ingest = self._source.status()
         if ingest.unreadable:
             yield f"{counted(ingest.unreadable, 'file or folder', 'files or folders')} cannot be read"
+        if ingest.unreadable_streams:
+            yield f"{counted(ingest.unreadable_streams, 'journal or pipe', 'journals or pipes')} cannot be read"
         if ingest.polling_only:
             yield "without inotify, polling only"
 

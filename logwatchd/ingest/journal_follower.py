@@ -90,6 +90,11 @@ class Follower:
         return self._located or self._failing
 
     @property
+    def failing(self) -> bool:
+        """Whether the journal cannot be read at present."""
+        return self._failing
+
+    @property
     def drained(self) -> bool:
         return self._drained
 

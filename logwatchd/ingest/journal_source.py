@@ -87,6 +87,7 @@ class JournalSource:
         followers = list(self._followers.values())
         return IngestStatus(
             streams=len(followers),
+            unreadable_streams=sum(follower.failing for follower in followers),
             bytes=sum(follower.bytes for follower in followers),
             own_lines=sum(follower.own_lines for follower in followers),
         )

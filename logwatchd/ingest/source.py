@@ -13,12 +13,14 @@ from logwatchd.records import Block, SourceSpec
 class IngestStatus:
     """Counters of an ingest since its start, for status lines and metrics.
 
-    streams: pipes and journals. unreadable: files and folders that cannot be read at present.
+    streams: pipes and journals. unreadable: files and folders that cannot be read at present, unreadable_streams: pipes
+    and journals.
     """
 
     files: int = 0
     streams: int = 0
     unreadable: int = 0
+    unreadable_streams: int = 0
     open_handles: int = 0
     bytes: int = 0
     unread_bytes: int = 0

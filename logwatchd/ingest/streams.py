@@ -74,6 +74,7 @@ class StreamSource:
         self._specs: dict[str, SourceSpec] = {}  # by path, '-' for standard input
         self._streams: dict[tuple[int, int], _Stream] = {}
         self._said: set[tuple[str, str]] = set()
+        self._refused = 0  # that could not be opened at the last look
         self._stdin_ended = False
         self._look_at = 0.0
         self._drained = False
@@ -114,7 +115,7 @@ class StreamSource:
 
     def status(self) -> IngestStatus:
         count = len(self._streams)
-        return IngestStatus(streams=count, open_handles=count, bytes=self._bytes)
+        return IngestStatus(streams=count, unreadable_streams=self._refused, open_handles=count, bytes=self._bytes)
 
     def flush(self) -> None:
         for stream in self._streams.values():
@@ -144,6 +145,7 @@ class StreamSource:
 
     def _look(self) -> None:
         """Open the streams that are there and not open yet."""
+        refused = 0
         for stream in self._streams.values():
             stream.named = stream.path == STDIN
         for path, spec in self._specs.items():
@@ -162,11 +164,14 @@ class StreamSource:
                 known.named = True
                 continue
             handle = self._open(path)
-            if handle is not None:
+            if handle is None:
+                refused += 1
+            else:
                 # By the handle's own identity: it may have been replaced since the look.
                 file = _generation(handle)
                 self._streams[file[:2]] = _Stream(spec, path, file, handle)
                 _log.debug(Event.FILE_FOUND, path=path)
+        self._refused = refused
         for stream in self._streams.values():
             if not stream.named:
                 self._readiness.forget(stream.handle)  # removed or replaced: read on until its writers are gone

@@ -159,6 +159,23 @@ def test_the_unit_alerts_from_the_journal_and_never_answers_itself(machine: Mach
     assert not any("cannot be read" in text for text in said)
 
 
+def test_the_status_tells_of_a_journal_that_cannot_be_read(machine: Machine) -> None:
+    ended = machine.run(
+        JOURNAL
+        + r"""
+        status_has() { [[ $(show StatusText) == *"; 1 journal or pipe cannot be read"* ]]; }
+        status_has_not() { ! status_has; }
+        for folder in /run/log/journal /var/log/journal; do [[ ! -d $folder ]] || chmod 0700 $folder; done
+        systemctl start logwatchd
+        until_true 30 status_has
+        for folder in /run/log/journal /var/log/journal; do [[ ! -d $folder ]] || chmod 2755 $folder; done
+        until_true 30 status_has_not
+        systemctl stop logwatchd
+        """
+    )
+    assert ended.code == 0, ended.err
+
+
 def test_a_baseline_is_learned_from_the_journal_and_the_configuration_is_counted(machine: Machine) -> None:
     ended = machine.run(
         JOURNAL

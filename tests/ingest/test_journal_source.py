@@ -86,6 +86,7 @@ def test_failures_are_told_once_and_tried_at_growing_distances(
     wait_until(lambda: journal.turn(seconds=0.5) is None or len(journal.calls()) >= 4)
     assert journal.ahead_s > 1 + 2 + 4 - 1
     assert journal.source.ready()  # a daemon is not kept from starting
+    assert journal.source.status().unreadable_streams == 1
     out = capsys.readouterr().out
     assert out.count("cannot be read; it is tried again") == 1
     assert "insufficient permissions" in out
@@ -95,6 +96,7 @@ def test_failures_are_told_once_and_tried_at_growing_distances(
     journal.write("one")
     journal.until(b"one", seconds=1)
     assert capsys.readouterr().out.count("can be read again") == 1
+    assert journal.source.status().unreadable_streams == 0
 
 
 def test_a_missing_journalctl_is_told(tmp_path: Path, journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:

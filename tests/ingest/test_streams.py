@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,6 +216,20 @@ def test_an_event_that_there_is_no_room_for_costs_no_turns(fifo: Path) -> None:
         source.run_once(now + 2 * streams.EVENT_S)
     assert [block.data for block in queue.take()] == [b"fills\n", event]
     source.close()
+
+
+def test_a_fifo_that_cannot_be_opened_is_counted_until_it_can(fifo: Path) -> None:
+    bench = Bench(SourceSpec((str(fifo),)))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limit[1]))
+    try:
+        bench.turn()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert bench.source.status().unreadable_streams == 1
+    bench.turn()
+    assert bench.source.status().unreadable_streams == 0
+    bench.source.close()
 
 
 def test_a_fifo_that_a_glob_matches_stays_unread(tmp_path: Path, fifo: Path) -> None:
