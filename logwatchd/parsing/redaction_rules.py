@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from logwatchd.parsing.rules import UNIT_INSTANCE
+
 
 def _always(text: str) -> bool:
     return True
@@ -84,6 +86,7 @@ _SECRET_NAMES = (
     r"|connection[_-]?string|account[_-]?key|shared[_-]?access[_-]?key|encryption[_-]?key|master[_-]?key"
     r"|webhook[_-]?(?:url|secret)"
 )
+_SUDO_FOLDER = r"(?-i:PWD)=/\S{0,512} ; (?-i:USER)="  # where sudo was called
 _USER_NAMES = (
     r"(?:user|login|account|owner|customer|member|acct)(?:[_-]?(?:name|id))?|uid|logname|ruser"
     r"|(?:first|last|full)[_-]?name"
@@ -216,7 +219,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         re.compile(
-            rf"(?<![A-Za-z0-9])(?:{_SECRET_NAMES})\\?[\"']?\s{{0,4}}(?:=>|:="
+            rf"(?<![A-Za-z0-9])(?!{_SUDO_FOLDER})(?:{_SECRET_NAMES})\\?[\"']?\s{{0,4}}(?:=>|:="
             rf"|[=:])\s{{0,4}}(?:{_QUOTED})",
             re.I,
         ),
@@ -252,7 +255,13 @@ RULES: tuple[Rule, ...] = (
         ("password", "passphrase", "secret", "token", "api key", "passcode", "pin"),
         _opaque,
     ),
-    Rule("email", re.compile(r"(?<![\w.+-])[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w@])"), ("@",)),
+    Rule(
+        "email",
+        re.compile(
+            rf"(?<![\w.+-])[\w.+'-]{{1,64}}@(?!{UNIT_INSTANCE})[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}(?![\w@])"
+        ),
+        ("@",),
+    ),
     Rule(
         "email",
         re.compile(

@@ -28,6 +28,11 @@ _TOP_DOMAIN = (
     r"|ch|at|be|ie|nz|kr|za|mx|cz|hu|pt|gr|tr|il|sg|hk|tw|ua|ro|local|internal|lan|localdomain)"
 )
 
+# What follows the '@' in the name of one instance of a unit of systemd: that is a service's name, and nobody's address.
+UNIT_INSTANCE = (
+    r"[\w.:\\-]{0,255}\.(?:service|socket|timer|target|mount|automount|slice|scope|swap|path|device)(?![\w-]|\.\w)"
+)
+
 _IDENTITY = (
     r"id|uuid|guid|uid|user|username|login|account|customer|email|host|hostname|node|pod|container|instance|replica|ip"
     r"|addr|address|client|remote|peer|session|token|url|uri|path|file|filename|query|useragent|user_agent"
@@ -191,11 +196,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "email",
-        r"(?<![\w.+-])[\w+-]{1,64}(?:\.[\w+-]{1,64}){0,8}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}",
+        rf"(?<![\w.+-])[\w+-]{{1,64}}(?:\.[\w+-]{{1,64}}){{0,8}}@(?!{UNIT_INSTANCE})[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}",
         "<EMAIL>",
-        "names one person",
-        "mail to jo.doe@example.org bounced",
-        "mail to <EMAIL> bounced",
+        "names one person; a unit of systemd names a service",
+        "mail to jo.doe@example.org bounced, postgresql@15-main.service failed",
+        "mail to <EMAIL> bounced, postgresql@<N>-main.service failed",
         hint=matching(r"@[\w-]{1,63}\."),
     ),
     _rule(

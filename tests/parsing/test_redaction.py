@@ -98,10 +98,22 @@ def test_the_inner_lines_of_a_private_key_are_known_by_themselves() -> None:
         "password=none token=true secret=[redacted] api_key=******** passwd=<ID> token=ok",
         "login user=4711 account=100200",
         "part AB12CDEF1234 is not in stock",
+        "Started postgresql@15-main.service - PostgreSQL Cluster 15-main.",
+        "getty@tty1.service: Failed with result 'exit-code'.",
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:
     assert REDACT(line) == line
+
+
+def test_where_sudo_was_called_is_no_password() -> None:
+    line = "carol : TTY=pts/0 ; PWD=/srv/shop ; USER=root ; COMMAND=/usr/bin/systemctl restart shop"
+    assert re.fullmatch(line.replace("root", r"<user-\w{8}>"), REDACT(line))
+    assert re.fullmatch(r"PWD=<secret-\w{8}> ; next", REDACT("PWD=/srv/shop ; next"))
+
+
+def test_an_address_is_no_unit_for_its_first_names() -> None:
+    assert re.fullmatch(r"to <email-\w{8}>", REDACT("to anna@db.service.example.org"))
 
 
 def test_the_same_value_is_the_same_everywhere_and_another_key_tells_nothing() -> None:
@@ -182,7 +194,23 @@ def test_what_detect_secrets_knows_is_known() -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        *("a", "1", "1 ", "+1", "a@", "eyJ", "password=", "user ", "-", "://", "/", "4111 ", 'key="', "mysql -p"),
+        *(
+            "a",
+            "1",
+            "1 ",
+            "+1",
+            "a@",
+            "a@.",
+            "eyJ",
+            "password=",
+            "user ",
+            "-",
+            "://",
+            "/",
+            "4111 ",
+            'key="',
+            "mysql -p",
+        ),
         *("a@b.co ", "uid=abcd ", "/home/ab/ ", "token=abcd ", "a<N>b ", "-----BEGIN PRIVATE KEY-----", "user_-"),
     ],
 )
