@@ -189,7 +189,7 @@ class Daemon:
         if self._warming:
             wanted = self._config.settings.baseline
             _log.warning(Event.LEARNING, warmup=wanted.warmup, baseline=wanted.path)
-        self._warn_of_unlearned()
+        self._warn_of_baseline()
 
     def _threads(self) -> tuple[StageThread, ...]:
         return (*self._pipeline.threads, *self._alerting.threads)
@@ -227,7 +227,7 @@ class Daemon:
             self._reloads = Reloads(count, last_ok=True)
             self._last_good_config = clock.utc_now()
             _log.info(Event.RELOADED, threshold=round(scoring.detector.thresholds.common, 4))
-            self._warn_of_unlearned()
+            self._warn_of_baseline()
         self._tell(before)
         if before == "ready":
             self._supervisor.ready()
@@ -265,10 +265,14 @@ class Daemon:
         )
         self._tell(self._state)
 
-    def _warn_of_unlearned(self) -> None:
+    def _warn_of_baseline(self) -> None:
         if self._warming:
             return
-        for name in unlearned(self._config.sources, self._scoring.detector.baseline.manifest.sources):
+        manifest = self._scoring.detector.baseline.manifest
+        if manifest.of_another_version:
+            path = str(self._config.settings.baseline.path)
+            _log.warning(Event.BASELINE_OF_ANOTHER_VERSION, path=path, normaliser=manifest.normaliser)
+        for name in unlearned(self._config.sources, manifest.sources):
             _log.warning(Event.SOURCE_UNLEARNED, source=name, files=files_of(name) or None)
 
     def _shut_down(self) -> None:

@@ -57,7 +57,7 @@ class ConfigError(LogwatchdError):
 
 
 class BaselineError(LogwatchdError):
-    """A baseline is missing, damaged, or made for another embedder or normaliser."""
+    """A baseline is missing, damaged, or made for another embedder."""
 
     exit_code = Exit.CONFIG
 

@@ -64,6 +64,9 @@ class Event(StrEnum):
     OUTPUT_WRITABLE = "the output can be written again"
 
     # scoring
+    BASELINE_OF_ANOTHER_VERSION = (
+        "the baseline is another version's; a few known lines may look new until it is built again"
+    )
     SOURCE_UNLEARNED = "the baseline was not learned from this source; its normal lines may look new"
     STUMBLED = "a fault in logwatchd, over a line or a text; it goes on with each by itself"
     LINE_UNTOLD = "a line is passed over: telling it stumbles upon a fault in logwatchd"

@@ -118,7 +118,7 @@ def _files_of(source: SourceSpec) -> list[Path]:
 
 def show(path: Path, *, as_json: bool) -> Exit:
     """Print a baseline's manifest and each log's threshold: a table for people, one object with as_json."""
-    baseline = load(path, any_normaliser=True)
+    baseline = load(path)
     manifest = asdict(baseline.manifest)
     by_log = dict(sorted(own_thresholds(baseline).by_log.items()))
     if as_json:

@@ -48,8 +48,7 @@ def run(
     Raises:
         BaselineError, UsageError, ConfigError: something cannot be used.
     """
-    old, new = load(old_path, any_normaliser=not logs), load(new_path)
-    alike = old.manifest.normaliser == new.manifest.normaliser
+    old, new = load(old_path), load(new_path)
     found = config.load(config_path, config.any_secret) if config_path else None
     report: Report = {
         "old": _baseline(old_path, old),
@@ -57,10 +56,9 @@ def run(
         "changes": {
             change.name: [_plain(change.old), _plain(change.new)] for change in changes(old.manifest, new.manifest)
         },
+        "gained": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(old, new)],
+        "lost": [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)],
     }
-    if alike:  # else hardly a pattern would be the same
-        report["gained"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(old, new)]
-        report["lost"] = [{"lines": lines, "pattern": pattern} for pattern, lines in gained(new, old)]
     if logs:
         pairs = ((old, old_path), (new, new_path))
         embedders = [embedder_for(baseline, found) for baseline, _ in pairs]
@@ -139,11 +137,8 @@ class _Text:
             self._say(f"{mark} {one['path']}: {one['lines']:,} lines, {one['patterns']:,} patterns, {one['built_at']}")
         for name, (old, new) in report["changes"].items():
             self._say(f"  {name.replace('_', ' ')}: {_value(old)} -> {_value(new)}")
-        if "gained" in report:
-            self._patterns("gained", "+", report["gained"], "green")
-            self._patterns("lost", "-", report["lost"], "yellow")
-        else:
-            self._say("\ntheir patterns cannot be compared: another normaliser makes others of the same lines")
+        self._patterns("gained", "+", report["gained"], "green")
+        self._patterns("lost", "-", report["lost"], "yellow")
         verdicts = report.get("verdicts")
         if verdicts:
             files = counted(len(verdicts["files"]), "file")

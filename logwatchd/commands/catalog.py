@@ -40,6 +40,9 @@ _ADVICE: dict[Event, str] = {
     "with 'setfacl -m u:logwatchd:r FILE'. Or it is compressed and damaged: what can be unpacked of it was read.",
     Event.LINES_LOST: "The file was made shorter before it was read to its end, as logrotate's copytruncate does.\n"
     "Rotate by renaming where you can: that loses nothing.",
+    Event.BASELINE_OF_ANOTHER_VERSION: "This logwatchd makes other patterns of some lines. Build it again from\n"
+    "logs of good days when there is time, 'logwatchd baseline build --config FILE --output @LOGWATCHD_PATH@',\n"
+    "and reload.",
     Event.SOURCE_UNLEARNED: "Learn it as well: 'logwatchd baseline build' with all configured logs, then reload.",
     Event.STUMBLED: _FAULT + "Nothing is lost: what cannot be judged by itself either counts as new.",
     Event.LINE_UNTOLD: _FAULT + "Look at the line yourself: tail -c +OFFSET FILE | head -n 1, OFFSET being one more.",

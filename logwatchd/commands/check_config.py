@@ -249,6 +249,11 @@ def _scoring(loaded: Config, wrong: Set[str]) -> tuple[str, list[str], list[str]
         f"{path}: was not learned from {name}, which is a configured source: its normal lines may look new"
         for name in unlearned(loaded.sources, baseline.manifest.sources)
     ]
+    if baseline.manifest.of_another_version:
+        doubts.append(
+            f"{path}: made by another version of logwatchd, with normaliser {baseline.manifest.normaliser}: a few "
+            "known lines may look new until it is built again"
+        )
     return words, doubts, []
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 
 from logwatchd import __version__
-from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
 from logwatchd.scoring.calibration import calibrate, of_any_log
 from logwatchd.scoring.clustering import cluster
@@ -56,7 +55,7 @@ def construct(
             format=FORMAT,
             embedder=embedder.name,
             dimensions=int(vectors.shape[1]),
-            normaliser=NORMALISER_VERSION,
+            normaliser=knowledge.normaliser,
             lines=knowledge.lines,
             patterns=len(texts),
             centroids=len(groups.centroids),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from logwatchd.parsing.masks import Masks
+from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.calibration import LearnedLog
@@ -20,7 +21,7 @@ class Knowledge:
 
     newcomers: the patterns that stand only in the logs' last parts, which the calibration keeps apart, and the names of
     these logs. single: how many patterns were met once, also of those that `counts` does not have any more. sources,
-    read_bytes, of_bytes: see `Manifest`.
+    read_bytes, of_bytes: see `Manifest`. normaliser: that made the patterns; several, where it is of several versions.
     """
 
     counts: Mapping[str, int]
@@ -32,6 +33,7 @@ class Knowledge:
     masks: Masks = ()
     read_bytes: int = 0
     of_bytes: int = 0
+    normaliser: str = NORMALISER_VERSION
 
     @property
     def lines(self) -> int:
@@ -61,6 +63,7 @@ def knowledge_of(baseline: Baseline) -> Knowledge:
         masks=manifest.masks,
         read_bytes=manifest.read_bytes,
         of_bytes=manifest.of_bytes,
+        normaliser=manifest.normaliser,
     )
 
 
@@ -98,6 +101,7 @@ def merged(parts: Sequence[Knowledge]) -> Knowledge:
         masks=parts[0].masks,
         read_bytes=sum(part.read_bytes for part in parts),
         of_bytes=sum(part.of_bytes for part in parts),
+        normaliser=", ".join(dict.fromkeys(part.normaliser for part in parts)),
     )
 
 

@@ -117,7 +117,7 @@ class WarmUp:
         learned_s = self._before_s + now - self._began
         try:
             known = asdict(self.knowledge()) if self._before or self._builder.patterns else None
-            content = {"learned_s": learned_s, "normaliser": NORMALISER_VERSION, "knowledge": known}
+            content = {"learned_s": learned_s, "knowledge": known}
             new = self._file.with_suffix(".new")
             new.write_text(json.dumps(content), encoding="utf-8")
             new.replace(self._file)
@@ -134,7 +134,7 @@ def _read(file: Path, masks: Masks) -> tuple[Knowledge | None, float]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         known, learned_s = content["knowledge"], float(content["learned_s"])
-        if known is None or content["normaliser"] != NORMALISER_VERSION:
+        if known is None:
             return None, 0.0
         if known.pop("masks") != [asdict(mask) for mask in masks]:
             return None, 0.0
@@ -144,6 +144,7 @@ def _read(file: Path, masks: Masks) -> tuple[Knowledge | None, float]:
         if not {log.name for log in known["logs"]}.issuperset(chain.from_iterable(known["newcomers"].values())):
             return None, 0.0
         known["sources"] = tuple(known["sources"])
+        known["normaliser"] = str(known["normaliser"])
         return Knowledge(**known, masks=masks), learned_s
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, 0.0

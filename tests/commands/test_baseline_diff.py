@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.commands.process import logwatchd
 from tests.fakes.openai import FakeOpenAI
-from tests.scoring.making import FAULT, NORMAL, block_of
+from tests.scoring.making import FAULT, NORMAL, block_of, rewrite_manifest
 
 LOST = NORMAL[3]
 KEPT = [line for line in NORMAL if line != LOST]
@@ -71,26 +71,20 @@ def test_the_same_baseline_twice_differs_in_nothing_and_exits_0(folder: Path) ->
     assert len(report["verdicts"]["files"]) == 3
 
 
-def test_a_baseline_of_an_older_normaliser_is_shown_but_cannot_judge(folder: Path, tmp_path: Path) -> None:
-    with np.load(folder / "old") as archive:
-        parts = {name: archive[name] for name in archive.files}
-    manifest = json.loads(parts["manifest"].tobytes()) | {"normaliser": "0-old"}
-    parts["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
-    with (tmp_path / "older").open("wb") as out:
-        np.savez(out, **parts)
+def test_a_baseline_of_another_version_is_shown_compared_and_judges(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "old", tmp_path / "older")
+    rewrite_manifest(tmp_path / "older", normaliser="0-old")
     assert json.loads(logwatchd("baseline", "show", "--json", tmp_path / "older").stdout)["normaliser"] == "0-old"
     done = logwatchd("baseline", "diff", tmp_path / "older", folder / "new")
     assert done.returncode == 0, done.stderr
     assert b"normaliser: 0-old -> " in done.stdout
-    assert b"patterns cannot be compared" in done.stdout
-    assert b"gained" not in done.stdout
-    for args in (
-        (tmp_path / "older", folder / "new", "--logs", folder / "app.log"),
-        (folder / "new", tmp_path / "older"),
-    ):
-        refused = logwatchd("baseline", "diff", *args)
-        assert refused.returncode == 78
-        assert b"made with normaliser 0-old" in refused.stderr
+    verdicts = []
+    for old in ("older", "old"):
+        path = tmp_path / old if old == "older" else folder / old
+        done = logwatchd("baseline", "diff", path, folder / "new", "--json", "--logs", folder / "app.log")
+        verdicts.append({**json.loads(done.stdout), "old": None, "changes": None})
+    assert verdicts[0] == verdicts[1]
+    assert verdicts[0]["gained"]
 
 
 def test_with_other_masks_each_judges_by_its_own(folder: Path, tmp_path: Path) -> None:

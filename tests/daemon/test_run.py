@@ -16,7 +16,7 @@ import pytest
 from logwatchd.errors import Exit
 from tests.daemon.process import Daemon
 from tests.helpers import UNREACHABLE
-from tests.scoring.making import FAULT, NORMAL, block_of
+from tests.scoring.making import FAULT, NORMAL, block_of, rewrite_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -261,6 +261,25 @@ def test_a_full_state_disk_holds_lines_back_and_loses_none(mount: Callable[[Path
     daemon.wait(lambda: "cannot be stored" not in daemon.status(), "the status")
     assert daemon.stop() == 0
     assert daemon.stored() == [FAULT]
+
+
+def test_a_baseline_of_another_version_is_watched_by_and_told_at_the_start_and_after_a_reload(daemon: Daemon) -> None:
+    rewrite_manifest(daemon.baseline, normaliser="0-old")
+    daemon.log.touch()
+    daemon.start()
+    daemon.wait(lambda: daemon.events("BASELINE_OF_ANOTHER_VERSION"), "the warning")
+    assert daemon.events("BASELINE_OF_ANOTHER_VERSION")[0]["normaliser"] == "0-old"
+    daemon.append(*NORMAL, FAULT)
+    daemon.wait(lambda: daemon.alerted() == [FAULT], "the alert")
+    assert daemon.command("reload", "--config", daemon.config).returncode == 0
+    daemon.wait(lambda: len(daemon.events("BASELINE_OF_ANOTHER_VERSION")) == 2, "the other warning")
+    checked = daemon.command("check-config", "--config", daemon.config)
+    assert "made by another version of logwatchd, with normaliser 0-old: " in checked.stdout + checked.stderr
+    assert checked.returncode == 0
+    daemon.learn()
+    assert daemon.command("reload", "--config", daemon.config).returncode == 0
+    assert daemon.stop() == 0
+    assert len(daemon.events("BASELINE_OF_ANOTHER_VERSION")) == 2
 
 
 def test_the_status_tells_of_files_that_cannot_be_read(daemon: Daemon) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from string import ascii_lowercase
+
+import numpy as np
 
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
@@ -82,6 +86,16 @@ def learn(
         sources=["/var/log/test.log"],
         built_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
+
+
+def rewrite_manifest(file: Path, **changes: object) -> None:
+    """Have a baseline's file say something else of itself."""
+    with np.load(file) as archive:
+        parts = {name: archive[name] for name in archive.files}
+    manifest = json.loads(parts["manifest"].tobytes()) | changes
+    parts["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
+    with file.open("wb") as out:
+        np.savez(out, **parts)
 
 
 def damaged_header(baseline: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import os
 import pickle
 import warnings
@@ -21,12 +20,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from logwatchd.errors import BaselineError, Exit
+from logwatchd.parsing.normalise import NORMALISER_VERSION
+from logwatchd.records import Level
 from logwatchd.scoring.baseline import check_fits, load, save
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.clustering import cluster
+from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.embedder import unit_rows
+from logwatchd.scoring.knowledge import knowledge_of, merged
 from logwatchd.scoring.local import LocalEmbedder
-from tests.scoring.making import FAULT, NORMAL, block_of, damaged_header, learn
+from tests.scoring.making import FAULT, NORMAL, block_of, damaged_header, learn, rewrite_manifest
 
 
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
@@ -198,20 +201,11 @@ def test_a_missing_file_names_the_mend(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
 
 
-def _rewrite_manifest(file: Path, **changes: object) -> None:
-    with np.load(file) as archive:
-        parts = {name: archive[name] for name in archive.files}
-    manifest = json.loads(parts["manifest"].tobytes()) | changes
-    parts["manifest"] = np.frombuffer(json.dumps(manifest).encode(), np.uint8)
-    with file.open("wb") as out:
-        np.savez(out, **parts)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"format": 99}, "format 99"),
-        ({"normaliser": "0-old"}, "normaliser 0-old"),
+        ({"normaliser": 8}, "do not agree"),
         ({"dimensions": 7}, "do not agree"),
         ({"threshold": 2.0}, "do not agree"),
         ({"sources": 5}, "damaged"),
@@ -220,9 +214,20 @@ def _rewrite_manifest(file: Path, **changes: object) -> None:
 def test_a_baseline_of_another_kind_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
     save(learn(), tmp_path / "b")
     assert zipfile.is_zipfile(tmp_path / "b")
-    _rewrite_manifest(tmp_path / "b", **changes)
+    rewrite_manifest(tmp_path / "b", **changes)
     with pytest.raises(BaselineError, match=words):
         load(tmp_path / "b")
+
+
+def test_a_baseline_of_another_version_judges_and_passes_that_on(tmp_path: Path) -> None:
+    save(learn(), tmp_path / "b")
+    assert not load(tmp_path / "b").manifest.of_another_version
+    rewrite_manifest(tmp_path / "b", normaliser="0-old")
+    found = load(tmp_path / "b")
+    assert found.manifest.of_another_version
+    assert Detector(found).known(*next(zip(found.patterns, map(Level, found.levels), strict=True))) is not None
+    both = merged([knowledge_of(found), knowledge_of(learn())])
+    assert both.normaliser == f"0-old, {NORMALISER_VERSION}"
 
 
 def test_a_baseline_of_another_embedder_is_refused(tmp_path: Path) -> None:

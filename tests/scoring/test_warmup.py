@@ -64,18 +64,28 @@ def test_what_was_learned_outlives_a_stop(tmp_path: Path) -> None:
     assert WarmUp(tmp_path, (), now=0.0).progress(now=0.0).lines == 0
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"learned_s": 5}', "other normaliser", "other masks"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"learned_s": 5}', "other masks"])
 def test_what_was_kept_and_is_of_no_use_is_left(damage: str, tmp_path: Path) -> None:
     kept = WarmUp(tmp_path, (), now=0.0)
     kept.add(block(*NORMAL))
     kept.save(now=50.0)
-    if damage == "other normaliser":
-        content = json.loads((tmp_path / FILE_NAME).read_text())
-        (tmp_path / FILE_NAME).write_text(json.dumps(content | {"normaliser": "0"}))
-    elif damage != "other masks":
+    if damage != "other masks":
         (tmp_path / FILE_NAME).write_text(damage)
     masks = (Mask("order", "ORD-.", "<ORDER>"),) if damage == "other masks" else ()
     assert WarmUp(tmp_path, masks, now=0.0).progress(now=0.0).learned_s == 0.0
+
+
+def test_what_another_version_learned_goes_on_and_is_told_as_such(tmp_path: Path) -> None:
+    kept = WarmUp(tmp_path, (), now=0.0)
+    kept.add(block(*NORMAL))
+    kept.save(now=50.0)
+    content = json.loads((tmp_path / FILE_NAME).read_text())
+    content["knowledge"]["normaliser"] = "0-old"
+    (tmp_path / FILE_NAME).write_text(json.dumps(content))
+    later = WarmUp(tmp_path, (), now=0.0)
+    assert later.progress(now=0.0).learned_s == 50.0
+    assert later.knowledge().normaliser.split(", ")[0] == "0-old"
+    assert later.knowledge().counts.keys() == kept.knowledge().counts.keys()
 
 
 def test_masks_are_kept_as_well(tmp_path: Path) -> None:
