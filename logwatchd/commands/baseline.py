@@ -14,7 +14,7 @@ from logwatchd import config
 from logwatchd.alerting.text import visible
 from logwatchd.commands.build_report import report_of, summary
 from logwatchd.commands.learning import Lesson, finish, read
-from logwatchd.commands.output import check_output
+from logwatchd.commands.output import check_output, make_folder_of
 from logwatchd.commands.terminal import console, say
 from logwatchd.config import Config
 from logwatchd.errors import Exit, UsageError
@@ -56,6 +56,8 @@ def build(
         raise UsageError(
             "the configured sources have no files to learn from now (pipes hold nothing): name known-good log files"
         )
+    if found and output.parent == found.settings.baseline.path.parent:
+        make_folder_of(output)
     check_output(output)
     taught = read(files, more, sample_bytes, found.masks if found else ())
     doubted = bursts(taught.builder.alarms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from logwatchd.errors import UsageError
+from logwatchd.errors import BaselineError, UsageError
 from logwatchd.kinds import is_file, is_folder
 
 _BASELINE = b"PK\x03\x04"  # a baseline is an archive of arrays
@@ -35,6 +35,18 @@ def check_output(output: Path) -> None:
         raise UsageError(f"--output {output}: cannot be read: {error.strerror}; name another file") from None
     if not replaceable:
         raise UsageError(f"--output {output}: is there and no baseline; name another file, or take it away first")
+
+
+def make_folder_of(baseline: Path) -> None:
+    """Make the folder in which the daemon looks for its baseline, where it is not there yet: only its user may see it.
+
+    Raises:
+        BaselineError: it cannot be made.
+    """
+    try:
+        baseline.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BaselineError(f"{baseline}: its folder cannot be made: {error.strerror}; run it as root") from None
 
 
 def _head(file: Path) -> bytes:

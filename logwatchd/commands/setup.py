@@ -13,6 +13,7 @@ from logwatchd import clock, config, status_file
 from logwatchd.alerting.text import counted, visible
 from logwatchd.commands import reference
 from logwatchd.commands.learning import Lesson, finish, read
+from logwatchd.commands.output import make_folder_of
 from logwatchd.commands.reload import state_dirs
 from logwatchd.commands.survey import Proposal, Survey, survey
 from logwatchd.commands.terminal import say
@@ -169,10 +170,7 @@ def _learn(loaded: Config) -> bool:
         baseline = finish(taught, loaded)
     except BaselineError:
         return False
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise BaselineError(f"{path}: its folder cannot be made: {error.strerror}; run it as root") from None
+    make_folder_of(path)
     save(baseline, path)
     manifest = baseline.manifest
     teachers = [*([counted(len(taught.extents), "file")] if taught.extents else []), *(["the journal"] if more else [])]

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,14 @@ def test_nothing_but_a_baseline_is_replaced(
     assert log.read_bytes() == before
     for place in (tmp_path / "empty", baseline):
         assert main([*given, str(place)]) == 0
+
+
+def test_the_folder_that_the_configuration_names_is_made_and_no_other(log: Path, tmp_path: Path) -> None:
+    """As on a machine on which the daemon was never started."""
+    config, state = tmp_path / "c.toml", tmp_path / "lib" / "logwatchd"
+    config.write_text(f'[[source]]\npaths = ["{log}"]\n[baseline]\npath = "{state}/baseline"\n')
+    given = ["baseline", "build", "--config", str(config), "--output"]
+    assert main([*given, str(tmp_path / "elsewhere" / "baseline")]) == 2
+    assert main([*given, str(state / "baseline.new")]) == 0
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert not (tmp_path / "elsewhere").exists()
