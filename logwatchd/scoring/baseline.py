@@ -20,8 +20,8 @@ from logwatchd.records import Level, Mask
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.vectors import Vectors
 
-FORMAT = 4
-_ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "levels", "variables")
+FORMAT = 5
+_ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "failed", "levels", "variables")
 _HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
 _PREFIX = "held_out_"
 
@@ -67,7 +67,8 @@ class Baseline:
     """centroids: float32 (K, D), unit rows. radii: float32 (K,). weights: int64 (K,), lines each.
 
     concerns: float32 (K,), log-odds, by the worst level of each centroid; alarms: bool (K,), whether words of failure
-    are among its patterns; see `concern`. examples: up to three patterns a centroid, nearest first. patterns: every
+    are among its patterns; failed: float32 (K,), log-odds, by the worst number in them that says that something failed;
+    see `concern`. examples: up to three patterns a centroid, nearest first. patterns: every
     known-good pattern and its line count. levels: of each pattern, in the same order, a byte each. variables: uint64
     (T,), see `variables`. held_out: what the threshold rests on.
     """
@@ -78,6 +79,7 @@ class Baseline:
     weights: NDArray[np.int64]
     concerns: NDArray[np.float32]
     alarms: NDArray[np.bool_]
+    failed: NDArray[np.float32]
     examples: tuple[tuple[str, ...], ...]
     patterns: dict[str, int]
     levels: bytes
@@ -111,6 +113,7 @@ def save(baseline: Baseline, path: Path) -> None:
                 weights=baseline.weights,
                 concerns=baseline.concerns,
                 alarms=baseline.alarms,
+                failed=baseline.failed,
                 variables=baseline.variables,
                 levels=np.frombuffer(baseline.levels, dtype=np.uint8),
                 **{_PREFIX + name: getattr(baseline.held_out, name) for name in _HELD_OUT},
@@ -158,6 +161,7 @@ def load(path: Path) -> Baseline:
             weights=np.asarray(parts["weights"], dtype=np.int64),
             concerns=np.asarray(parts["concerns"], dtype=np.float32),
             alarms=np.asarray(parts["alarms"], dtype=np.bool_),
+            failed=np.asarray(parts["failed"], dtype=np.float32),
             variables=np.asarray(parts["variables"], dtype=np.uint64),
             examples=tuple(tuple(str(text) for text in group) for group in texts["examples"]),
             patterns={str(text): int(count) for text, count in texts["patterns"].items()},
@@ -227,10 +231,10 @@ def _check_arrays(baseline: Baseline, path: Path) -> None:
         and rows > 0
         and baseline.centroids.shape == (manifest.centroids, manifest.dimensions)
         and len(baseline.radii) == len(baseline.weights) == len(baseline.examples) == rows
-        and len(baseline.concerns) == len(baseline.alarms) == rows
+        and len(baseline.concerns) == len(baseline.alarms) == len(baseline.failed) == rows
         and bool(np.isfinite(baseline.centroids).all())
         and bool(np.isfinite(baseline.radii).all())
-        and bool(np.isfinite(baseline.concerns).all())
+        and bool(np.isfinite(baseline.concerns).all() and np.isfinite(baseline.failed).all())
         and len(baseline.levels) == len(baseline.patterns)
         and max(baseline.levels, default=0) <= max(Level)
         and new == len(held_out.novelties) == len(held_out.evidence) == len(held_out.log)

@@ -74,11 +74,11 @@ def evidence_of(concern: Concern, known: Concern) -> float:
 
     Args:
         concern: the text's. known: that of the known texts nearest to it: an ERROR where so far only INFO was written
-            is more telling than one more among other ERRORs, and words of failure that they have as well tell nothing.
+            is more telling than one more among other ERRORs, and words of failure that they have as well tell nothing,
+            nor does a number where one of theirs weighs as much.
     """
     words = _ALARM if concern.alarming and not known.alarming else 0.0
-    if not known.alarming and known.level < _BY_LEVEL[Level.ERROR]:
-        words += concern.failed
+    words += max(0.0, concern.failed - known.failed)
     return concern.level + words + _RAISED * max(0.0, concern.total - known.total)
 
 

@@ -46,10 +46,12 @@ def construct(
     groups = cluster(vectors, counts, clusters)
     concerns = np.full(len(groups.centroids), -np.inf, dtype=np.float32)
     alarms = np.zeros(len(groups.centroids), dtype=np.bool_)
+    failed = np.zeros(len(groups.centroids), dtype=np.float32)
     for text, level, label in zip(texts, levels, groups.labels.tolist(), strict=True):
         concern = concern_of(level, text)
         concerns[label] = max(concerns[label], concern.level)
         alarms[label] |= concern.alarming
+        failed[label] = max(failed[label], concern.failed)
     return Baseline(
         manifest=Manifest(
             format=FORMAT,
@@ -76,6 +78,7 @@ def construct(
         weights=groups.weights,
         concerns=concerns,
         alarms=alarms,
+        failed=failed,
         examples=tuple(tuple(texts[i] for i in members) for members in groups.members),
         patterns=dict(zip(texts, counts.tolist(), strict=True)),
         levels=bytes(levels),

@@ -36,7 +36,8 @@ class Detector:
         self._baseline = baseline
         self._levels = levels
         self._radii: list[float] = baseline.radii.tolist()
-        self._known = tuple(map(Concern, baseline.concerns.tolist(), map(bool, baseline.alarms.tolist())))
+        columns = (baseline.concerns.tolist(), map(bool, baseline.alarms.tolist()), baseline.failed.tolist())
+        self._known = tuple(map(Concern, *columns))
         self.thresholds = thresholds or own_thresholds(baseline, levels=levels)
 
     @property

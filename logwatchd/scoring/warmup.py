@@ -177,6 +177,7 @@ def _nothing_known(masks: Masks, embedder: str, dimensions: int) -> Baseline:
         weights=np.zeros(1, dtype=np.int64),
         concerns=np.zeros(1, dtype=np.float32),
         alarms=np.zeros(1, dtype=np.bool_),
+        failed=np.zeros(1, dtype=np.float32),
         examples=((),),
         patterns={},
         levels=b"",

@@ -86,8 +86,23 @@ def test_a_5xx_counts_where_none_was_known_however_long_the_line_is() -> None:
 
     assert score(200, 502) > 0.8 > 0.5 > score(200, 404)
     assert score(500, 502) < 0.5
-    known_error = Concern(1.0, False)
-    assert evidence_of(concern_of(Level.ERROR, "status: 502"), known_error) == 1.0
+
+
+def test_a_5xx_counts_beside_a_4xx_that_is_logged_as_an_error() -> None:
+    """Some servers write every answer from 400 on at the level of an error; only the status tells which is theirs."""
+    line = (
+        '{"level":"error","ts":<N>,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"<V>",'
+        '"proto":"HTTP/<N>","method":"GET","host":"<V>","uri":"<V>"},"duration":<N>,"size":<N>,"status":%d}'
+    )
+    embedder = LocalEmbedder()
+
+    def score(known: int, status: int) -> float:
+        texts = [line % status]
+        return Detector(learn([line % known] * 9)).judge(texts, [Level.ERROR], embedder.embed(texts))[0].score
+
+    assert score(404, 503) > 3 * score(404, 403)
+    assert score(502, 503) < 2 * score(404, 403)
+    assert evidence_of(concern_of(Level.ERROR, "status: 502"), concern_of(Level.ERROR, "status: 500")) == 1.0
 
 
 @pytest.mark.parametrize(

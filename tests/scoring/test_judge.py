@@ -66,7 +66,10 @@ def test_any_number_of_vectors_have_the_nearest_centroid_of_any_number(
     known[rng.integers(centroids)] = known[0]  # a tie
     vectors = unit_rows(rng.standard_normal((rows, dimensions), dtype=np.float32))
     vectors[:: rng.integers(1, 7)] *= rng.choice([0.0, 1e-42], (1, 1)).astype(np.float32)
-    few = {name: np.resize(getattr(BASELINE, name), centroids) for name in ("radii", "concerns", "alarms", "weights")}
+    few = {
+        name: np.resize(getattr(BASELINE, name), centroids)
+        for name in ("radii", "concerns", "alarms", "failed", "weights")
+    }
     baseline = replace(BASELINE, centroids=known, examples=(("x",),) * centroids, **few)
     verdicts = Detector(baseline).judge(["new"] * rows, [Level.INFO] * rows, vectors)
     distances = np.maximum(0.0, 1.0 - vectors.astype(np.float64) @ known.T.astype(np.float64))
