@@ -3,7 +3,8 @@
 Names of users, hosts, packages and files have no digits by which a mask could know them. Where one place of an
 otherwise equal text takes many values, the place is a variable, as in the template miners (SLCT: R. Vaarandi, A Data
 Clustering Algorithm for Mining Patterns from Event Logs, 2003; Drain: P. He and others, 2017), but softly: a new value
-there is a little new, not nothing.
+there is a little new, not nothing. What is quoted in a sentence or in an access log is one value, however many words it
+has: an agent, a title, a person's name.
 
 A template, a text with one word left out, is known by a number of 64 bits, so that finding a text's templates costs
 time in proportion to its words.
@@ -34,6 +35,9 @@ SHARE, SHARE_OF_MANY = 0.25, 0.1
 _FACTORS = np.arange(1, 2 * MAX_WORDS, 2, dtype=np.uint64)  # odd, one for each place
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
+# Not a field's value, as in '"msg": "..."', nor one of a list: a sentence may stand there, and its words are places.
+_QUOTED = re.compile(r"""(?<=[^:=,\ ]\ )(?:"[^"]*"|'[^'\ ][^']*')(?=[\ ,.;:)\]]|$)""", re.VERBOSE)
+_INNER_BLANK = "\0"  # of what is quoted; it is in no pattern
 
 Templates = NDArray[np.uint64]
 
@@ -43,8 +47,9 @@ def learn(patterns: Sequence[str]) -> Templates:
 
     One with MANY_VALUES stands there twice.
     """
-    numbers, counts = templates_of(patterns)
-    telling = np.fromiter(map(_tells, _words(patterns)), dtype=np.intp, count=len(numbers))
+    patterns = [*map(_with_values_whole, patterns)]
+    numbers, counts = _templates_of(patterns)
+    telling = np.fromiter(map(_telling, _words(patterns)), dtype=np.intp, count=len(numbers))
     left = np.repeat(_sums(telling, counts), counts) - telling
     found, values = np.unique(numbers[left >= MIN_WORDS], return_counts=True)
     return np.repeat(found, (values >= MIN_VALUES).astype(np.intp) + (values >= MANY_VALUES))
@@ -73,8 +78,13 @@ def templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:
     """The numbers of the templates of texts, uint64 (T,), text by text in the order of the word that is left out.
 
     Returns:
-        Also how many each text has, (N,): one for each of its words.
+        Also how many each text has, (N,): one for each of its words, and of its quoted values.
     """
+    return _templates_of([*map(_with_values_whole, patterns)])
+
+
+def _templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:
+    """The same of texts whose values are whole."""
     spaces = np.fromiter((pattern.count(" ") for pattern in patterns), dtype=np.intp, count=len(patterns))
     counts = np.minimum(spaces + 1, MAX_WORDS)
     words = np.fromiter(map(_number, _words(patterns)), dtype=np.uint64, count=counts.sum())
@@ -90,12 +100,27 @@ def _sums(values: NDArray[np.generic], counts: NDArray[np.intp]) -> NDArray[Any]
     return np.add.reduceat(values, np.cumsum(counts) - counts)
 
 
+def _with_values_whole(pattern: str) -> str:
+    """The pattern with no blank in what is quoted."""
+    if ' "' in pattern or " '" in pattern:
+        return _QUOTED.sub(_whole, pattern)
+    return pattern
+
+
+def _whole(match: re.Match[str]) -> str:
+    return match[0].replace(" ", _INNER_BLANK)
+
+
 def _words(patterns: Sequence[str]) -> Iterator[str]:
     return chain.from_iterable(pattern.split(" ", MAX_WORDS)[:MAX_WORDS] for pattern in patterns)
 
 
-def _tells(word: str) -> bool:
-    return bool(_LETTERS.search(_PLACEHOLDER.sub("", word))) and level_of(word) is Level.UNKNOWN
+def _telling(word: str) -> int:
+    """How many words it is that say something: a level and a placeholder do not, a request in quotes is two."""
+    if not _LETTERS.search(_PLACEHOLDER.sub("", word)):
+        return 0
+    words = word.count(_INNER_BLANK) + 1
+    return words if words > 1 or level_of(word) is Level.UNKNOWN else 0
 
 
 @lru_cache(maxsize=1 << 14)

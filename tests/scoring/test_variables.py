@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -57,6 +58,40 @@ def test_where_there_are_many_values_one_more_is_less_news(values: int, share: f
     assert shares(["INFO user zoe signed in", "INFO user zoe signed out"], learned).tolist() == [share, 1.0]
 
 
+AGENTS = [
+    "curl/<N>",
+    "Wget/<N> (linux-gnu)",
+    "Feed Fetcher",
+    "-",
+    "Mozilla/<N> (X<N>; rv:<N>) Gecko/<N>",
+    "a b c d",
+    "e",
+]
+
+
+def test_a_quoted_value_is_one_place_however_many_words_it_has() -> None:
+    line = '<IP> - - [<TIME>] "{} <PATH>" {} <N> "-" "{}"'
+    few = [line.format("GET", 200, agent) for agent in AGENTS]
+    learned = learn([*few, line.format("GET", 200, "Some Bot/<N>")])
+    for new in ("Go-http-client/<N>", "Mozilla/<N> (compatible; SomeOther/<N>; of one more)"):
+        assert fit(line.format("GET", 200, new), learned)
+        assert not fit(line.format("GET", 404, new), learned)
+        assert not fit(line.format("PUT", 200, new), learned)
+        assert not fit(line.format("GET", 200, new), learn(few))
+    slow = learn([f"slow search for '{name} {name}': <DURATION>" for name in NAMES])
+    assert fit("slow search for 'a map of lisbon': <DURATION>", slow)
+    assert not fit("slow search for a map of lisbon: <DURATION>", slow)
+
+
+def test_a_fields_value_is_a_sentence_whose_words_are_places() -> None:
+    line = '{"level": "info", "of": "shop orders", "msg": "%s"}'
+    names = learn([line % f"user {name} signed in" for name in NAMES])
+    assert fit(line % "user zoe signed in", names)
+    sentences = learn([line % " ".join([f"{name} came"] * number) for number, name in enumerate(NAMES, 1)])
+    assert not fit(line % "nobody knows", sentences)
+    assert not fit(line % "user zoe signed out", names)
+
+
 def test_a_lone_word_says_nothing_about_another() -> None:
     assert not len(learn([f"<TIME> INFO {name}" for name in NAMES]))
     assert not len(learn([f"<TIME> ERROR started {name}" for name in NAMES]))
@@ -83,6 +118,7 @@ def test_a_template_has_the_number_that_baselines_hold(texts: list[str]) -> None
 
 def by_definition(text: str) -> list[int]:
     """The sum over the words of 1 and, times a factor by the place, of the hash of the word, or of none at the gap."""
+    text = re.sub(r"""(?<=[^:=, ] )("[^"]*"|'[^' ][^']*')(?=[ ,.;:)\]]|$)""", lambda m: m[0].replace(" ", "\0"), text)
     words = [hashed(word) for word in text.split(" ")[:MAX_WORDS]]
     gapped = [[*words[:gap], hashed(""), *words[gap + 1 :]] for gap in range(len(words))]
     return [(sum(h * (2 * i + 1) for i, h in enumerate(some)) + len(some)) % 2**64 for some in gapped]
