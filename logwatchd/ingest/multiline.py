@@ -111,12 +111,13 @@ class _In(Enum):
     FRAMES = auto()  # Java's and Node's 'at' lines
     PANIC = auto()  # Go's first line
     GO = auto()
+    PHP = auto()
 
 
-_TRACE = rb"(?:Traceback \(most|[ \t]+at |panic: |fatal error: |goroutine )"
+_TRACE = rb"(?:Traceback \(most|[ \t]+at |panic: |fatal error: |goroutine |#0 )"
 _TRACE_FIRST = re.compile(_TRACE)
 _TRACE_LATER = re.compile(rb"\n" + _TRACE)
-_TRACE_BYTES = b" \tTpfg"  # with which it begins
+_TRACE_BYTES = b" \tTpfg#"  # with which it begins
 _LARGE_BYTES = 1 << 14
 _FEW_LINES = 500
 _PYTHON_HEAD = b"Traceback (most recent call last):"
@@ -140,10 +141,14 @@ _NAME = rb"[\w./*()\[\]{},$\x80-\xff-][\w./*)\[\]{},$\x80-\xff-]*+"
 _GO = re.compile(
     rb"\s*$|goroutine \d+ \[|[ \t]+\S|created by |exit status \d+$|%b\((?=.*\)\s*$)" % _NAME,
 )
+_PHP_HEAD = b"Stack trace:"
+_MAY_BEGIN = re.compile(rb"%b|%b\r?$" % (_THROWN.pattern, _PHP_HEAD))  # a trace, though no frame of it is there yet
+_PHP_NEXT = b"Next "  # what was thrown while the one before it was dealt with, behind an empty line
+_PHP = re.compile(rb"#\d+ |  thrown in |%b" % _PHP_NEXT)
 
 
 class StackTraces:
-    """Joins the stack traces of Python, Java, Node and Go to the line that they stand under."""
+    """Joins the stack traces of Python, Java, Node, Go and PHP to the line that they stand under."""
 
     def continues(self, lines: Sequence[bytes], whole: bool) -> Iterator[bool]:
         state = _In.TEXT
@@ -161,7 +166,7 @@ class StackTraces:
         return len(event) > 1 or first == _PYTHON_HEAD or bool(_PANIC.match(first) or _THROWN.match(first))
 
     def worthwhile(self, data: bytes, whole: bool) -> bool:
-        if _TRACE_FIRST.match(data) or (not whole and _THROWN.match(data, data.rfind(b"\n", 0, -1) + 1)):
+        if _TRACE_FIRST.match(data) or (not whole and _MAY_BEGIN.match(data, data.rfind(b"\n", 0, -1) + 1)):
             return True
         # Three times as fast where few lines begin so. Not worth importing numpy, which 'logwatchd tail' does without.
         if len(data) >= _LARGE_BYTES and "numpy" in sys.modules:
@@ -190,8 +195,12 @@ def _step(state: _In, line: bytes, following: bytes | None) -> tuple[_In, bool]:
             return (_In.GO if line.startswith(b"goroutine ") else _In.PANIC), True
         case _In.GO if _GO.match(line):
             return _In.GO, True
+        case _In.PHP if _PHP.match(line) or (not line and (following is None or following.startswith(_PHP_NEXT))):
+            return _In.PHP, True
     if line == _PYTHON_HEAD:
         return _In.PYTHON, True
+    if line == _PHP_HEAD:
+        return _In.PHP, True
     if _AT.match(line):
         return _In.FRAMES, True
     if following and _AT.match(following) and _THROWN.match(line):

@@ -14,15 +14,16 @@ from logwatchd.records import INNER
 
 _NEWLINE = chr(INNER)
 _RAW_NEWLINE = bytes([INNER])
-# Frames of Python, Java and Node, Go; digits are '0' in a key.
-_FRAME = re.compile(r'\s+(?:at \S|File \\?"|\S.*\.go:0)|goroutine 0')
+# Frames of Python, Java and Node, Go, PHP; digits are '0' in a key.
+_FRAME = re.compile(r'\s+(?:at \S|File \\?"|\S.*\.go:0)|goroutine 0|#0+ ')
 _REST_IS_FRAMES = re.compile(r"goroutine 0|\[signal ")
 _HEADS = {
     "Traceback (most recent call last):": "Traceback",
+    "Stack trace:": "",
     "During handling of the above exception, another exception occurred:": "",
     "The above exception was the direct cause of the following exception:": "",
 }
-_FRAMELESS = re.compile(r"\s|[}\])]+$|exit status 0+$|$")
+_FRAMELESS = re.compile(r"\s|#0+ |[}\])]+$|exit status 0+$|$")
 _ESCAPED = re.compile(
     r'("(?:[\w.-]{0,64}[._-])?(?:stack_?trace|stack|traceback|backtrace|exc_?info|exception|error)"\s?:\s?")'
     r'((?:[^"\\]|\\.){1,16384})"',

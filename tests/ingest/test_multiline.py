@@ -66,7 +66,19 @@ main.main()
 \t/app/main.go:7 +0x1d
 exit status 2
 """
-TRACES = [PYTHON, PYTHON_BARE, JAVA, JAVA_THREAD, NODE, GO]
+PHP = """\
+[01-Jan-2026 00:00:00 UTC] PHP Fatal error:  Uncaught PDOException: Connection refused in /app/db.php:3
+Stack trace:
+#0 /app/db.php(3): PDO->__construct('mysql:host=10.0...', 'shop')
+#1 /app/index.php(9): connect()
+#2 {main}
+
+Next RuntimeException: no catalogue in /app/index.php:11
+Stack trace:
+#0 {main}
+  thrown in /app/index.php on line 11
+"""
+TRACES = [PYTHON, PYTHON_BARE, JAVA, JAVA_THREAD, NODE, GO, PHP]
 PLAIN = "2026-01-01 00:00:01 INFO all is well\n"
 AUTO = StackTraces()
 
@@ -88,7 +100,7 @@ def events(data: str | bytes, spec: SourceSpec = SPEC, flush: bool = True) -> li
     return found
 
 
-@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go"])
+@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go", "php"])
 def test_a_stack_trace_is_one_event_with_the_line_it_stands_under(trace: str) -> None:
     assert events(trace) == [trace[:-1]]
     assert events(trace.replace("\n", "\r\n")) == [trace.replace("\n", "\r\n")[:-1]]
@@ -108,6 +120,7 @@ def test_two_traces_in_a_row_stay_two() -> None:
         "  indented but no trace\n    more of it\n" + PLAIN,
         "+ echo x\n    at home: nothing\n".replace("    at home", "  home"),
         "Error: only a line\nanother line\n",
+        "#0 comments\n#1 more of them\nNext line\n  thrown in at the end\n",
         "\n\n\n",
     ],
 )
@@ -115,7 +128,7 @@ def test_lines_that_are_no_trace_stay_alone(text: str) -> None:
     assert events(text) == text.split("\n")[:-1]
 
 
-@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go"])
+@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go", "php"])
 def test_a_trace_that_may_go_on_is_held_back_and_a_plain_line_never(trace: str) -> None:
     assert events(PLAIN + PLAIN, flush=False) == [PLAIN[:-1]] * 2
     whole = trace.split("\n")[:-1]

@@ -53,6 +53,16 @@ NODE = """TypeError: Cannot read properties of undefined (reading 'id')
     at process.processTicksAndRejections (node:internal/process/task_queues:95:5)
 }"""
 
+PHP = """PHP Fatal error:  Uncaught PDOException: Connection refused in /srv/shop/db.php:3
+Stack trace:
+#0 /srv/shop/db.php(3): PDO->__construct('mysql:host=10.0...')
+#12 {main}
+
+Next RuntimeException: no catalogue in /srv/shop/index.php:11
+Stack trace:
+#0 {main}
+  thrown in /srv/shop/index.php on line 11"""
+
 
 @pytest.mark.parametrize(
     ("event", "told"),
@@ -69,9 +79,14 @@ NODE = """TypeError: Cannot read properties of undefined (reading 'id')
         ),
         (GO, "panic: runtime error: index out of range [<N>] with length <N>"),
         (NODE, "TypeError: Cannot read properties of undefined (reading 'id')"),
+        (
+            PHP,
+            "PHP Fatal error: Uncaught PDOException: Connection refused in <PATH>/db.php:<N> "
+            "Next RuntimeException: no catalogue in <PATH>/index.php:<N>",
+        ),
         ("SELECT *\n  FROM orders\n  WHERE price > 5", "SELECT * FROM orders WHERE price > <N>"),
     ],
-    ids=["python", "java", "go", "node", "no-trace"],
+    ids=["python", "java", "go", "node", "php", "no-trace"],
 )
 def test_frames_are_left_out_and_nothing_else(event: str, told: str) -> None:
     assert pattern(event) == told
