@@ -277,11 +277,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "random-word",
-        r"(?<![\w<])(?=[A-Za-z]{0,63}0+[A-Za-z]{1,63}0)(?:[A-Za-z]{1,8}0{1,8}|0{1,8}[A-Za-z]{1,8})[A-Za-z0]{4,128}(?![\w>])",
+        r"(?<![\w<])(?=[A-Za-z]{0,63}0+[A-Za-z]{1,63}0)"
+        r"(?:[A-Za-z]{1,8}0{1,8}|0{1,8}[A-Za-z]{1,8}|(?=[A-Z0]{20})[A-Z]{9,32}0{1,8})[A-Za-z0]{4,128}(?![\w>])",
         "<ID>",
-        "letters and digits in turn: a random name, not a word",
-        "session k3J9x2Qa opened",
-        "session <ID> opened",
+        "letters and digits in turn: a random name, not a word; in base 32 many letters may stand before a digit",
+        "session k3J9x2Qa opened by NDQZKVBXRAPTGL7WXJ3MHY5UCEFS",
+        "session <ID> opened by <ID>",
         hint=matching("0[A-Za-z]+0"),
     ),
     _rule(
