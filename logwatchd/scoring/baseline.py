@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
+from logwatchd.scoring.concern import concern_of
 from logwatchd.vectors import Vectors
 
 FORMAT = 5
+_WITHOUT_FAILED = 4  # the format before it
+_MORE = 1e6  # log-odds: than any number weighs
 _ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "failed", "levels", "variables")
 _HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
 _PREFIX = "held_out_"
@@ -152,7 +155,11 @@ def load(path: Path) -> Baseline:
         with np.load(path, allow_pickle=False) as archive:
             parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}
             manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
-            parts.update({name: archive[name] for name in (*_ARRAYS, *(_PREFIX + name for name in _HELD_OUT))})
+            if manifest.format == _WITHOUT_FAILED:
+                parts["failed"] = _failed(archive["concerns"], archive["alarms"])
+                manifest = replace(manifest, format=FORMAT)
+            wanted = (*_ARRAYS, *(_PREFIX + name for name in _HELD_OUT))
+            parts.update({name: archive[name] for name in wanted if name not in parts})
         texts = json.loads(parts["texts"].tobytes())
         baseline = Baseline(
             manifest=manifest,
@@ -215,12 +222,17 @@ def _as_array(value: object) -> NDArray[np.uint8]:
 
 
 def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
-    if fields.get("format") != FORMAT:
+    if fields.get("format") not in (_WITHOUT_FAILED, FORMAT):
         raise BaselineError(
             f"{path}: baseline format {fields.get('format')}, this logwatchd reads {FORMAT}; build it again"
         )
     masks = tuple(Mask(**mask) for mask in fields.get("masks", ()))
     return Manifest(**{**fields, "sources": tuple(fields["sources"]), "masks": masks})
+
+
+def _failed(concerns: NDArray[np.float32], alarms: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Of a format that does not have it: beside errors and words of failure no number tells anything."""
+    return np.where(alarms | (concerns >= concern_of(Level.ERROR, "").level), _MORE, 0.0).astype(np.float32)
 
 
 def _check_arrays(baseline: Baseline, path: Path) -> None:

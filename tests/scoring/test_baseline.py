@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from logwatchd.errors import BaselineError, Exit
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level
-from logwatchd.scoring.baseline import check_fits, load, save
+from logwatchd.scoring.baseline import FORMAT, check_fits, load, save
 from logwatchd.scoring.builder import BaselineBuilder
 from logwatchd.scoring.clustering import cluster
 from logwatchd.scoring.detector import Detector
@@ -228,6 +228,23 @@ def test_a_baseline_of_another_version_judges_and_passes_that_on(tmp_path: Path)
     assert Detector(found).known(*next(zip(found.patterns, map(Level, found.levels), strict=True))) is not None
     both = merged([knowledge_of(found), knowledge_of(learn())])
     assert both.normaliser == f"0-old, {NORMALISER_VERSION}"
+
+
+def test_the_format_before_judges_as_it_did(tmp_path: Path) -> None:
+    """Beside an error, a number that says that something failed told nothing; elsewhere it did."""
+    save(learn([*NORMAL, "ERROR GET /a answered status=404"] * 100), tmp_path / "b")
+    with np.load(tmp_path / "b") as archive:
+        parts = {name: archive[name] for name in archive.files if name != "failed"}
+    with (tmp_path / "b").open("wb") as out:
+        np.savez(out, **parts)
+    rewrite_manifest(tmp_path / "b", format=4)
+    found = load(tmp_path / "b")
+    assert found.manifest.format == FORMAT
+    errors = np.array([any("ERROR" in text for text in group) for group in found.examples])
+    assert errors.any()
+    assert np.array_equal(found.failed > 0, errors)
+    save(found, tmp_path / "again")
+    assert np.array_equal(load(tmp_path / "again").failed, found.failed)
 
 
 def test_a_baseline_of_another_embedder_is_refused(tmp_path: Path) -> None:
