@@ -145,6 +145,7 @@ class Daemon:
         if self._warming and self._state == "ready":
             self._warming.tick(now)
         self._pipeline.rest()
+        journal.catch_up()
         if now >= self._status_due:
             self._status_due = now + _STATUS_EVERY_S
             self._tell(self._state)

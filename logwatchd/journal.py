@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import os
@@ -177,6 +178,7 @@ def configure(output: Output = "auto", verbosity: int = 0, secrets: Iterable[Sec
     _listen_to_libraries(entries, sink)
 
 
+_to_journald: JournaldSink | None = None
 _of_alerts: dict[str, Plain] = {}
 
 
@@ -217,7 +219,22 @@ def _sink(output: Output) -> Sink:
         return StreamSink(1, as_json)
     colours = os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     terminal = StreamSink(2, lambda entry: as_text(entry, colours))
-    return JournaldSink(JournalSocket(), terminal) if output == "journal" else terminal
+    return _journald(terminal) if output == "journal" else terminal
+
+
+def _journald(stand_in: Sink) -> JournaldSink:
+    """One for the whole process: what waits for journald outlasts a reload."""
+    global _to_journald
+    if _to_journald is None:
+        _to_journald = JournaldSink(JournalSocket(), stand_in, keeps=is_journal(2, os.environ))
+        atexit.register(_to_journald.finish)
+    return _to_journald
+
+
+def catch_up() -> None:
+    """Send journald what it could not take before; a process that lives long calls it now and then."""
+    if _to_journald is not None:
+        _to_journald.catch_up()
 
 
 class _Mouth:

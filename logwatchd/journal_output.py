@@ -10,18 +10,20 @@ import os
 import select
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from logwatchd.journald import JournalSocket, field_name, pack
+from logwatchd.journald import AWAY, JournalSocket, field_name, pack
 
 IDENTIFIER = "logwatchd"
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 _PATIENCE_S = 0.3
+_ROOM_BYTES = 4 << 20  # of entries that wait for journald: a thousand alerts with all their fields
 _PIPE_BUF = 4096  # what a pipe that is ready takes without blocking
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
@@ -80,7 +82,7 @@ def message_id(kind: str) -> str:
 def as_json(entry: Entry) -> str:
     """One JSON object; a detail never hides one of the entry's own keys."""
     own: dict[str, Plain] = {
-        "timestamp": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "timestamp": _instant(entry, "microseconds"),
         "level": entry.level,
         "event": entry.kind,
         "message": f"{entry.text}: {entry.message}" if entry.message else entry.text,
@@ -100,9 +102,14 @@ def as_text(entry: Entry, colours: bool = False) -> str:
     return f"{entry.at.astimezone():%H:%M:%S} {level} {entry.part:9} {entry.sentence()}"
 
 
-def as_fields(entry: Entry) -> Iterator[tuple[str, str]]:
-    """The entry's journal fields."""
-    yield "MESSAGE", entry.sentence()
+def as_fields(entry: Entry, *, late: bool = False) -> Iterator[tuple[str, str]]:
+    """The entry's journal fields. late: journald is going to date it by when it got it; so it says itself when it was
+    said."""
+    if late:
+        yield "MESSAGE", f"(said at {_instant(entry, 'seconds')}, when journald was away) {entry.sentence()}"
+        yield "LOGWATCHD_SAID_AT", _instant(entry, "microseconds")
+    else:
+        yield "MESSAGE", entry.sentence()
     yield "PRIORITY", str(_PRIORITIES.get(entry.level, 6))
     yield "SYSLOG_IDENTIFIER", IDENTIFIER
     yield "SYSLOG_FACILITY", _DAEMON_FACILITY
@@ -114,6 +121,16 @@ def as_fields(entry: Entry) -> Iterator[tuple[str, str]]:
     for key, value in (*entry.about.items(), *entry.details.items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield field_name(f"LOGWATCHD_{key}"), text
+
+
+def _instant(entry: Entry, precision: str) -> str:
+    return entry.at.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _loss(entry: Entry, count: int) -> Entry:
+    """What stands before `entry` in place of those that nobody took."""
+    text = "log entries before this one were lost: nobody took them"
+    return Entry(entry.at, "warning", "", "journal", text, "", {"lost": count}, "")
 
 
 def _quoted(value: Plain) -> str:
@@ -148,7 +165,7 @@ class StreamSink:
             self._lock.release()
 
     def _write(self, entry: Entry) -> None:
-        lines = ([self._loss(entry)] if self._lost else []) + [entry]
+        lines = ([_loss(entry, self._lost)] if self._lost else []) + [entry]
         text = "".join(self._render(line) + "\n" for line in lines)
         data = (("\n" if self._torn else "") + text).encode("utf-8", "backslashreplace")
         at = 0
@@ -164,10 +181,6 @@ class StreamSink:
             return
         self._patience_s, self._lost, self._torn = _PATIENCE_S, 0, False
 
-    def _loss(self, entry: Entry) -> Entry:
-        text = "log entries before this one were lost: nobody took them"
-        return Entry(entry.at, "warning", "", "journal", text, "", {"lost": self._lost}, "")
-
     def _takes_data(self) -> bool:
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
@@ -175,14 +188,85 @@ class StreamSink:
 
 
 class JournaldSink:
-    """Sends to journald; what it does not take goes to `fallback`."""
+    """Sends to journald; what it does not take goes to `fallback`, or waits for it.
 
-    def __init__(self, journal: JournalSocket, fallback: Sink) -> None:
+    keeps: what it does not take waits in memory, and goes to it in its order once it takes entries again. That is for
+    a process whose stderr is journald's, too: that handle ends with journald's sockets, and what is written to it while
+    journald alone is away comes late and without its fields.
+    """
+
+    def __init__(self, journal: JournalSocket, fallback: Sink, *, keeps: bool = False) -> None:
         self._journal = journal
         self._fallback = fallback
+        self._keeps = keeps
+        self._lock = threading.Lock()  # nothing that is done under it waits for journald
+        self._waiting: deque[tuple[Entry, int]] = deque()  # each with the bytes that it takes
+        self._room = _ROOM_BYTES
+        self._lost = 0  # behind those that wait, whose last one says so
 
     def emit(self, entry: Entry) -> None:
-        try:
-            self._journal.send(pack(as_fields(entry)))
-        except OSError:
+        if not self._waiting:
+            try:
+                self._journal.send(pack(as_fields(entry)))
+                return
+            except OSError as error:
+                if not self._keeps or error.errno not in AWAY:
+                    self._fallback.emit(entry)
+                    return
+        # Not for ever: the holder may be this very thread, interrupted by a signal.
+        if not self._lock.acquire(timeout=_PATIENCE_S):
             self._fallback.emit(entry)
+            return
+        try:
+            self._stand_in_line(entry)
+        finally:
+            self._lock.release()
+
+    def catch_up(self) -> None:
+        """Send what waits, as far as journald takes it now."""
+        if self._waiting and self._lock.acquire(blocking=False):
+            try:
+                self._hand_over()
+            finally:
+                self._lock.release()
+
+    def finish(self) -> None:
+        """The process ends: what journald does not take now goes to `fallback`."""
+        self.catch_up()
+        while self._waiting:
+            self._fallback.emit(self._waiting.popleft()[0])
+
+    def _stand_in_line(self, entry: Entry) -> None:
+        if self._hand_over() and self._sent(entry, late=False):
+            return
+        size = len(pack(as_fields(entry, late=True)))
+        if not self._lost and size <= self._room:
+            self._waiting.append((entry, size))
+            self._room -= size
+            return
+        if self._lost:
+            self._waiting.pop()
+        self._lost += 1
+        self._waiting.append((_loss(entry, self._lost), 0))
+        self._fallback.emit(entry)
+
+    def _hand_over(self) -> bool:
+        """Whether nothing waits any more."""
+        while self._waiting:
+            entry, size = self._waiting[0]
+            if not self._sent(entry, late=True):
+                return False
+            self._waiting.popleft()
+            self._room += size
+        self._lost = 0
+        return True
+
+    def _sent(self, entry: Entry, *, late: bool) -> bool:
+        """Whether journald is done with an entry; one that it can never get goes to `fallback`."""
+        try:
+            self._journal.send(pack(as_fields(entry, late=late)), wait=False)
+        except OSError as error:
+            if error.errno in AWAY:
+                return False
+            self._fallback.emit(entry)
+        return True

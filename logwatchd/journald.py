@@ -19,6 +19,8 @@ SOCKET_PATH = "/run/systemd/journal/socket"
 _PATIENCE = struct.pack("ll", 0, 300_000)  # struct timeval: what a full queue may cost the caller
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _TOO_BIG = {errno.EMSGSIZE, errno.ENOBUFS}
+AWAY = {errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN}
+"""What the system says of a journald that is stopped, or that takes nothing now; it may take the same entry later."""
 _MAX_NAME_CHARS = 64
 
 
@@ -62,25 +64,26 @@ class JournalSocket:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
         self._flags = 0
 
-    def send(self, entry: bytes) -> None:
+    def send(self, entry: bytes, *, wait: bool = True) -> None:
         """Hand one packed entry over.
 
         Raises:
             OSError: journald is not there, or did not take it in time. After that no send waits until one succeeds.
         """
+        flags = self._flags if wait else socket.MSG_DONTWAIT
         try:
             try:
-                self._socket.sendto(entry, self._flags, self._path)
+                self._socket.sendto(entry, flags, self._path)
             except OSError as error:
                 if error.errno not in _TOO_BIG:
                     raise
-                self._send_as_file(entry)
+                self._send_as_file(entry, flags)
         except OSError:
             self._flags = socket.MSG_DONTWAIT
             raise
         self._flags = 0
 
-    def _send_as_file(self, entry: bytes) -> None:
+    def _send_as_file(self, entry: bytes, flags: int) -> None:
         """An entry too big for a datagram travels as a file in memory that nobody can change any more."""
         file = os.memfd_create("logwatchd-journal-entry", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
@@ -88,7 +91,7 @@ class JournalSocket:
                 writer.write(entry)
             fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
             handle = array.array("i", [file])
-            self._socket.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handle)], self._flags, self._path)
+            self._socket.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handle)], flags, self._path)
         finally:
             os.close(file)
 

@@ -132,6 +132,34 @@ END
 
 
 @BOTH
+def test_an_alert_while_journald_is_away_is_in_the_journal_once_it_is_back(machine: Machine) -> None:
+    ended = machine.run(
+        "printf '[incidents]\\ngroup_by = \"none\"\\n' >>/etc/logwatchd.toml\n"
+        + START
+        + r"""
+        stopped=(systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service)
+        systemctl stop "${stopped[@]}" 2>/dev/null
+        systemctl --quiet is-active "${stopped[@]}" && exit 92
+        incidents() { grep -q "\"incidents\": $1[,}]" /var/lib/logwatchd/status.json; }
+        echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
+        until_true 30 incidents 1
+        echo "2026-01-02T05:00:01Z ERROR coffee machine refuses tokens" >>/var/log/shop/shop.log
+        until_true 30 incidents 2
+        systemctl start "${stopped[@]}"
+        back() { journalctl -o cat LOGWATCHD_EVENT=ANOMALY | grep -q 'coffee machine'; }
+        until_true 30 back
+        systemctl stop logwatchd
+        journalctl --sync
+        """
+    )
+    assert ended.code == 0, ended.err
+    alerts = [entry for entry in ended.journal if entry.get("LOGWATCHD_EVENT") == "ANOMALY"]
+    assert ["left engine" in entry["LOGWATCHD_LINE"] for entry in alerts] == [True, False]
+    assert len({entry["LOGWATCHD_ALERT_ID"] for entry in alerts}) == 2
+    assert all(entry["MESSAGE"].startswith(f"(said at {entry['LOGWATCHD_SAID_AT'][:19]}Z, ") for entry in alerts)
+
+
+@BOTH
 def test_without_inotify_it_polls_and_says_so(machine: Machine) -> None:
     ended = machine.run(
         DROP_IN
