@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,7 +22,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
 )
 
 from logwatchd.config_alerting import (
@@ -45,7 +44,7 @@ from logwatchd.config_errors import (
 )
 from logwatchd.config_secrets import Secrets, read_secrets
 from logwatchd.config_sources import LinePattern, SourceSettings
-from logwatchd.config_types import AbsolutePath, Duration, HttpUrl, Switch, Table, matching, seconds
+from logwatchd.config_types import AbsolutePath, Duration, Fault, HttpUrl, Switch, Table, matching, seconds
 from logwatchd.errors import ConfigError
 from logwatchd.overrides import ENV_PREFIX, merged, overrides
 from logwatchd.records import Mask, SourceSpec
@@ -97,20 +96,16 @@ class EmbedderSettings(Table):
     daily_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     usd_per_million_tokens: Annotated[float, Field(ge=0, le=10_000)] | None = None
 
-    @model_validator(mode="after")
-    def _a_folder_for_the_model(self) -> EmbedderSettings:
-        if self.provider in ("onnx", "static") and self.folder is None:
-            raise ValueError(f"provider = '{self.provider}' needs folder = \"/...\", with a model in it")
-        return self
-
-    @model_validator(mode="after")
-    def _a_price_for_the_budget(self) -> EmbedderSettings:
-        known = self.usd_per_million_tokens is not None or self.model in PRICES
-        if self.daily_usd is not None and self.provider == "openai" and not known:
-            raise ValueError(
-                f"daily_usd needs a price, and that of '{self.model}' is not known; add usd_per_million_tokens"
-            )
-        return self
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        provider, model = values["provider"], values["model"]
+        if provider in ("onnx", "static") and values["folder"] is None:
+            lacks = f"provider = '{provider}' needs folder = \"/...\", with a model in it"
+            yield Fault(("provider", "folder"), lacks)
+        known = values["usd_per_million_tokens"] is not None or model in PRICES
+        if values["daily_usd"] is not None and provider == "openai" and not known:
+            lacks = f"daily_usd needs a price, and that of '{model}' is not known; add usd_per_million_tokens"
+            yield Fault(("provider", "model", "daily_usd", "usd_per_million_tokens"), lacks)
 
 
 class BaselineSettings(Table):
@@ -127,11 +122,11 @@ class BaselineSettings(Table):
     def warmup_s(self) -> float:
         return seconds(self.warmup)
 
-    @model_validator(mode="after")
-    def _one_threshold(self) -> BaselineSettings:
-        if self.threshold != "auto" and self.alerts_per_day is not None:
-            raise ValueError("threshold and alerts_per_day exclude each other: keep one of them")
-        return self
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        if values["threshold"] != "auto" and values["alerts_per_day"] is not None:
+            both = "threshold and alerts_per_day exclude each other: keep one of them"
+            yield Fault(("threshold", "alerts_per_day"), both)
 
 
 class MaskSettings(Table):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from logwatchd.config_types import HttpUrl, Switch, Table, matching
+from logwatchd.config_types import Fault, HttpUrl, Switch, Table, matching
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
 Name = Annotated[
@@ -102,18 +103,19 @@ class SinkSettings(RoutedSettings):
     sender: MailAddress | None = None
     to: list[MailAddress] = Field(default=[])
 
-    @model_validator(mode="after")
-    def _whole(self) -> SinkSettings:
-        if self.name in ("journal", "slack"):
-            raise ValueError(f"the name '{self.name}' is taken; give this sink another one")
-        for key in _NEEDED[self.type]:
-            if not getattr(self, key):
-                raise ValueError(f"a sink of type '{self.type}' needs {key}; add it")
-        if self.command and not self.command[0].startswith("/"):
-            raise ValueError(f"command = {self.command[0]!r}: give the program's absolute path")
-        if self.username and self.secret is None:
-            raise ValueError("username needs secret, the name of the credential that holds its password; add it")
-        return self
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        kind, command = values["type"], values["command"]
+        if (name := values["name"]) in ("journal", "slack"):
+            yield Fault(("name",), f"the name '{name}' is taken; give this sink another one")
+        for key in _NEEDED.get(kind, ()):
+            if not values[key]:
+                yield Fault(("type", key), f"a sink of type '{kind}' needs {key}; add it")
+        if command and not command[0].startswith("/"):
+            yield Fault(("command",), f"command = {command[0]!r}: give the program's absolute path")
+        if values["username"] and values["secret"] is None:
+            needs = "username needs secret, the name of the credential that holds its password; add it"
+            yield Fault(("username", "secret"), needs)
 
 
 _NEEDED: dict[str, tuple[str, ...]] = {

@@ -15,6 +15,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from logwatchd.config_types import FAULT
+
 SECRETS = ("openai_api_key", "anthropic_api_key", "slack_webhook_url", "slack_bot_token")
 _MAX_VALUE_CHARS = 60
 _NUMBER = "a number is needed"
@@ -107,10 +109,11 @@ def _without_union_noise(errors: Iterable[ErrorDetails]) -> list[ErrorDetails]:
     """One error a key: a union reports each of its members, and its literal member says the least."""
     by_key: dict[tuple[Any, ...], ErrorDetails] = {}
     for detail in errors:
-        key = tuple(part for part in detail["loc"] if not _is_union_tag(part))
+        loc = tuple(part for part in detail["loc"] if not _is_union_tag(part))
+        key = (*loc, detail["msg"]) if detail["type"] == FAULT else loc
         kept = by_key.get(key)
         if kept is None or kept["type"] == "literal_error":
-            by_key[key] = {**detail, "loc": key}
+            by_key[key] = {**detail, "loc": loc}
     return list(by_key.values())
 
 
@@ -152,6 +155,8 @@ def _describe(detail: ErrorDetails, model: type[BaseModel], whole: str) -> str:
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         mend = f"did you mean '{close[0]}'?" if close else f"known keys here: {', '.join(known)}"
         return f": unknown key; {mend}"
+    if kind == FAULT:
+        return f": {detail['msg']}"
     if kind == "missing":
         if tuple(loc) == ("source",):
             return ': missing; add a [[source]] table with paths = ["/var/log/..."]'
@@ -167,8 +172,6 @@ def _describe(detail: ErrorDetails, model: type[BaseModel], whole: str) -> str:
     message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ")
     if isinstance(detail["input"], float) and math.isnan(detail["input"]):
         message = _NUMBER
-    if kind == "value_error" and isinstance(detail["input"], dict):
-        return f": {message}"  # of several keys of a table
     shown = "(not shown)" if loc[-1] in _MAY_BE_SECRET else _shown(detail["input"])
     literal = _literal_of(model, loc)
     if literal and literal not in message:

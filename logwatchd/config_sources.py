@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from logwatchd.config_types import Table, absolute
+from logwatchd.config_types import Fault, Table, absolute
 from logwatchd.records import Level, SourceSpec, StartAt
 
 
@@ -85,21 +86,18 @@ class SourceSettings(Table):
     identifiers: JournalNames = Field(default=[])
     priority: Annotated[str, BeforeValidator(_priority)] | None = None
 
-    @model_validator(mode="after")
-    def _something_to_follow(self) -> SourceSettings:
-        if self.paths is None and not self.journal:
-            raise ValueError('nothing to follow; give it paths = ["/var/log/..."] or journal = true')
-        filters = {"units": self.units, "identifiers": self.identifiers, "priority": self.priority}
-        if not self.journal and any(filters.values()):
-            key = next(key for key, value in filters.items() if value)
-            raise ValueError(f"{key} is a filter for the journal; add journal = true, or take it out")
-        return self
-
-    @model_validator(mode="after")
-    def _one_way_to_join(self) -> SourceSettings:
-        if self.multiline_start is not None and self.multiline_continue is not None:
-            raise ValueError("multiline_start and multiline_continue exclude each other: keep one of them")
-        return self
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        if values["paths"] is None and not values["journal"]:
+            nothing = 'nothing to follow; give it paths = ["/var/log/..."] or journal = true'
+            yield Fault(("paths", "journal"), nothing)
+        for key in ("units", "identifiers", "priority"):
+            if values[key] and not values["journal"]:
+                mend = f"{key} is a filter for the journal; add journal = true, or take it out"
+                yield Fault((key, "journal"), mend)
+        ways = ("multiline_start", "multiline_continue")
+        if all(values[key] is not None for key in ways):
+            yield Fault(ways, f"{' and '.join(ways)} exclude each other: keep one of them")
 
     def spec(self) -> SourceSpec:
         return SourceSpec(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 def absolute(pattern: str) -> str:
@@ -63,10 +75,53 @@ Duration = Annotated[
 AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
 
 
+FAULT = "fault"
+"""The type of pydantic's error that a `Fault` becomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Keys of a table that do not go together, or lack one; and how to mend it."""
+
+    keys: tuple[str, ...]
+    text: str
+
+
 class Table(BaseModel):
     """A table; a key that it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        """What is wrong between keys. values: of all keys; where some are not valid, the defaults in place of these."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, given: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """What is wrong between keys is told along with what is wrong with others by themselves."""
+        errors: list[InitErrorDetails] = []
+        wrong: set[int | str] = set()
+        table = None
+        try:
+            table = validate(given)
+            values = dict(table)
+        except ValidationError as error:
+            if not isinstance(given, dict):
+                raise
+            for one in error.errors():
+                errors.append(_error(one["type"], one["msg"], one["loc"], one["input"]))
+                wrong.add(one["loc"][0])
+            fields = cls.model_fields.items()
+            values = {key: field.get_default(call_default_factory=True) for key, field in fields}
+            values |= {key: value for key, value in given.items() if key not in wrong}
+        errors += [
+            _error(FAULT, fault.text, (), given) for fault in cls.faults(values) if not wrong.intersection(fault.keys)
+        ]
+        if table is None or errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return table
 
     @field_validator("*", mode="before")
     @classmethod
@@ -75,6 +130,10 @@ class Table(BaseModel):
         if isinstance(value, bool) and bool not in _types_in(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError("this is no switch; write a value of its own")
         return value
+
+
+def _error(kind: str, text: str, loc: tuple[int | str, ...], value: object) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, "{text}", {"text": text}), loc=loc, input=value)
 
 
 def _types_in(annotation: Any) -> set[Any]:

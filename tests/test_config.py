@@ -241,6 +241,34 @@ def test_one_mistake_gets_one_line(text: str, line: str, file: Path) -> None:
     assert "hidden" not in said
 
 
+def test_what_is_wrong_between_keys_is_told_along_with_what_is_wrong_with_others(file: Path) -> None:
+    text = (
+        '[[source]]\nservice = 3\nunits = ["nginx"]\n'
+        '[[sink]]\nname = "ops"\ntype = "email"\nport = "x"\nusername = "u"\n'
+        '[[sink]]\nname = "slack"\ntype = "webhook"\nurl = 3\nmin_severity = "P9"\n'
+        '[embedder]\nprovider = "onnx"\nmodel = ["a"]\n'
+        '[baseline]\nthreshold = 0.3\nalerts_per_day = 2\nweigh_levels = "maybe"\n'
+    )
+    assert [line.removeprefix("FILE: ").split(";")[0] for line in problems(file, text)] == [
+        "source[1].service = 3: text is needed",
+        "source[1]: nothing to follow",
+        "source[1]: units is a filter for the journal",
+        "embedder.model = ['a']: text is needed",
+        "embedder: provider = 'onnx' needs folder = \"/...\", with a model in it",
+        "baseline.weigh_levels = 'maybe': true or false is needed",
+        "baseline: threshold and alerts_per_day exclude each other: keep one of them",
+        "sink[1].port = 'x': a number is needed",
+        "sink[1]: a sink of type 'email' needs host",
+        "sink[1]: a sink of type 'email' needs sender",
+        "sink[1]: a sink of type 'email' needs to",
+        "sink[1]: username needs secret, the name of the credential that holds its password",
+        "sink[2].min_severity = 'P9': input should be 'P1', 'P2', 'P3' or 'P4'",
+        "sink[2].url = (not shown): text is needed",
+        "sink[2]: the name 'slack' is taken",
+        "sink[2]: a sink of type 'webhook' needs secret",
+    ]
+
+
 def test_a_wrong_folder_of_systemds_is_one_line_of_them(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", "relative")
     folder, slack = problems(file, SOURCE + "[slack]\nenabled = 3\n")
