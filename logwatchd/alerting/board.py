@@ -73,6 +73,7 @@ class Board:
         self._over_budget, self._poor_until = False, 0.0
         # Sinks for which nothing waits: to see that costs a look at all that does for others.
         self._empty: set[str] = set()
+        self._complete: dict[str, int] = {}  # by sink: the place up to which it has all that it is to get
         self._draining = False
         self.analyses = 0
         self.analyses_failed = 0
@@ -98,6 +99,7 @@ class Board:
             for aside in self._asides.values():
                 aside.renew()
             self._empty.clear()
+            self._complete.clear()
             self._poor_until = 0.0
 
     def hold(self, alert_id: str, until: float) -> None:
@@ -255,7 +257,7 @@ class Board:
             if self._analysing or any(lane.busy for lane in self._lanes.values()):
                 return False
             usable = [name for name, lane in self._lanes.items() if lane.open(max(now, until))]
-            return not any(self._outbox.pending(name, self._asides[name].seqs) for name in usable)
+            return not any(self._next_of(name) for name in usable)
 
     def states(self, now: float) -> dict[str, str]:
         """'ok', 'resting' or 'refused' by service."""
@@ -277,12 +279,19 @@ class Board:
     def _first_for(self, name: str) -> Pending | None:
         """The sink's next message; those that do not concern it are passed over."""
         sink, route = self._sinks[name], self._services.routes.get(name)
-        while (pending := self._outbox.pending(name, self._asides[name].seqs)) is not None:
+        while (pending := self._next_of(name)) is not None:
             routed = route is None or pending.alert is None or route.leads_here(pending.alert)
             if routed and sink.wants(pending.kind):
                 return pending
             self._outbox.delivered(pending.seq, name, self._sinks)
         return None
+
+    def _next_of(self, name: str) -> Pending | None:
+        passed_over = self._asides[name].seqs
+        pending = self._outbox.pending(name, passed_over, self._complete.get(name, 0))
+        if pending is not None:
+            self._complete[name] = min(pending.seq, *passed_over) - 1 if passed_over else pending.seq - 1
+        return pending
 
     def _mark(self, name: str) -> None:
         """Tell the outbox what a sink has taken, and what it never gets; kept until the outbox has it, or it would be

@@ -34,7 +34,8 @@ _MAX_IN_FULL = 100  # alerts at once that are told with their background: more o
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What `[incidents]` says. analyse: Claude is to be asked. resolve: sinks want to hear that an incident is over."""
+    """What `[incidents]` says. analyse: Claude is to be asked. resolve: sinks want to hear that an incident is over.
+    sinks: those beside the journal, by name."""
 
     rules: Rules = field(default_factory=Rules)
     timers: Timers = field(default_factory=Timers)
@@ -42,6 +43,7 @@ class Policy:
     context_lines: int = 10
     analyse: bool = False
     resolve: bool = False
+    sinks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class AlertDesk:
         self._log = logger("incidents")
         self._said: set[str] = set()  # alerts that the journal has, and the outbox not yet
         self._counted: set[tuple[FileId, int]] = set()  # lines that have their incident, whose call is to come again
-        self._rounds = Rounds(outbox, self._policy.timers, self._policy.max_alerts_per_hour, clock.monotonic())
+        policy = self._policy
+        self._rounds = Rounds(outbox, policy.timers, policy.max_alerts_per_hour, clock.monotonic(), policy.sinks)
         self._take_up(clock.monotonic())
 
     @property
@@ -105,7 +108,7 @@ class AlertDesk:
         """Go by this from the next anomaly on; open incidents stay."""
         with self._lock:
             self._policy, self._redact = policy, _remembering(redact)
-            self._rounds.use(policy.timers, policy.max_alerts_per_hour)
+            self._rounds.use(policy.timers, policy.max_alerts_per_hour, policy.sinks)
             again = OpenIncidents(policy.rules)
             for incident in self._open:
                 again.add(incident)

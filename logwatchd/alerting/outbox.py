@@ -35,6 +35,10 @@ from logwatchd.records import Alert, Analysis
 
 FILE_NAME = "alerts.sqlite3"
 _WANTED_FOR = timedelta(hours=24)  # an analysis that came even later would help nobody
+_WAITING_FOR = (
+    "FROM alerts a WHERE state = 'pending' AND held = 0 AND (target IS NULL OR target = :sink)"
+    " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = :sink)"
+)
 _COPY = (
     "INSERT INTO alerts (line_key, id, stored_at, kind, why, target, alert, analysis)"
     " SELECT ?, id, ?, ?, ?, ?, alert, analysis FROM alerts WHERE id = ? AND kind = 'alert' ON CONFLICT DO NOTHING"
@@ -200,16 +204,15 @@ class Outbox:
 
     # delivery
 
-    def pending(self, sink: str, but: Sequence[int] = ()) -> Pending | None:
-        """The oldest message that this sink has not taken; `but` passes over some by their seq."""
+    def pending(self, sink: str, but: Sequence[int] = (), after: int = 0) -> Pending | None:
+        """The oldest message that this sink has not taken; `but` passes over some by their seq. after: up to where it
+        has all, if that is known: what waits for others only is not looked through again."""
         sql = (
             "SELECT seq, kind, alert, analysis, why, (SELECT receipt FROM alerts first JOIN deliveries d"
             " ON d.seq = first.seq AND d.sink = :sink WHERE first.id = a.id AND first.kind = 'alert')"
-            " FROM alerts a WHERE state = 'pending' AND held = 0 AND (target IS NULL OR target = :sink)"
-            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = a.seq AND d.sink = :sink)"
-            " AND seq NOT IN (SELECT value FROM json_each(:but)) ORDER BY seq LIMIT 1"
+            f" {_WAITING_FOR} AND seq > :after AND seq NOT IN (SELECT value FROM json_each(:but)) ORDER BY seq LIMIT 1"
         )
-        values = {"sink": sink, "but": json.dumps(list(but))}
+        values = {"sink": sink, "but": json.dumps(list(but)), "after": after}
         while True:
             row = self._database.run(lambda connection: connection.execute(sql, values).fetchone())
             if row is None or (found := self._read(row)) is not None:
@@ -328,10 +331,10 @@ class Outbox:
         )
         return self._database.run(lambda connection: connection.execute(sql, (*names, len(names), *names)).rowcount)
 
-    def waiting(self) -> int:
-        """How many messages wait for delivery."""
-        sql = "SELECT count(*) FROM alerts WHERE state = 'pending'"
-        return int(self._database.run(lambda connection: connection.execute(sql).fetchone())[0])
+    def waiting(self, sink: str | None = None) -> int:
+        """How many messages wait for delivery, or for this sink, which takes a look at each of them."""
+        sql = "SELECT count(*) " + (_WAITING_FOR if sink else "FROM alerts WHERE state = 'pending'")
+        return int(self._database.run(lambda connection: connection.execute(sql, {"sink": sink}).fetchone())[0])
 
     def reserve(self, alert_id: str, usd: float, max_per_hour: int, daily_usd: float) -> int | None:
         """Put an analysis on the bill before it is asked for: the place on it; None where it is over budget.

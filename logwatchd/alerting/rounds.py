@@ -14,7 +14,7 @@ from logwatchd.alerting.outbox import NewAlert, News, Outbox
 from logwatchd.errors import RetryableError
 from logwatchd.journal import Event, logger
 
-MAX_WAITING = 20_000  # messages; what is more than Slack can take in hours is held back for a digest
+MAX_WAITING = 20_000  # messages for a sink; what is more than Slack can take in hours is held back for a digest
 _HOUR = timedelta(hours=1)
 _PRUNE_S = 600.0
 _FIRST_PRUNE_S = 60.0  # what waited for this start is delivered first
@@ -26,9 +26,12 @@ _WAITING_S = 0.25
 class Rounds:
     """Owned by the desk, under its lock."""
 
-    def __init__(self, outbox: Outbox, timers: Timers, max_alerts_per_hour: int, now: float) -> None:
-        """Raises RetryableError where the outbox cannot be read."""
+    def __init__(
+        self, outbox: Outbox, timers: Timers, max_alerts_per_hour: int, now: float, sinks: Sequence[str] = ()
+    ) -> None:
+        """sinks: see `Policy`. Raises RetryableError where the outbox cannot be read."""
         self._outbox = outbox
+        self._sinks = sinks
         self._timers = timers
         wall = clock.utc_now()
         ages = [(wall - at).total_seconds() for at in outbox.recent_messages(_HOUR)]
@@ -40,9 +43,10 @@ class Rounds:
         self._next_prune = now + _FIRST_PRUNE_S
         self._log = logger("incidents")
 
-    def use(self, timers: Timers, max_alerts_per_hour: int) -> None:
+    def use(self, timers: Timers, max_alerts_per_hour: int, sinks: Sequence[str]) -> None:
         """Go by these from now on."""
         self._timers = timers
+        self._sinks, self._count = sinks, True
         self._cap.max_per_hour = max_alerts_per_hour
 
     def admits(self, now: float, more: int) -> bool:
@@ -145,8 +149,13 @@ class Rounds:
             self._outbox.prune()
             self._next_prune = now + _PRUNE_S
         if self._count or self._full:
-            self._full = self._outbox.waiting() >= MAX_WAITING
+            self._full = self._too_many_wait()
             self._count = False
+
+    def _too_many_wait(self) -> bool:
+        """For every sink: none that takes its alerts gets a digest in their place because another one is away."""
+        outbox = self._outbox
+        return outbox.waiting() >= MAX_WAITING and all(outbox.waiting(name) >= MAX_WAITING for name in self._sinks)
 
     def _write(self, incidents: Iterable[Incident], news: Sequence[News]) -> None:
         changed = [incident for incident in incidents if incident.changed]

@@ -18,6 +18,7 @@ from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.reuse import Analyses
 from logwatchd.alerting.services import made_of, services_of
+from logwatchd.alerting.sink import JournalSink
 from logwatchd.alerting.workers import CLAUDE, MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
 from logwatchd.errors import RetryableError, state_error
@@ -258,6 +259,7 @@ def _policy(config: Config, services: Services) -> Policy:
         context_lines=config.settings.analysis.context_lines,
         analyse=services.analyst is not None,
         resolve=any(sink.wants(Kind.RESOLVED) for sink in services.sinks),
+        sinks=tuple(sink.name for sink in services.sinks if sink.name != JournalSink.name),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from logwatchd.alerting.board import DeliveryJob
 from logwatchd.alerting.outbox import Outbox, Pending
+from logwatchd.alerting.sink import MessageRefusedError
 from logwatchd.errors import PermanentError
 from tests.alerting.builders import alert, new
 from tests.alerting.test_board import JOURNAL, SLACK, Board, delivery, services, waits
@@ -21,10 +22,12 @@ class Asked(Outbox):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.asked: list[str] = []
+        self.after: dict[str, int] = {}
 
-    def pending(self, sink: str, but: Sequence[int] = ()) -> Pending | None:
+    def pending(self, sink: str, but: Sequence[int] = (), after: int = 0) -> Pending | None:
         self.asked.append(sink)
-        return super().pending(sink, but)
+        self.after[sink] = after
+        return super().pending(sink, but, after)
 
 
 def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets_the_next(
@@ -49,3 +52,24 @@ def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets
     job = board.next_delivery(20.0)
     assert isinstance(job, DeliveryJob)
     assert job.sink is JOURNAL
+
+
+def test_what_another_sink_never_took_is_not_looked_through_for_the_next_alert(
+    tmp_path: Path, entries: Entries
+) -> None:
+    outbox = Asked(tmp_path)
+    outbox.store([new(str(number), alert(f"line {number}")) for number in range(3)], [])
+    board = Board(outbox, services(JOURNAL, SLACK))
+    for now in range(4):
+        job = delivery(board, now)
+        if job.sink is SLACK:
+            board.not_delivered(job, PermanentError("the webhook is gone"), now)
+        elif job.pending.seq == 2:
+            board.not_delivered(job, MessageRefusedError("not this one"), now)
+        else:
+            board.delivered(job, None, now)
+    waits(board, 9.0)
+    assert outbox.after[JOURNAL.name] == 1, "the one that was set aside might have been tried again"
+    board.reconfigure(services(JOURNAL, SLACK))
+    delivery(board, 10.0)
+    assert set(outbox.after.values()) == {0}, "a sink may be another one now"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from logwatchd import clock
 from logwatchd.alerting.outbox import FILE_NAME
 from logwatchd.config import Config
 from logwatchd.config_alerting import SinkSettings
@@ -18,7 +19,7 @@ from logwatchd.errors import RetryableError
 from logwatchd.journal import Event
 from tests.alerting.at_work import Entries, events, lines_sent, observe, running
 from tests.alerting.builders import config
-from tests.fakes import FakeClaude, FakeSlack, Hang
+from tests.fakes import FakeClaude, FakeSlack, Hang, Status
 from tests.fakes.hook import FakeHook
 from tests.helpers import no_threads, wait_until
 
@@ -90,6 +91,25 @@ def test_a_sink_that_never_answers_stops_no_other_and_its_new_address_is_used_at
             alerting.reconfigure(with_hook(config(tmp_path, slack_url=slack.webhook_url), hook.url + "/hook"))
             wait_until(lambda: alerting.status().alerts_pending == 0)
         assert lines_sent(slack) == ["fault number 0000", "fault number 0001"]
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_what_waits_for_one_sink_alone_is_no_reason_for_a_digest_to_the_others(
+    tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    monkeypatch.setattr("logwatchd.alerting.rounds.MAX_WAITING", 5)
+    with FakeSlack() as slack, FakeHook("/hook") as hook:
+        slack.enqueue(Status(404))
+        refused = config(tmp_path, slack_url=slack.webhook_url, incidents={"max_alerts_per_hour": 0})
+        with running(with_hook(refused, hook.url + "/hook") if others else refused) as alerting:
+            observe(alerting, 6)
+            wait_until(lambda: alerting.status().services["slack"] == "refused")
+            wait_until(lambda: len(hook.requests) == 6 * others)
+            alerting.desk.run_once(clock.monotonic())
+            observe(alerting, 3, start=6)
+            assert alerting.status().alerts_held == (0 if others else 3)
+            wait_until(lambda: len(hook.requests) == 9 * others)
+    assert {request.body["kind"] for request in hook.requests if request.body} == ({"alert"} if others else set())
 
 
 def with_hook(found: Config, url: str) -> Config:
