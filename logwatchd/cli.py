@@ -11,11 +11,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logwatchd import __version__
 from logwatchd.commands import terminal
 from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
 from logwatchd.ingest.sampling import SAMPLE_BYTES
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _PAGES = ("logwatchd.1", "logwatchd.toml.5", "logwatchd.catalog")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -188,8 +192,18 @@ def _baseline(args: argparse.Namespace) -> int:
             return baseline.show(args.baseline, as_json=args.json)
 
 
+class _Parser(argparse.ArgumentParser):
+    """What --help and --version cannot print is an error, as it is of any other output; argparse passes over it."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if message and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="logwatchd",
         description="Learns what your logs normally say and tells you about the line it has never seen before.",
         epilog=_EPILOG,

@@ -13,7 +13,7 @@ from logwatchd.alerting.text import counted, visible
 from logwatchd.commands import terminal
 from logwatchd.commands.asking import tell_cost
 from logwatchd.commands.opening import Opened, as_line, open_baseline
-from logwatchd.errors import Exit
+from logwatchd.errors import Exit, UsageError
 from logwatchd.ingest.offline import log_name, read_events
 from logwatchd.ingest.streams import STDIN
 from logwatchd.parsing.normalise import decode
@@ -78,7 +78,8 @@ def run(baseline: Path, config: Path | None, line: str, log: Path | None, *, as_
         ANOMALY when one of them is an anomaly.
 
     Raises:
-        BaselineError, ConfigError: as `open_baseline`. RetryableError, PermanentError: as the embedder.
+        UsageError: there was no line. BaselineError, ConfigError: as `open_baseline`. RetryableError, PermanentError:
+            as the embedder.
     """
     opened = open_baseline(baseline, config)
     judge = Judge(opened.detector)
@@ -95,6 +96,8 @@ def run(baseline: Path, config: Path | None, line: str, log: Path | None, *, as_
             _print(explained, apart=told)
         told = True
         sys.stdout.flush()
+    if not told:
+        raise UsageError("standard input: no line in it; give the line to explain as an argument, or send some")
     tell_cost(opened.embedder, opened.found.settings.embedder if opened.found else None)
     return Exit.ANOMALY if found else Exit.OK
 

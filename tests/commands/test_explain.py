@@ -108,7 +108,6 @@ def test_nothing_in_a_line_can_steer_the_terminal(baseline: Path) -> None:
 
 def test_odd_input_is_explained_not_feared(baseline: Path) -> None:
     assert explained("--baseline", baseline, "", code=0)[0]["verdict"] == "Normal: it says nothing."
-    assert explained("--baseline", baseline, code=0, stdin=b"") == []
     (long,) = explained("--baseline", baseline, code=1, stdin=b"ERROR " + b"kryptonite " * 100_000)
     assert long["anomaly"]
     (broken,) = explained("--baseline", baseline, code=1, stdin=b"ERROR \xff\xfe broken")
@@ -145,6 +144,15 @@ def test_mistakes_are_one_clear_line(args: list[str], words: str, baseline: Path
     assert done.returncode == 78
     assert words in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_without_a_line_it_says_so_and_calls_nothing_normal(form: list[str], baseline: Path) -> None:
+    done = logwatchd("explain", "--baseline", baseline, *form, stdin=b"")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == (
+        b"logwatchd: standard input: no line in it; give the line to explain as an argument, or send some\n"
+    )
 
 
 def test_a_remote_embedder_is_asked_for_all_words_at_once(service: FakeOpenAI, tmp_path: Path) -> None:

@@ -54,11 +54,13 @@ def _command(name: str, places: dict[str, Path]) -> list[str]:
     return [sys.executable, "-m", "logwatchd", *(part.format(**places) for part in _COMMANDS[name])]
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("name", _COMMANDS)
-def test_a_full_disk_is_one_clear_line(name: str, places: dict[str, Path]) -> None:
+def test_a_full_disk_is_one_clear_line(name: str, buffered: bool, places: dict[str, Path]) -> None:
+    env = _ENV if buffered else {**_ENV, "PYTHONUNBUFFERED": "1"}
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            _command(name, places), stdout=full, stderr=subprocess.PIPE, env=_ENV, check=False, timeout=60
+            _command(name, places), stdout=full, stderr=subprocess.PIPE, env=env, check=False, timeout=60
         )
     assert done.returncode == 70
     assert b"standard output: cannot be written: No space left on device" in done.stderr
