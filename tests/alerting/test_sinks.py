@@ -10,7 +10,7 @@ import stat
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -201,6 +201,24 @@ def test_a_mail_server_that_drips_is_given_up_in_time(verb: str, monkeypatch: py
         smtp.drips = verb
         with pytest.raises(RetryableError, match="no answer from"):
             in_time(lambda: mail_sink(smtp).deliver(message()))
+
+
+@pytest.mark.parametrize("stalls", ["silent", "drips"])
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+def test_a_mail_server_that_stalls_in_the_tls_handshake_is_given_up_in_time(
+    tls: Literal["starttls", "tls"], stalls: Literal["silent", "drips"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logwatchd.alerting.local_sinks.TIMEOUT_S", 0.5)
+    with FakeSmtp() as smtp:
+        smtp.stalls = stalls
+        if tls == "starttls":
+            smtp.answers = {"EHLO": "250-loopback\r\n250 STARTTLS", "STARTTLS": "220 go on"}
+        sink = EmailSink(
+            "mail", MailServer("127.0.0.1", smtp.port, tls, None, None), "l@example.org", ["o@example.org"]
+        )
+        with pytest.raises(RetryableError, match=r"no answer from .*Timeout"):
+            in_time(lambda: sink.deliver(message()))
+        assert smtp.stalled.is_set()
 
 
 @pytest.mark.parametrize("answers", [{"QUIT": "421 too busy"}, {}], ids=["refuses", "drips"])
