@@ -19,6 +19,7 @@ from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
 from logwatchd.alerting.text import counted
 from logwatchd.commands import terminal
+from logwatchd.commands.build_report import size_text
 from logwatchd.commands.learning import FEW_LINES, Lesson, learn
 from logwatchd.config import Config, Settings
 from logwatchd.config_errors import problems_of
@@ -31,7 +32,7 @@ from logwatchd.ingest.streams import STDIN
 from logwatchd.overrides import ENV_PREFIX, overrides
 from logwatchd.parsing.names import is_compressed_name
 from logwatchd.pipeline import Pipeline, Scoring
-from logwatchd.records import SourceSpec
+from logwatchd.records import Block, SourceSpec
 from logwatchd.scoring.batching import Limits
 from logwatchd.scoring.detector import Detector
 from logwatchd.scoring.local import LocalEmbedder
@@ -40,7 +41,7 @@ from logwatchd.scoring.thresholds import own_thresholds
 if TYPE_CHECKING:
     from rich.console import Console
 
-_STOP_S = 10.0
+_STOP_S = 3.0  # for judging what was read when Ctrl-C came
 _LOOK_S = 0.3
 _PAUSE_S = 1.0  # a stream that is quiet for so long has told its history
 _MOST_LINES = 10_000  # of a stream that are learned from
@@ -82,6 +83,21 @@ def _config(given: dict[str, Any]) -> Config:
     return Config(path=nowhere, settings=settings, secrets=Secrets(None, None, None))
 
 
+class _Counted(BlockQueue):
+    """Counts the lines that are read, and those of them that are dealt with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = self.judged = 0  # each is one thread's to change
+
+    def put(self, block: Block) -> None:
+        self.read += block.data.count(b"\n")
+        super().put(block)
+
+    def dealt_with(self, block: Block) -> None:
+        self.judged += block.data.count(b"\n")
+
+
 class _Watch:
     """One watch from learning to summary. Owns its terminal, its pipeline and its temporary state folder."""
 
@@ -91,6 +107,7 @@ class _Watch:
         self._state_dir = state_dir
         self._incidents = 0
         self._learning = True
+        self._died = False
         streams = [path for path in patterns if path == STDIN or Path(path).is_fifo()]
         others = [path for path in patterns if path not in streams]
         files = [path for path in expand(others) if not is_compressed_name(str(path))]
@@ -99,7 +116,7 @@ class _Watch:
         own = {"state_dir": state_dir, "source": [{"paths": list(patterns)}], "sink": []}
         self._config = _config({**overrides(Settings), **own})
         self._files = files
-        self._blocks = BlockQueue()
+        self._blocks = _Counted()
         self._source = Sources(self._config.sources, self._blocks, None)
 
     def run(self) -> Exit:
@@ -112,15 +129,23 @@ class _Watch:
             # Where to go on from is settled before the learning: what is written meanwhile is judged, not missed.
             self._source.run_once(clock.monotonic())
             pipeline = Pipeline(self._blocks, self._source, self._learn(), alerting.observe, self._crashed)
+            pipeline.learn = self._blocks.dealt_with
             alerting.start()
             pipeline.start()
-            return self._follow(pipeline)
+            began = clock.monotonic()
+            self._follow()
         finally:
             if pipeline:
                 pipeline.stop(_STOP_S)
             else:
                 self._source.close()
             alerting.close(0.0)
+        while not self._messages.empty():
+            self._tell(self._messages.get())
+        if self._died:
+            return Exit.FAILED
+        self._sum_up(pipeline, clock.monotonic() - began)
+        return Exit.ANOMALY if self._incidents else Exit.OK
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Learning, which may take minutes, is given up at once; following ends with its summary."""
@@ -162,6 +187,7 @@ class _Watch:
             delay_s = self._source.run_once(now)
             blocks = self._blocks.take()
             for block in blocks:
+                self._blocks.dealt_with(block)
                 yield block.data, block.inner
                 lines, last = lines + block.data.count(b"\n"), now
                 self._source.commit(block)
@@ -185,27 +211,34 @@ class _Watch:
                 if ended:
                     return None
 
-    def _follow(self, pipeline: Pipeline) -> Exit:
-        began = clock.monotonic()
-        while True:
-            message = self._next()
-            match message:
-                case None:
-                    break
-                case BaseException():
-                    self._say(f"{type(message).__name__}: {message}", "bold red")
-                    return Exit.FAILED
-                case AlertRaised():
-                    self._incidents += 1
-                    self._console.print(rich_text(message))
-                case _:
-                    self._console.print(rich_text(message))
-        minutes = (clock.monotonic() - began) / 60
+    def _follow(self) -> None:
+        while not self._died and (message := self._next()) is not None:
+            self._tell(message)
+
+    def _tell(self, message: Notice | BaseException | None) -> None:
+        match message:
+            case None:
+                return
+            case BaseException():
+                self._died = True
+                self._say(f"{type(message).__name__}: {message}", "bold red")
+                return
+            case AlertRaised():
+                self._incidents += 1
+        self._console.print(rich_text(message))
+
+    def _sum_up(self, pipeline: Pipeline, seconds: float) -> None:
+        anomalies = pipeline.score.anomalies
+        judged = max(pipeline.score.lines, anomalies)  # of a block that was begun only the anomalies are counted
         self._say(
-            f"\n{counted(pipeline.score.lines, 'line')} in {minutes:,.1f} min, {pipeline.score.anomalies:,} of them "
-            f"new, in {counted(self._incidents, 'incident')}"
+            f"\n{counted(judged, 'line')} in {seconds / 60:,.1f} min, {anomalies:,} of them new, in"
+            f" {counted(self._incidents, 'incident')}"
         )
-        return Exit.ANOMALY if self._incidents else Exit.OK
+        left = self._blocks.read - max(self._blocks.judged, anomalies)
+        behind = self._source.status().unread_bytes
+        if left or behind:
+            more = f" and {size_text(behind)} behind them" if behind else ""
+            self._say(f"not judged any more: {counted(left, 'line')}{more}", "yellow")
 
     def _crashed(self, stage: str, error: BaseException) -> None:
         self._messages.put(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -147,6 +148,25 @@ def test_a_terminal_that_goes_away_leaves_nothing_behind(watch: Watch, tmp_path:
     process.send_signal(signal.SIGHUP)
     process.wait(30)
     assert not any(tmp_path.glob("logwatchd-watch-*"))
+
+
+def test_what_a_storm_left_unjudged_at_ctrl_c_is_counted_in_the_summary(watch: Watch, tmp_path: Path) -> None:
+    log, out, storm = tmp_path / "app.log", tmp_path / "out", 150_000
+    log.write_bytes(block_of(NORMAL * 500))
+    process = watch(out, log)
+    wait_until(lambda: b"printing what is new" in out.read_bytes())
+    parts = ["ba", "ce", "di", "fo", "gu", "hy", "ja", "ke", "li", "mo", "nu", "py", "ra", "se", "ti", "vo"]
+    words = ["".join(parts[n >> shift & 15] for shift in (0, 4, 8, 12, 16)) for n in range(storm)]
+    with log.open("a") as more:
+        more.writelines(f"ERROR {word} has lost its {word[::-1]}\n" for word in words)
+    wait_until(lambda: b"has lost its" in out.read_bytes(), timeout_s=60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 1
+    *_, summary, rest = out.read_text().splitlines()
+    judged = int(summary.split(" lines in ")[0].replace(",", ""))
+    left = re.fullmatch(r"not judged any more: ([\d,]+) lines", rest)
+    assert left, rest
+    assert judged + int(left[1].replace(",", "")) == storm
 
 
 def test_what_joins_an_incident_that_is_open_is_shown(watch: Watch, tmp_path: Path) -> None:
