@@ -95,7 +95,10 @@ def _current(path: Path) -> str | None:
     try:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}; run it as root") from None
+        mend = "run it as root, or name another --config"
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; {mend}") from None
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}; create it first, or name another --config")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path}: may not be written by this user; run it as root, or name another --config")
     return text

@@ -238,6 +238,14 @@ def test_what_a_setup_wrote_that_learned_nothing_is_nobodys(root: Path, target: 
         setup.run(target, yes=True, force=False, root=root)
 
 
+def test_a_place_where_no_configuration_can_be_is_told_for_what_it_is(root: Path, tmp_path: Path) -> None:
+    put(root, "/var/log/app.log", "INFO a line\n")
+    with pytest.raises(UsageError, match=r"there is no folder .*/none; create it first, or name another --config"):
+        setup.run(tmp_path / "none" / "logwatchd.toml", yes=True, force=False, root=root)
+    with pytest.raises(UsageError, match=r"cannot be read: Is a directory; run it as root, or name another --config"):
+        setup.run(tmp_path, yes=True, force=False, root=root)
+
+
 def test_it_asks_and_takes_no_for_an_answer(
     root: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
