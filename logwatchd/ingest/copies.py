@@ -16,7 +16,7 @@ from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
 from logwatchd.ingest.identity import Role, holds, same_prefix
 from logwatchd.ingest.reader import Lapse, Reader
-from logwatchd.parsing.names import base_of, is_temporary, name_of
+from logwatchd.parsing.names import base_of, name_of
 
 PutAside = Callable[[Reader, Role, int], None]
 
@@ -89,19 +89,18 @@ def originals(register: Register, base: str) -> list[Followed]:
     """Files that a file under a rotated name of `base` may be a copy of.
 
     That is the one at the live name, which copytruncate copies, and those that lost it without getting a rotated name,
-    which renamecopy copies. The latter's copy may be in another folder, even on another device.
+    which renamecopy copies. The latter's copy may be in another folder, even on another device. And it is one that was
+    truncated and then got a rotated name since the last survey: the copy shows what it was before.
     """
     live = register.live.get(base)
     displaced = [
         file
         for file in register.named(name_of(base))
-        if file.role is Role.FOLLOWED and (file.place is Place.NOWHERE or _is_displaced(file.reader.path, base))
+        if file.role is Role.FOLLOWED
+        and file is not live
+        and (file.lapsed or file.place is Place.NOWHERE or not file.is_rotated)
     ]
     return displaced if live is None else [live, *displaced]
-
-
-def _is_displaced(path: str, base: str) -> bool:
-    return path != base and (path == base_of(path) or is_temporary(path))
 
 
 def inherit(heir: Followed, original: Followed) -> None:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from logwatchd.ingest.identity import FileKey, Role, Stamp
 from logwatchd.ingest.reader import Lapse, Reader
-from logwatchd.parsing.names import name_of
+from logwatchd.parsing.names import base_of, is_temporary, name_of
 from logwatchd.records import SourceSpec
 
 
@@ -29,9 +29,10 @@ class Followed:
 
     lineage: the name that it and those before and after it were written under; they are read one after the other, in
     the order of `sequence`. size, stamp: what the last look at it told. looks_left: how often it is examined again
-    though its stamp stays the same, for a change within a tick of the clock leaves no trace in it. suspect: to be
-    examined before it is read on. behind: there are bytes to read. changed: the last look found another stamp than the
-    one before; changed_at: monotonic seconds of when that was last so.
+    though its stamp stays the same, for a change within a tick of the clock leaves no trace in it. left_turn: the
+    survey that found that it had lost its live name. suspect: to be examined before it is read on. behind: there are
+    bytes to read. changed: the last look found another stamp than the one before; changed_at: monotonic seconds of when
+    that was last so.
     lapse: what it was before it was truncated. lapsed: that was found just now, in the survey `lapsed_turn`, and it is
     not read on before copies had two surveys to turn up in. bereaved: what it still held unread was found in none.
     inherited: in one it was.
@@ -54,6 +55,7 @@ class Followed:
     changed: bool = True
     looks_left: int = 0
     turn: int = 0
+    left_turn: int = 0
     suspect: bool = True
     behind: bool = False
     lapse: Lapse | None = None
@@ -73,6 +75,12 @@ class Followed:
     @property
     def key(self) -> FileKey:
         return self.reader.key
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether its name is one that files keep once they are rotated."""
+        path = self.reader.path
+        return path != base_of(path) and not is_temporary(path)
 
     def look(self, stamp: Stamp, now: float) -> None:
         """Take in what a stat told."""

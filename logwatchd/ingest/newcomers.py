@@ -278,6 +278,8 @@ class Newcomers:
             if not self._handles.ensure(original):
                 continue
             kin = kinship(handle, original)
+            if kin is Kinship.COPY and original is not live and original.is_rotated:
+                continue  # what has been rotated is copied no more; an empty file would look like a copy of it
             if kin is Kinship.UNSETTLED:
                 raise UnsettledError
             if reader.is_cut and (kin is not Kinship.REMAINDER or original.inherited):
@@ -325,12 +327,12 @@ class Newcomers:
         if last is None:
             return True
         before = self._register.by_key.get(last)
+        # If it was truncated, or may have been as nothing was known of its content, then this can be a copy of what it
+        # held since the last survey.
+        if before is not None and (before.lapsed or (before.reader.offset == 0 and before.changed)):
+            return True
         if at_live_name.get(base) == last:
-            # Still the same file. But if it was truncated, or may have been as nothing was known of its content, then
-            # this can be a copy of what it held since the last survey.
-            if before is not None and (before.lapsed or (before.reader.offset == 0 and before.changed)):
-                return True
-            # Or the rotation is still under way: renamecopy's copy comes after the new file.
+            # Still the same file, and the rotation may be still under way: renamecopy's copy comes after the new file.
             return now - self._rotated_at.get(base, -ROTATING_S) < ROTATING_S
         if before is None or before.place is not Place.RENAMED or base_of(before.reader.path) != base:
             return True

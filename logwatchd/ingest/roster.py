@@ -254,6 +254,8 @@ class Roster:
         if file.reader.path != path and file.role is Role.FOLLOWED:
             self.tally.rotations += 1
             _log.debug(Event.FILE_ROTATED, path=file.reader.path, to=path)
+        if not self.is_over(file):
+            file.left_turn = self._turn
         self._register.move(file, path, place)
         self._checkpoints.relabel(file.key, path, place is Place.LIVE)
         self._ledger.label(file.key, path, place is Place.LIVE)
@@ -293,7 +295,7 @@ class Roster:
                 self.handles.recovered(file)
             if isinstance(reader, CompressedReader) and reader.damage:
                 self._examine_cut(file, reader, reader.damage, now)
-        elif was_open and (file.place is Place.NOWHERE or not self.is_over(file)):
+        elif was_open and (file.place is Place.NOWHERE or not self.is_over(file) or file.left_turn == self._turn):
             self._restart(file)
         else:
             # While it was closed its inode may have become another file's, and over a rotated one somebody may have

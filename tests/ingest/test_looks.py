@@ -21,6 +21,7 @@ from logwatchd.records import SourceSpec
 from tests.helpers import LONG
 
 Step = Callable[[], object]
+Rotation = Callable[["Log", int], list[Step]]
 
 
 class Log:
@@ -94,11 +95,18 @@ class Looks:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["app.log", pytest.param("app.log*", marks=LONG)])
-@pytest.mark.parametrize("rotate", [Log.create, Log.copytruncate, Log.renamecopy])
-def test_every_line_once_whenever_it_looks(
-    tmp_path: Path, rotate: Callable[[Log, int], list[Step]], pattern: str
-) -> None:
-    count = 2 * len(rotate(Log(tmp_path / "steps"), 0)) - 1
+@pytest.mark.parametrize(
+    "rotations",
+    [
+        (Log.create, Log.create),
+        (Log.copytruncate, Log.copytruncate),
+        (Log.renamecopy, Log.renamecopy),
+        (Log.copytruncate, Log.create),
+    ],
+    ids=["create", "copytruncate", "renamecopy", "copytruncate and create"],
+)
+def test_every_line_once_whenever_it_looks(tmp_path: Path, rotations: tuple[Rotation, Rotation], pattern: str) -> None:
+    count = sum(len(rotate(Log(tmp_path / f"steps {turn}"), 0)) for turn, rotate in enumerate(rotations)) - 1
     failed = []
     for number, moments in enumerate(product((False, True), repeat=count)):
         log = Log(tmp_path / str(number))
@@ -107,7 +115,8 @@ def test_every_line_once_whenever_it_looks(
         try:
             looks.look_till_nothing_comes()
             log.write()
-            for step, look in zip([*rotate(log, 1795000000), *rotate(log, 1795000001)], (*moments, False), strict=True):
+            steps = [step for turn, rotate in enumerate(rotations) for step in rotate(log, 1795000000 + turn)]
+            for step, look in zip(steps, (*moments, False), strict=True):
                 step()
                 if look:
                     looks.look()

@@ -84,6 +84,62 @@ def test_two_copytruncates_between_two_looks(tail, logs: Path, pattern: str) -> 
 
 
 @pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+@pytest.mark.parametrize("unread", [b"", b"unread"])
+@pytest.mark.parametrize("is_link", [False, True], ids=["renamed", "link switched"])
+def test_copied_truncated_and_rotated_away_between_two_looks(
+    tail, logs: Path, pattern: str, unread: bytes, is_link: bool
+) -> None:
+    log, old = logs / "app.log", logs / ("first.txt" if is_link else "app.log.1")
+    if is_link:
+        log.symlink_to(old.name)
+    append(log, "one")
+    tailer = tail(logs / pattern)
+    tailer.turn()
+    append(log, *filter(None, [unread]))
+    shutil.copyfile(log, f"{log}.2")
+    os.truncate(log, 0)
+    append(log, "before it was rotated away")
+    log.unlink() if is_link else log.rename(old)
+    append(log, "after it")
+    lines = [*tailer.turn(), *tailer.turn()]
+    assert sorted(filter(None, [unread, b"before it was rotated away", b"after it"])) == sorted(lines)
+    tailer.restart()
+    assert tailer.turn() == []
+
+
+@pytest.mark.parametrize("begun", [b"", b"one\n"])
+def test_copied_and_truncated_twice_and_rotated_away_between_two_looks(tail, logs: Path, begun: bytes) -> None:
+    log = logs / "app.log"
+    log.write_bytes(begun)
+    tailer = tail(log)
+    tailer.turn()
+    for number, line in ((3, "two"), (2, "three")):
+        append(log, line)
+        shutil.copyfile(log, f"{log}.{number}")
+        os.truncate(log, 0)
+    append(log, "four")
+    log.rename(f"{log}.1")
+    append(log, "five")
+    assert sorted([*tailer.turn(), *tailer.turn()]) == [b"five", b"four", b"three", b"two"]
+
+
+def test_an_empty_file_is_no_copy_of_a_truncated_one_that_was_rotated_away(tail, logs: Path) -> None:
+    log, empty = logs / "app.log", logs / "app.log.1"
+    append(log, "one")
+    tailer = tail(log)
+    tailer.turn()
+    os.truncate(log, 0)
+    append(log, "two")
+    log.rename(f"{log}.2")
+    empty.touch()
+    append(log, "three")
+    assert sorted([*tailer.turn(), *tailer.turn()]) == [b"three", b"two"]
+    tailer.turn(seconds=100)  # longer than a rotation takes
+    append(empty, "late")
+    assert [*tailer.turn(), *tailer.turn()] == [b"late"]
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
 @pytest.mark.parametrize("before", [b"", b"one\n"])
 def test_unfinished_line_that_was_finished_before_the_copy(tail, logs: Path, pattern: str, before: bytes) -> None:
     log = logs / "app.log"
@@ -170,12 +226,16 @@ def test_rotated_by_hand_each_copy_over_the_one_before(tail, logs: Path, pattern
         assert tailer.turn() == [b"quiet %d" % number]
 
 
-def test_bytes_that_were_truncated_away_are_counted(tail, logs: Path) -> None:  # [8]
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_bytes_that_were_truncated_away_are_counted(tail, logs: Path, is_renamed: bool) -> None:  # [8]
     log = logs / "app.log"
     tailer = tail(log, max_blocks=1)
     append(log, *[b"x" * 1000] * 3000)
     tailer.source.run_once(1e9)
     os.truncate(log, 0)
+    if is_renamed:
+        log.rename(f"{log}.1")
+        log.touch()
     tailer.turn()
     read = sum(len(block.data) for block in tailer.blocks)
     assert tailer.source.status().truncated_unread_bytes == 3000 * 1001 - read > 0
