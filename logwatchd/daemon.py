@@ -311,7 +311,7 @@ class Daemon:
         self._supervisor.status("; ".join(parts))
         try:
             status_file.write(
-                self._state_dir,
+                self._lock.folder,
                 DaemonStatus(os.getpid(), __version__, state, self._started_at, self._reloads, counters),
             )
         except OSError as error:

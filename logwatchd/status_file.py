@@ -20,6 +20,7 @@ State = Literal["starting", "ready", "reloading", "stopping"]
 
 FILE_NAME = "status.json"
 LOCK_NAME = "lock"
+_NEW_NAME = f"{FILE_NAME}.new"
 _BLOCK_BYTES = 512  # of st_blocks, whatever the filesystem's are
 
 
@@ -47,29 +48,35 @@ class DaemonStatus:
     counters: Mapping[str, int | float] = field(default_factory=dict)
 
 
-def write(state_dir: Path, status: DaemonStatus) -> None:
+def write(folder: int, status: DaemonStatus) -> None:
     """Replace the file as a whole; a reader sees the old one or the new one.
+
+    folder: the state folder, open: by its name it may be another daemon's by now.
 
     Raises:
         OSError: the folder is gone, not writable, or so full that there is no room for it.
     """
     content = json.dumps(asdict(status) | {"started_at": status.started_at.isoformat()}).encode()
-    file, new = state_dir / FILE_NAME, state_dir / f"{FILE_NAME}.new"
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o666, dir_fd=folder)
+
     try:
         # Not synced to the disk: after a crash of the machine no daemon runs, whatever the file says.
-        new.write_bytes(content)
-        new.replace(file)
+        with open(_NEW_NAME, "wb", opener=opener) as new:
+            new.write(content)
+        os.replace(_NEW_NAME, FILE_NAME, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError as error:
         with suppress(OSError):
-            new.unlink()
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _overwritten(file, content):
+            os.unlink(_NEW_NAME, dir_fd=folder)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _overwritten(folder, content):
             raise
 
 
-def _overwritten(file: Path, content: bytes) -> bool:
+def _overwritten(folder: int, content: bytes) -> bool:
     """Write into the room that the file has already: a reload on a full disk is waited for as well."""
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = os.open(FILE_NAME, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
         return False
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,20 @@ from tests.helpers import wait_until
 from tests.scoring.making import FAULT
 
 pytestmark = pytest.mark.slow
+SLOW = """
+import sys
+from pathlib import Path
+from logwatchd import daemon
+real, go, times = daemon.scoring_of, Path(sys.argv.pop(1)), []
+def scoring_of(found):
+    times.append(found)
+    if len(times) > 1:
+        go.read_bytes()
+    return real(found)
+daemon.scoring_of = scoring_of
+from logwatchd.__main__ import run
+sys.exit(run())
+"""
 OTHER, LATE = "CRITICAL no route to the moon", "CRITICAL the roof leaks"
 
 
@@ -39,8 +55,6 @@ def _wait_for_end(daemon: Daemon) -> int:
 
 
 def _freeze(daemon: Daemon) -> None:
-    # Its first tick writes the status. Stopped in the middle of that, it would write it into whatever folder is there.
-    daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") > 1, "its second tick")
     assert daemon.process is not None
     tasks = Path(f"/proc/{daemon.process.pid}/task")
     daemon.send(signal.SIGSTOP)
@@ -94,3 +108,43 @@ def test_a_daemon_whose_folder_is_another_ones_by_now_leaves_it_alone(daemon: Da
         second.append(FAULT)
         second.wait(lambda: second.alerted() == [FAULT], "the alert")
         assert second.stop() == 0
+
+
+class SlowDaemon(Daemon):
+    """One whose reloads wait, in their middle, until a FIFO `go` in its folder was opened for writing and closed."""
+
+    def argv(self, *args: object) -> list[str]:
+        python, *rest = super().argv(*args)
+        return [python, "-c", SLOW, str(self.folder / "go"), *rest[2:]] if args[0] == "run" else [python, *rest]
+
+
+def _opened_by_a_reader(fifo: Path) -> int:
+    """A handle to write to it, once somebody reads."""
+    handles: list[int] = []
+
+    def is_read() -> bool:
+        with suppress(OSError):
+            handles.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(handles)
+
+    wait_until(is_read, what="a reader")
+    return handles[0]
+
+
+def test_a_folder_that_became_another_ones_amid_a_reload_gets_no_status_of_this_one(daemon: Daemon) -> None:
+    daemon.log.touch()
+    os.mkfifo(daemon.folder / "go")
+    with SlowDaemon(daemon.folder) as first:
+        first.start()
+        first.send(signal.SIGHUP)
+        go = _opened_by_a_reader(daemon.folder / "go")
+        shutil.rmtree(daemon.state)
+        daemon.start()
+        _freeze(daemon)  # so that it mends nothing of what is written over its own
+        before = {file.name: (file.stat().st_ino, file.read_bytes()) for file in daemon.state.iterdir()}
+        os.close(go)
+        assert _wait_for_end(first) == Exit.FAILED
+        assert len(first.events("RELOADED")) == len(first.events("STATE_LOST")) == 1
+        assert {file.name: (file.stat().st_ino, file.read_bytes()) for file in daemon.state.iterdir()} == before
+        daemon.send(signal.SIGCONT)
+        assert daemon.stop() == 0
