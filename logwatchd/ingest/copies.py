@@ -58,14 +58,12 @@ def kinship(handle: int, original: Followed) -> Kinship:
 
 
 def _went_before(handle: int, lapse: Lapse) -> bool:
-    """Whether an open file has what another one had before it was truncated. If nothing is known of that, it has not.
+    """Whether an open file has what another one had before it was truncated.
 
     Raises:
         OSError: it cannot be read.
     """
     position, seen = lapse.position, lapse.seen
-    if position.offset == 0 and not seen:
-        return False
     return holds(handle, position) and os.pread(handle, len(seen), position.offset) == seen
 
 

@@ -156,7 +156,7 @@ class Reader:
 
     def restart(self) -> Lapse:
         """Begin again at 0 as a new generation; what was before is returned."""
-        position, partial = self._unverified or self.position(), self.partial
+        position, partial = self.position(), self.partial
         seen = partial or self._glimpse[position.offset :]
         lapse = Lapse(position, partial, seen, self._rest(), tuple(self._trail))
         self._trail.clear()

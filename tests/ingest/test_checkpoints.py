@@ -65,6 +65,19 @@ def test_the_last_commit_stands_last(tmp_path: Path) -> None:
     assert [found.file.inode for found in Checkpoints(tmp_path).positions()] == [1, 2, 0]
 
 
+def test_another_name_comes_back_and_the_same_one_is_not_written_again(tmp_path: Path) -> None:
+    first = filled(tmp_path)
+    key, log = position(1, 0).key, tmp_path / "positions.log"
+    first.relabel(key, "/logs/1.log", live=True)
+    size = log.stat().st_size
+    first.relabel(key, "/logs/1.log", live=True)
+    first.relabel(position(99, 0).key, "/logs/unknown", live=True)
+    assert log.stat().st_size == size
+    first.relabel(key, "/logs/1.log.1", live=False)
+    found = Checkpoints(tmp_path).get(key)
+    assert found == replace(position(1, 101), path="/logs/1.log.1", live=False)
+
+
 def test_torn_last_record_is_ignored_quietly(tmp_path: Path) -> None:
     filled(tmp_path).close()
     log = tmp_path / "positions.log"
