@@ -30,19 +30,27 @@ class Asked(Outbox):
         return super().pending(sink, but, after)
 
 
-def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets_the_next(
-    tmp_path: Path, entries: Entries
-) -> None:
-    outbox = Asked(tmp_path)
+def _with_slack_refused(folder: Path, set_aside: int | None = None) -> tuple[Asked, Board]:
+    """Three messages that Slack did not take and the journal did, but for one that it refused for what it is."""
+    outbox = Asked(folder)
     outbox.store([new(str(number), alert(f"line {number}")) for number in range(3)], [])
     board = Board(outbox, services(JOURNAL, SLACK))
     for now in range(4):
         job = delivery(board, now)
         if job.sink is SLACK:
             board.not_delivered(job, PermanentError("the webhook is gone"), now)
+        elif job.pending.seq == set_aside:
+            board.not_delivered(job, MessageRefusedError("not this one"), now)
         else:
             board.delivered(job, None, now)
     waits(board, 9.0)
+    return outbox, board
+
+
+def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets_the_next(
+    tmp_path: Path, entries: Entries
+) -> None:
+    outbox, board = _with_slack_refused(tmp_path)
     outbox.asked.clear()
     for now in range(10, 20):
         waits(board, now)
@@ -57,18 +65,7 @@ def test_a_sink_that_has_all_costs_nothing_while_another_one_refuses_it_and_gets
 def test_what_another_sink_never_took_is_not_looked_through_for_the_next_alert(
     tmp_path: Path, entries: Entries
 ) -> None:
-    outbox = Asked(tmp_path)
-    outbox.store([new(str(number), alert(f"line {number}")) for number in range(3)], [])
-    board = Board(outbox, services(JOURNAL, SLACK))
-    for now in range(4):
-        job = delivery(board, now)
-        if job.sink is SLACK:
-            board.not_delivered(job, PermanentError("the webhook is gone"), now)
-        elif job.pending.seq == 2:
-            board.not_delivered(job, MessageRefusedError("not this one"), now)
-        else:
-            board.delivered(job, None, now)
-    waits(board, 9.0)
+    outbox, board = _with_slack_refused(tmp_path, set_aside=2)
     assert outbox.after[JOURNAL.name] == 1, "the one that was set aside might have been tried again"
     board.reconfigure(services(JOURNAL, SLACK))
     delivery(board, 10.0)
