@@ -205,8 +205,7 @@ class Outbox:
     # delivery
 
     def pending(self, sink: str, but: Sequence[int] = (), after: int = 0) -> Pending | None:
-        """The oldest message that this sink has not taken; `but` passes over some by their seq. after: up to where it
-        has all, if that is known: what waits for others only is not looked through again."""
+        """The oldest message that this sink has not taken, but for some by their seq. after: up to there it has all."""
         sql = (
             "SELECT seq, kind, alert, analysis, why, (SELECT receipt FROM alerts first JOIN deliveries d"
             " ON d.seq = first.seq AND d.sink = :sink WHERE first.id = a.id AND first.kind = 'alert')"
