@@ -19,10 +19,11 @@ from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.concern import concern_of
+from logwatchd.scoring.variables import learn
 from logwatchd.vectors import Vectors
 
 FORMAT = 5
-_WITHOUT_FAILED = 4  # the format before it
+_BEFORE = 4
 _MORE = 1e6  # log-odds: than any number weighs
 _ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "failed", "levels", "variables")
 _HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
@@ -155,12 +156,13 @@ def load(path: Path) -> Baseline:
         with np.load(path, allow_pickle=False) as archive:
             parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}
             manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
-            if manifest.format == _WITHOUT_FAILED:
+            texts = json.loads(parts["texts"].tobytes())
+            if manifest.format == _BEFORE:
                 parts["failed"] = _failed(archive["concerns"], archive["alarms"])
+                parts["variables"] = learn([*texts["patterns"]])  # their places were words then
                 manifest = replace(manifest, format=FORMAT)
             wanted = (*_ARRAYS, *(_PREFIX + name for name in _HELD_OUT))
             parts.update({name: archive[name] for name in wanted if name not in parts})
-        texts = json.loads(parts["texts"].tobytes())
         baseline = Baseline(
             manifest=manifest,
             centroids=np.ascontiguousarray(parts["centroids"], dtype=np.float32),
@@ -222,7 +224,7 @@ def _as_array(value: object) -> NDArray[np.uint8]:
 
 
 def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
-    if fields.get("format") not in (_WITHOUT_FAILED, FORMAT):
+    if fields.get("format") not in (_BEFORE, FORMAT):
         raise BaselineError(
             f"{path}: baseline format {fields.get('format')}, this logwatchd reads {FORMAT}; build it again"
         )

@@ -101,7 +101,7 @@ def merged(parts: Sequence[Knowledge]) -> Knowledge:
         masks=parts[0].masks,
         read_bytes=sum(part.read_bytes for part in parts),
         of_bytes=sum(part.of_bytes for part in parts),
-        normaliser=", ".join(dict.fromkeys(part.normaliser for part in parts)),
+        normaliser=", ".join(dict.fromkeys(each for part in parts for each in part.normaliser.split(", "))),
     )
 
 
