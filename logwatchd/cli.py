@@ -7,13 +7,14 @@ import atexit
 import errno
 import gc
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logwatchd import __version__
+from logwatchd import __version__, interrupts
 from logwatchd.commands import terminal
 from logwatchd.errors import ConfigError, Exit, LogwatchdError, os_message
 from logwatchd.ingest.sampling import SAMPLE_BYTES
@@ -40,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except SystemExit as ended:  # what --help and --version end with, and what is wrong with the arguments
             code = int(ended.code or 0)
         else:
-            code = int(_run(args))
+            work = _work(args)
+            interrupts.break_off(signal.SIGINT)
+            code = _to_its_end(work)
         sys.stdout.flush()  # here, where a full disk can still be told
         return code
     except ConfigError as error:
@@ -51,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        return 130
+        interrupts.die()
     except (BrokenPipeError, SystemExit):  # 'logwatchd scan ... | head': the reader has seen enough; rich says it so
         terminal.abandon_output()
         return int(Exit.OK)
@@ -66,6 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.FAILED)
     except Exception:
         return _crashed()
+
+
+def _to_its_end(work: Callable[[], int]) -> int:
+    """Raises KeyboardInterrupt wherever a signal was to break it off, whatever came of that."""
+    try:
+        return int(work())
+    finally:
+        interrupts.raise_again()
 
 
 def _crashed() -> int:
@@ -96,77 +107,78 @@ def _complain(text: str) -> None:
         print(f"{priority}logwatchd: {visible(text)}", file=sys.stderr)
 
 
-def _run(args: argparse.Namespace) -> int:
+def _work(args: argparse.Namespace) -> Callable[[], int]:
+    """What the verb does, with all that it imports for it."""
     _one_thread_for_numpy()
     _no_plugins_for_pydantic()
     match args.verb:
         case "run":
             from logwatchd.commands import run
 
-            return run.run(args.config)
+            return lambda: run.run(args.config)
         case "check-config":
             from logwatchd.commands import check_config
 
-            return check_config.run(args.config)
+            return lambda: check_config.run(args.config)
         case "reload":
             from logwatchd.commands import reload
 
-            return reload.run(args.config)
+            return lambda: reload.run(args.config)
         case "baseline":
-            return _baseline(args)
+            return _baseline_work(args)
         case "scan":
             from logwatchd.commands import scan
 
-            return scan.run(args.baseline, args.file, args.config, jsonl=args.format == "jsonl", every=args.all)
+            return lambda: scan.run(args.baseline, args.file, args.config, jsonl=args.format == "jsonl", every=args.all)
         case "explain":
             from logwatchd.commands import explain
 
-            return explain.run(args.baseline, args.config, args.line, args.log, as_json=args.json)
+            return lambda: explain.run(args.baseline, args.config, args.line, args.log, as_json=args.json)
         case "notify-test":
             from logwatchd.commands import notify_test
 
-            return notify_test.run(args.config)
+            return lambda: notify_test.run(args.config)
         case "redact":
             from logwatchd.commands import redact
 
-            return redact.run(args.file, args.config, args.find, embedded=args.embedded)
+            return lambda: redact.run(args.file, args.config, args.find, embedded=args.embedded)
         case "tune":
             from logwatchd.commands import tune
 
             wanted = tune.Wanted(plot=args.plot, write=args.write, as_json=args.json)
-            return tune.run(args.baseline, args.config, args.labelled, args.normal, args.anomaly, wanted)
+            return lambda: tune.run(args.baseline, args.config, args.labelled, args.normal, args.anomaly, wanted)
         case "cache":
             from logwatchd.commands import cache
 
-            return cache.run(args.config, forget=args.clear, as_json=args.json)
+            return lambda: cache.run(args.config, forget=args.clear, as_json=args.json)
         case "watch":
             from logwatchd.commands import watch
 
-            return watch.run(args.paths)
+            return lambda: watch.run(args.paths)
         case "setup":
             from logwatchd.commands import setup
 
-            return setup.run(args.config, yes=args.yes, force=args.force)
+            return lambda: setup.run(args.config, yes=args.yes, force=args.force)
         case "manual":
             from logwatchd.commands import manual
 
-            return manual.run(args.page, _parser())
+            return lambda: manual.run(args.page, _parser())
         case "completion":
             from logwatchd.commands import completion
 
-            return completion.run(args.shell, _parser())
+            return lambda: completion.run(args.shell, _parser())
         case _:
             from logwatchd.commands import tail
 
-            return tail.run(args.config, args.output)
+            return lambda: tail.run(args.config, args.output)
 
 
-def _baseline(args: argparse.Namespace) -> int:
+def _baseline_work(args: argparse.Namespace) -> Callable[[], int]:
     match args.action:
         case "build":
             from logwatchd.commands import baseline
 
-            return baseline.build(
+            return lambda: baseline.build(
                 args.output,
                 args.config,
                 args.files,
@@ -177,19 +189,23 @@ def _baseline(args: argparse.Namespace) -> int:
         case "merge":
             from logwatchd.commands import baseline_merge
 
-            return baseline_merge.run(args.output, args.baselines, args.config)
+            return lambda: baseline_merge.run(args.output, args.baselines, args.config)
         case "rebuild":
             from logwatchd.commands import baseline_rebuild
 
-            return baseline_rebuild.run(args.baseline, args.output, args.embedder, args.config, dry_run=args.dry_run)
+            return lambda: baseline_rebuild.run(
+                args.baseline, args.output, args.embedder, args.config, dry_run=args.dry_run
+            )
         case "diff":
             from logwatchd.commands import baseline_diff
 
-            return baseline_diff.run(args.old, args.new, args.logs, args.config, as_json=args.json, every=args.all)
+            return lambda: baseline_diff.run(
+                args.old, args.new, args.logs, args.config, as_json=args.json, every=args.all
+            )
         case _:
             from logwatchd.commands import baseline
 
-            return baseline.show(args.baseline, as_json=args.json)
+            return lambda: baseline.show(args.baseline, as_json=args.json)
 
 
 class _Parser(argparse.ArgumentParser):

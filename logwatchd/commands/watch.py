@@ -8,12 +8,11 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from logwatchd import clock, journal
+from logwatchd import clock, interrupts, journal
 from logwatchd.alerting import wiring
 from logwatchd.alerting.notices import AlertRaised, Notice
 from logwatchd.alerting.render import rich_text
@@ -45,6 +44,7 @@ _STOP_S = 3.0  # for judging what was read when Ctrl-C came
 _LOOK_S = 0.3
 _PAUSE_S = 1.0  # a stream that is quiet for so long has told its history
 _MOST_LINES = 10_000  # of a stream that are learned from
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(paths: Sequence[str]) -> Exit:
@@ -57,6 +57,8 @@ def run(paths: Sequence[str]) -> Exit:
     """
     journal.configure("terminal", verbosity=-2)  # alerts are printed by us
     patterns = [_absolute(path) for path in paths]
+    for number in _ENDING:
+        interrupts.break_off(number)  # learning may take minutes
     with tempfile.TemporaryDirectory(prefix="logwatchd-watch-") as state_dir:
         return _Watch(patterns, Path(state_dir), terminal.console()).run()
 
@@ -106,7 +108,6 @@ class _Watch:
         self._messages: queue.SimpleQueue[Notice | BaseException | None] = queue.SimpleQueue()
         self._state_dir = state_dir
         self._incidents = 0
-        self._learning = True
         self._died = False
         streams = [path for path in patterns if path == STDIN or Path(path).is_fifo()]
         others = [path for path in patterns if path not in streams]
@@ -120,9 +121,6 @@ class _Watch:
         self._source = Sources(self._config.sources, self._blocks, None)
 
     def run(self) -> Exit:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(number, self._signalled)
         alerting = wiring.build(self._config, self._crashed, observer=self._messages.put)
         pipeline: Pipeline | None = None
         try:
@@ -147,12 +145,6 @@ class _Watch:
         self._sum_up(pipeline, clock.monotonic() - began)
         return Exit.ANOMALY if self._incidents else Exit.OK
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """Learning, which may take minutes, is given up at once; following ends with its summary."""
-        if self._learning:
-            raise KeyboardInterrupt
-        self._messages.put(None)
-
     def _learn(self) -> Scoring:
         try:
             (source,) = self._config.sources
@@ -161,7 +153,9 @@ class _Watch:
         except BaselineError:
             what = "the files hold" if self._files else "the stream held"
             raise UsageError(f"{what} nothing to learn from yet; let normal traffic write some lines first") from None
-        self._learning = False
+        for number in _ENDING:
+            interrupts.take(number, lambda *_: self._messages.put(None))  # following ends with its summary
+        interrupts.raise_again()
         manifest = baseline.manifest
         self._say(
             f"learned {counted(manifest.patterns, 'pattern')} from {counted(manifest.lines, 'line')} in "

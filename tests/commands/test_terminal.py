@@ -242,18 +242,3 @@ def test_a_name_in_brackets_is_no_markup_on_a_terminal(places: dict[str, Path]) 
     os.close(ours)
     assert done.returncode == 1
     assert "app[bold].log: 1 line, 1 anomalous, 1 new pattern" in said
-
-
-def test_ctrl_c_while_modules_are_imported_leaves_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, signal, sys\n"
-        "class Interrupted:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'logwatchd.cli':\n"
-        "            signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
-        "sys.meta_path.insert(0, Interrupted())\n"
-    )
-    there = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = logwatchd("--version", env={"PYTHONPATH": there})
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
