@@ -15,7 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from logwatchd import config, daemon
-from logwatchd.cli import _parser, main
+from logwatchd.arguments import parser
+from logwatchd.cli import main
 from logwatchd.commands import reload
 from logwatchd.commands.outline import Command, commands_of
 from logwatchd.config import MaskSettings, Settings
@@ -140,7 +141,7 @@ def test_the_readme_names_every_command_and_only_scripts_that_exist() -> None:
         assert (ROOT / script).is_file(), script
 
 
-@pytest.mark.parametrize("command", [pytest.param(one, id=one.name) for one in commands_of(_parser())])
+@pytest.mark.parametrize("command", [pytest.param(one, id=one.name) for one in commands_of(parser())])
 def test_the_readme_has_one_row_for_each_command_with_all_its_options(command: Command) -> None:
     start = re.compile(rf"\| `logwatchd {command.name}[ `](?!\|)")
     table = README.read_text().partition("All commands:")[2].partition("Exit codes:")[0]
@@ -151,7 +152,7 @@ def test_the_readme_has_one_row_for_each_command_with_all_its_options(command: C
 
 def test_the_readme_has_no_other_command() -> None:
     table = README.read_text().partition("All commands:")[2].partition("Exit codes:")[0]
-    assert table.count("| `logwatchd ") == len(list(commands_of(_parser())))
+    assert table.count("| `logwatchd ") == len(list(commands_of(parser())))
 
 
 @pytest.mark.parametrize(("table", "key"), ALL_KEYS)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from logwatchd import cli
+from logwatchd.arguments import parser
 from logwatchd.commands import completion, manual, reference
 from logwatchd.commands.catalog import catalog
 from logwatchd.commands.outline import commands_of
 from logwatchd.journal import Event
 from logwatchd.journal_output import message_id
 
-COMMANDS = list(commands_of(cli._parser()))
+COMMANDS = list(commands_of(parser()))
 PAGES = ("logwatchd.1", "logwatchd.toml.5")
 
 
@@ -31,15 +31,13 @@ def test_a_page_is_set_without_a_warning(page: str) -> None:
     if not shutil.which("man") or not shutil.which("groff"):
         pytest.skip("man-db is not installed")
     command = ["man", "--warnings", "--local-file", "-"]
-    done = subprocess.run(
-        command, input=manual.text_of(page, cli._parser()), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, input=manual.text_of(page, parser()), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout) > 2000
 
 
 def test_the_page_of_commands_has_every_command_and_option() -> None:
-    text = _plain(manual.text_of("logwatchd.1", cli._parser()))
+    text = _plain(manual.text_of("logwatchd.1", parser()))
     assert len(COMMANDS) > 10
     for command in COMMANDS:
         assert f".SS {command.name}\n" in text
@@ -48,7 +46,7 @@ def test_the_page_of_commands_has_every_command_and_option() -> None:
 
 
 def test_what_may_be_left_out_stands_in_brackets() -> None:
-    text = " ".join(_plain(manual.text_of("logwatchd.1", cli._parser())).split())
+    text = " ".join(_plain(manual.text_of("logwatchd.1", parser())).split())
     assert "baseline build --output B [--config FILE]" in text
     assert "[--json] [FILE|GLOB|- ...]" in text
     assert "[LABELED|- ...]" in text
@@ -56,7 +54,7 @@ def test_what_may_be_left_out_stands_in_brackets() -> None:
 
 
 def test_the_page_of_the_configuration_has_every_key_of_the_commented_one() -> None:
-    text = _plain(manual.text_of("logwatchd.toml.5", cli._parser()))
+    text = _plain(manual.text_of("logwatchd.toml.5", parser()))
     keys = [line.removeprefix("#") for line in reference.text().splitlines() if " = " in line and line[:2] != "# "]
     assert len(keys) > 30
     for key in keys:
@@ -85,7 +83,7 @@ def test_every_event_has_an_entry_in_the_catalog(tmp_path: Path) -> None:
 
 def _bash_completes(*words: str) -> set[str]:
     script = (
-        completion.script_for("bash", cli._parser())
+        completion.script_for("bash", parser())
         + 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _logwatchd; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     command = ["bash", "-u", "-c", script, "bash", *words]
@@ -95,7 +93,7 @@ def _bash_completes(*words: str) -> set[str]:
 
 
 def _fish_completes(line: str, offers: Sequence[str], folder: Path) -> None:
-    (folder / "logwatchd.fish").write_text(completion.script_for("fish", cli._parser()))
+    (folder / "logwatchd.fish").write_text(completion.script_for("fish", parser()))
     command = ["fish", "--no-config", "-c", f"source {folder}/logwatchd.fish; complete -C '{line}'"]
     done = subprocess.run(command, env=_shells_environment(folder), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -118,7 +116,7 @@ zpty -d shell
 
 
 def _zsh_completes(line: str, offers: Sequence[str], folder: Path) -> None:
-    (folder / "_logwatchd").write_text(completion.script_for("zsh", cli._parser()))
+    (folder / "_logwatchd").write_text(completion.script_for("zsh", parser()))
     seen = sorted(Path(offer).name for offer in offers)
     command = ["zsh", "-f", "-c", _ZSH, "zsh", str(folder), line, *seen]
     subprocess.run(command, env=_shells_environment(folder), timeout=60, check=True)
@@ -158,7 +156,7 @@ def test_bash_completes_commands_options_choices_and_files(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_takes_its_script_and_finds_every_option_in_it(shell: str, tmp_path: Path) -> None:
-    script = completion.script_for(shell, cli._parser())
+    script = completion.script_for(shell, parser())
     for command in COMMANDS:
         for option in command.options:
             for flag in option.flags:
