@@ -55,7 +55,9 @@ class Condition:
         if counters["streams"]:
             followed += f", {counted(counters['streams'], 'stream')}"
         rate = (lines - before) / max(now - at, 1e-3)
-        return f"{state}: {followed}, {rate:,.0f} lines/s; {counted(counters['incidents_open'], 'incident')} open"
+        muted = f", {counted(muted, 'line')} muted" if (muted := counters["anomalies_muted"]) else ""
+        incidents = counted(counters["incidents_open"], "incident")
+        return f"{state}: {followed}, {rate:,.0f} lines/s; {incidents} open{muted}"
 
     def troubles(self, *, has_twin: bool) -> Iterator[str]:
         """What does not work as it should. has_twin: new texts are judged while the embedder's service is away."""

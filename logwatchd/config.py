@@ -27,6 +27,7 @@ from pydantic import (
 from logwatchd.config_alerting import (
     AnalysisSettings,
     IncidentSettings,
+    MuteSettings,
     RedactSettings,
     SinkSettings,
     SlackSettings,
@@ -157,6 +158,7 @@ class Settings(BaseModel):
     workers: WorkersSettings = WorkersSettings()
     mask: list[MaskSettings] = []
     incidents: IncidentSettings = IncidentSettings()
+    mute: list[MuteSettings] = []
     redact: list[RedactSettings] = []
     sink: list[SinkSettings] = []
 

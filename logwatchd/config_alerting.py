@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from logwatchd.config_types import Fault, HttpUrl, Switch, Table, matching
+from logwatchd.config_types import Fault, HttpUrl, Moment, Switch, Table, matching
 
 Seconds = Annotated[float, Field(ge=0, le=604_800)]
 Name = Annotated[
@@ -34,6 +34,8 @@ def _pattern(text: str) -> str:
     return text
 
 
+SearchPattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+Fingerprint = Annotated[str, matching(r"[0-9a-f]{16}", "write it as the alert gives it: 16 digits and letters a to f")]
 SeverityName = Literal["P1", "P2", "P3", "P4"]
 
 
@@ -69,7 +71,24 @@ class RedactSettings(Table):
     """One `[[redact]]`: what is not to leave the machine beside the secrets and identifiers that are known by form."""
 
     name: Name
-    pattern: Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+    pattern: SearchPattern
+
+
+class MuteSettings(Table):
+    """One `[[mute]]`: what people are not to be told of; all that it names has to hold."""
+
+    fingerprints: list[Fingerprint] = Field(default=[])
+    pattern: SearchPattern | None = None
+    services: list[str] = Field(default=[])
+    sources: list[str] = Field(default=[])
+    until: Moment | None = None
+    reason: str = ""
+
+    @classmethod
+    def faults(cls, values: Mapping[str, Any]) -> Iterator[Fault]:
+        conditions = ("fingerprints", "pattern", "services", "sources")
+        if not any(values[key] for key in conditions):
+            yield Fault(conditions, "mutes everything: add fingerprints, pattern, services or sources")
 
 
 class RoutedSettings(Table):

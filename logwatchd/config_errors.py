@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -190,6 +191,8 @@ def _shown(value: object) -> str:
     """A value as the file's author knows it, cut short."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, date | time):  # TOML's own; a datetime is a date
+        return value.isoformat()
     shown = repr(value) if isinstance(value, _SHOWN_TYPES) else "a table" if isinstance(value, dict) else "this value"
     return shown if len(shown) <= _MAX_VALUE_CHARS else shown[:_MAX_VALUE_CHARS] + "..."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -63,6 +65,20 @@ def seconds(text: str) -> float:
     return 0.0 if text == "off" else float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]]
 
 
+def _moment(value: object) -> datetime:
+    """What TOML or the environment gives, in UTC; without an offset it is this machine's time."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise ValueError("a day or a time is needed, such as 2026-12-01, or 2026-12-01T08:00:00Z")
+
+
 Switch = bool | Literal["auto"]
 HttpUrl = Annotated[
     str,
@@ -72,6 +88,7 @@ HttpUrl = Annotated[
 Duration = Annotated[
     str, matching(r"off|[1-9][0-9]{0,5}[smhd]", "write a time such as '90s', '30m', '24h' or '7d', or 'off'")
 ]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute_path)]
 
 

@@ -87,6 +87,7 @@ class Event(StrEnum):
     ANOMALY = "new incident"
     INCIDENT_GREW = "another kind of line joined an incident"
     INCIDENT_UPDATE = "people are told more of an incident"
+    LINES_MUTED = "muted lines: nobody is told of them"
     ALERTS_HELD = "more incidents than max_alerts_per_hour; a digest will tell of those that are held back"
     DIGEST = "digest of what was held back"
     INCIDENT_RESOLVED = "incident is over"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,28 @@ def test_systemd_names_the_state_folder(file: Path, monkeypatch: pytest.MonkeyPa
         (SOURCE + "[baseline]\nthreshold = nan", "FILE: baseline.threshold = nan: a number is needed, or 'auto'"),
         (SOURCE + "[baseline]\nclusters = 1.5", "FILE: baseline.clusters = 1.5: a whole number is needed, or 'auto'"),
         (SOURCE + "[baseline]\nwarmup = '-1h'", "FILE: baseline.warmup = '-1h': write a time such as '90s', '30m'"),
+        (
+            SOURCE + "[[mute]]\nreason = 'x'\nuntil = 2026-12-01",
+            "FILE: mute[1]: mutes everything: add fingerprints, pattern, services or sources",
+        ),
+        (
+            SOURCE + "[[mute]]\nfingerprints = ['3F2A91C05B7D8E64']",
+            "FILE: mute[1].fingerprints[1] = '3F2A91C05B7D8E64': write it as the alert gives it: 16 digits and letters",
+        ),
+        (SOURCE + "[[mute]]\npattern = 'a*'", "FILE: mute[1].pattern = 'a*': matches where there is nothing"),
+        (SOURCE + "[[mute]]\npattern = '('", "FILE: mute[1].pattern = '(': not a regular expression: "),
+        *(
+            (
+                SOURCE + f"[[mute]]\nservices = ['x']\nuntil = {until}",
+                f"FILE: mute[1].until = {shown}: a day or a time is n",
+            )
+            for until, shown in (
+                ("'tomorrow'", "'tomorrow'"),
+                ("20261201", "20261201"),
+                ("08:00:00", "08:00:00"),
+                ("9999-12-31T23:59:59-23:00", "9999-12-31T23:59:59-23:00"),
+            )
+        ),
         (SOURCE + "[[redact]]\nname = 'A'\npattern = 'a'", "FILE: redact[1].name = 'A': write small letters, digits"),
         (
             SOURCE + "[[sink]]\nname = 'm'\ntype = 'email'\nhost = 'h'\nsender = 'x@y'\nto = ['x']",
@@ -349,3 +373,27 @@ class TestSecrets:
         monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.example.com/x")
         assert load(file, SOURCE).slack_enabled
         assert not load(file, SOURCE + "[slack]\nenabled = false").slack_enabled
+
+
+@pytest.mark.parametrize(
+    ("until", "moment"),
+    [
+        ("2026-12-01", datetime(2026, 11, 30, 23, tzinfo=UTC)),
+        ("2026-12-01T08:00:00", datetime(2026, 12, 1, 7, tzinfo=UTC)),
+        ("2026-12-01T08:00:00Z", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+        ("2026-12-01T08:00:00+05:30", datetime(2026, 12, 1, 2, 30, tzinfo=UTC)),
+        ("'2026-12-01'", datetime(2026, 11, 30, 23, tzinfo=UTC)),
+        ("'2026-12-01T08:00:00Z'", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+    ],
+)
+def test_a_mute_ends_by_this_machines_clock_where_it_names_no_offset(
+    until: str, moment: datetime, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    try:
+        (mute,) = load(file, SOURCE + f"[[mute]]\nservices = ['x']\nuntil = {until}").settings.mute
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert mute.until == moment

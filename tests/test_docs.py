@@ -20,7 +20,7 @@ from logwatchd.cli import main
 from logwatchd.commands import reload
 from logwatchd.commands.outline import Command, commands_of
 from logwatchd.config import MaskSettings, Settings
-from logwatchd.config_alerting import RedactSettings, SinkSettings
+from logwatchd.config_alerting import MuteSettings, RedactSettings, SinkSettings
 from logwatchd.config_sources import SourceSettings
 from logwatchd.errors import Exit
 from tests.conftest import ROOT
@@ -54,6 +54,7 @@ _COMMENTED_OUT = re.compile(r"^#(?! |$)", re.MULTILINE)
 LISTS: dict[str, type[BaseModel]] = {
     "source": SourceSettings,
     "mask": MaskSettings,
+    "mute": MuteSettings,
     "redact": RedactSettings,
     "sink": SinkSettings,
 }
@@ -86,7 +87,7 @@ def test_the_example_has_the_key_and_its_default(table: str, key: str, example: 
             name: value for source in reversed(inside) for name, value in source.items()
         }  # the first one's, if it has it
     assert key in inside
-    if table in ("redact", "sink"):
+    if table in ("mute", "redact", "sink"):
         return  # what stands there are examples
     model = LISTS[table] if table in LISTS else Settings.model_fields[table].annotation if table else Settings
     assert isinstance(model, type)

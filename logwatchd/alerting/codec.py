@@ -199,7 +199,14 @@ def story_of(incident: Incident) -> Story:
         sources=tuple(incident.sources),
         hosts=tuple(incident.hosts),
         samples=tuple(incident.samples),
+        fingerprints=_fingerprints(incident),
     )
+
+
+def _fingerprints(incident: Incident) -> tuple[str, ...]:
+    """With group_by = "none" its keys are of texts, not of kinds: then there is one kind."""
+    own = incident.fingerprint
+    return (own, *sorted(incident.keys - {own})) if own in incident.keys else (own,)
 
 
 def _fields(more: object) -> Fields:

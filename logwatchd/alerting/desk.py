@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from logwatchd.alerting.explain import alert_of, line_key, severity_of
 from logwatchd.alerting.grouping import Incident, Reason, Rules, decide, leads
 from logwatchd.alerting.incidents import MAX_REACH, MAX_SAMPLES, OpenIncidents
 from logwatchd.alerting.message import Story
+from logwatchd.alerting.muting import Mute, split
 from logwatchd.alerting.notices import AlertRaised, IncidentEnded, IncidentGrew, Observer, nobody
 from logwatchd.alerting.notify import Timers, Why, due
 from logwatchd.alerting.opening import Redact, as_it_is, begin, kind_of
@@ -29,13 +31,14 @@ from logwatchd.vectors import Vectors
 MAX_OPEN = 1000  # the quietest is ended early for the next one
 _MAX_TIES = 64  # an incident's
 _MAX_REDACTED = 64  # texts that are remembered, of 16,384 characters at most
+_MUTED_SAID_S = 3600.0
 _MAX_IN_FULL = 100  # alerts at once that are told with their background: more of them nobody reads one by one
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What `[incidents]` says. analyse: Claude is to be asked. resolve: sinks want to hear that an incident is over.
-    sinks: those beside the journal, by name."""
+    sinks: those beside the journal, by name. mutes: what nobody is told of."""
 
     rules: Rules = field(default_factory=Rules)
     timers: Timers = field(default_factory=Timers)
@@ -44,6 +47,7 @@ class Policy:
     analyse: bool = False
     resolve: bool = False
     sinks: Sequence[str] = ()
+    mutes: Sequence[Mute] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class DeskStatus:
     """Counters since the start, but for incidents_open."""
 
     anomalies: int = 0
+    anomalies_muted: int = 0
     incidents: int = 0
     incidents_open: int = 0
 
@@ -91,6 +96,7 @@ class AlertDesk:
         self._status = DeskStatus()
         self._log = logger("incidents")
         self._said: set[str] = set()  # alerts that the journal has, and the outbox not yet
+        self._muted_at: dict[Mute, float] = {}  # when a line of it was last told to the journal
         self._counted: set[tuple[FileId, int]] = set()  # lines that have their incident, whose call is to come again
         policy = self._policy
         self._rounds = Rounds(outbox, policy.timers, policy.max_alerts_per_hour, clock.monotonic(), policy.sinks)
@@ -108,6 +114,7 @@ class AlertDesk:
         """Go by this from the next anomaly on; open incidents stay."""
         with self._lock:
             self._policy, self._redact = policy, _remembering(redact)
+            self._muted_at = {mute: at for mute, at in self._muted_at.items() if mute in policy.mutes}
             self._rounds.use(policy.timers, policy.max_alerts_per_hour, policy.sinks)
             again = OpenIncidents(policy.rules)
             for incident in self._open:
@@ -130,21 +137,24 @@ class AlertDesk:
         try:
             with self._lock:
                 left = [anomaly for anomaly in anomalies if (anomaly.file, anomaly.offset) not in self._counted]
-                plan = self._plan(left, now)
+                told, muted = split(left, self._policy.mutes, clock.utc_now()) if self._policy.mutes else (left, [])
+                plan = self._plan(told, now)
                 self._say_raised(plan)
                 new = self._store(plan, now)
                 raised += [one for one, _ in plan.opened if one.alert.id in new]
                 self._status = replace(
                     self._status,
                     anomalies=self._status.anomalies + len(left),
+                    anomalies_muted=self._status.anomalies_muted + len(muted),
                     incidents=self._status.incidents + len(new),
                 )
                 self._counted |= lines
+                self._say_muted(muted, now)
                 self._rounds.opened(raised, now)
                 for reason, incident, anomaly in plan.joined:
                     if self._join(reason, incident, anomaly, now):
                         line = self._redact(anomaly.line)
-                        self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly.service, line))
+                        self._log.info(Event.INCIDENT_GREW, **words.grew(incident, reason, anomaly, line))
                         grown.append(IncidentGrew(incident.alert_id, anomaly.service, reason, line, anomaly.read_at))
                 for incident, anomaly in {id(incident): (incident, last) for _, incident, last in plan.joined}.values():
                     incident.written = anomaly.details.timestamp()
@@ -288,6 +298,14 @@ class AlertDesk:
             if one.alert.id not in self._said:
                 self._said.add(one.alert.id)
                 self._log.warning(Event.ANOMALY, **words.raised(one.alert, held=one.held))
+
+    def _say_muted(self, muted: Sequence[tuple[Mute, Anomaly]], now: float) -> None:
+        """Of each mute its first line, and one an hour: what is muted by mistake can be seen, and fills no journal."""
+        for mute, anomaly in muted:
+            if now - self._muted_at.get(mute, -math.inf) >= _MUTED_SAID_S:
+                self._muted_at[mute] = now
+                alert = alert_of(anomaly, 0, self._redact, in_full=False)
+                self._log.info(Event.LINES_MUTED, **words.muted(mute.name, alert))
 
     def _keep_kinds(self) -> None:
         """A new kind of line is as good as an alert: it is on the disk before its read position moves on."""

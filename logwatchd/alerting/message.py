@@ -21,7 +21,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """An incident so far. sources: paths. samples: lines of other kinds than its first one; kinds: how many in all."""
+    """An incident so far. sources: paths. samples: lines of other kinds than its first one; kinds: how many in all.
+    fingerprints: of the kinds, the first line's first; not all of them where there are many."""
 
     lines: int
     kinds: int
@@ -30,6 +31,7 @@ class Story:
     sources: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from logwatchd.alerting.text import clip, gist, visible
 
 VERSION = 1
 _MAX_SUBJECT_CHARS = 200
+_MAX_MUTED = 16  # kinds: more of them are better muted by their service
 
 
 def as_json(message: Message | Digest) -> bytes:
@@ -76,9 +77,16 @@ def text_of(message: Message | Digest) -> str:
         f"{story.lines} {'line' if story.lines == 1 else 'lines'} from {story.first_seen:%Y-%m-%d %H:%M:%S} to"
         f" {story.last_seen:%H:%M:%S} UTC in {', '.join(map(visible, story.sources or (alert.path,)))}"
         + (f" on {', '.join(map(visible, story.hosts))}" if story.hosts else ""),
-        f"alert {alert.id}, kind {alert.fingerprint}, score {alert.score:.2f} over {alert.threshold:.2f}",
+        f"alert {alert.id}, score {alert.score:.2f} over {alert.threshold:.2f}",
+        f"to mute: [[mute]] with {as_mute(message)} in logwatchd.toml, then: systemctl reload logwatchd",
     ]
     return "\n".join(lines) + "\n"
+
+
+def as_mute(message: Message) -> str:
+    """What a `[[mute]]` has to name, so that nobody is told of such lines again."""
+    named = message.story.fingerprints[:_MAX_MUTED] or (message.alert.fingerprint,)
+    return f"fingerprints = {json.dumps(named)}"
 
 
 def _plain(value: object) -> str:

@@ -1,12 +1,15 @@
-"""What a configuration makes: the sinks, who gets what, and Claude."""
+"""What a configuration makes: the sinks, who gets what, what nobody gets, and Claude."""
 
 from __future__ import annotations
 
+import re
+
 from logwatchd.alerting.analysis import Analyst
 from logwatchd.alerting.board import Services
+from logwatchd.alerting.muting import Mute
 from logwatchd.alerting.sink import JournalSink, Route, Sink
 from logwatchd.config import Config
-from logwatchd.config_alerting import RoutedSettings, SinkSettings
+from logwatchd.config_alerting import MuteSettings, RoutedSettings, SinkSettings
 from logwatchd.records import Severity
 
 
@@ -34,6 +37,25 @@ def made_of(config: Config) -> dict[str, object]:
     own = {sink.name: (sink, secrets.sinks.get(sink.secret or "")) for sink in settings.sink}
     all_of = {JournalSink.name: None, "slack": slack, **own}
     return {sink.name: all_of[sink.name] for sink in sinks_of(config)}
+
+
+def mutes_of(config: Config) -> tuple[Mute, ...]:
+    """The `[[mute]]` tables, in their order."""
+    return tuple(
+        Mute(
+            name=_name(mute, number),
+            fingerprints=frozenset(mute.fingerprints),
+            pattern=re.compile(mute.pattern) if mute.pattern else None,
+            services=tuple(mute.services),
+            sources=tuple(mute.sources),
+            until=mute.until,
+        )
+        for number, mute in enumerate(config.settings.mute, start=1)
+    )
+
+
+def _name(mute: MuteSettings, number: int) -> str:
+    return f"mute[{number}]" + (f" ({mute.reason})" if mute.reason else "")
 
 
 def _route(settings: RoutedSettings) -> Route:

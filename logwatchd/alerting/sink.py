@@ -57,12 +57,13 @@ class Route:
         """By the local estimate of its severity, which no model's words change."""
         return (
             urgency(alert.severity) <= urgency(self.min_severity)
-            and _matches(alert.service, self.services)
-            and _matches(alert.path, self.sources)
+            and matches_any(alert.service, self.services)
+            and matches_any(alert.path, self.sources)
         )
 
 
-def _matches(name: str, globs: Sequence[str]) -> bool:
+def matches_any(name: str, globs: Sequence[str]) -> bool:
+    """Whether one of the globs does, or there is none."""
     return not globs or any(fnmatchcase(name, glob) for glob in globs)
 
 

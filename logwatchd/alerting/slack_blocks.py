@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logwatchd.alerting.explain import caveat, explanation, shown_severity
 from logwatchd.alerting.message import Digest, Kind, Message
+from logwatchd.alerting.payload import as_mute
 from logwatchd.alerting.slack_text import (
     SECTION_UNITS,
     Block,
@@ -85,7 +86,7 @@ def _alert(message: Message) -> list[Block]:
     source = f"words of {code(analysis.model)}" if analysis else "no analysis: compared with the known-good lines"
     when = alert.read_at.isoformat(timespec="seconds")
     found.append(
-        context(f"alert {alert.id} · {when} · local estimate {alert.severity.value} · {source}\n{_mute(alert)}")
+        context(f"alert {alert.id} · {when} · local estimate {alert.severity.value} · {source}\n{_mute(message)}")
     )
     return found
 
@@ -161,9 +162,9 @@ def _analysis(alert: Alert, analysis: Analysis) -> list[Block]:
     return found
 
 
-def _mute(alert: Alert) -> str:
-    """How to hear no more of lines like this one."""
+def _mute(message: Message) -> str:
+    """How to hear no more of lines like these."""
     return (
-        "to mute: add the line to the known-good logs and build the baseline again, or give it a level of its source's"
-        f" `skip_levels`; kind {alert.fingerprint}"
+        f"to mute: `[[mute]]` with `{as_mute(message)}` in logwatchd.toml, then `systemctl reload logwatchd`; if it is"
+        " normal, build the baseline again from logs that hold it"
     )

@@ -17,7 +17,7 @@ from logwatchd.alerting.notices import Observer, nobody
 from logwatchd.alerting.notify import Timers
 from logwatchd.alerting.outbox import Outbox
 from logwatchd.alerting.reuse import Analyses
-from logwatchd.alerting.services import made_of, services_of
+from logwatchd.alerting.services import made_of, mutes_of, services_of
 from logwatchd.alerting.sink import JournalSink
 from logwatchd.alerting.workers import CLAUDE, MAX_TURN_S, About, AnalystWorker, Courier
 from logwatchd.config import Config
@@ -40,6 +40,7 @@ class AlertingStatus:
     """
 
     anomalies: int = 0
+    anomalies_muted: int = 0
     incidents: int = 0
     incidents_open: int = 0
     alerts_pending: int = 0
@@ -260,6 +261,7 @@ def _policy(config: Config, services: Services) -> Policy:
         analyse=services.analyst is not None,
         resolve=any(sink.wants(Kind.RESOLVED) for sink in services.sinks),
         sinks=tuple(sink.name for sink in services.sinks if sink.name != JournalSink.name),
+        mutes=mutes_of(config),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from logwatchd.alerting.explain import fingerprint_of
 from logwatchd.alerting.grouping import Incident, Reason
 from logwatchd.alerting.text import clip, gist, span, visible
-from logwatchd.records import Alert
+from logwatchd.records import Alert, Anomaly
 
 _MAX_MESSAGE_CHARS = 500
 
@@ -39,13 +40,27 @@ def raised(alert: Alert, *, held: bool) -> dict[str, object]:
     }
 
 
-def grew(incident: Incident, reason: Reason, service: str, line: str) -> dict[str, object]:
-    """Of a kind of line that joined an incident."""
+def grew(incident: Incident, reason: Reason, anomaly: Anomaly, line: str) -> dict[str, object]:
+    """Of a kind of line that joined an incident. line: the anomaly's, redacted."""
     return {
         "alert_id": incident.alert_id,
+        "fingerprint": fingerprint_of(anomaly.service, anomaly.verdict.pattern),
         "reason": reason,
-        "service": service,
+        "service": anomaly.service,
         "line": clip(gist(line), _MAX_MESSAGE_CHARS),
+    }
+
+
+def muted(name: str, alert: Alert) -> dict[str, object]:
+    """Of a line that a mute covers. alert: what it would have been."""
+    return {
+        "message": f"{visible(name)} covers {visible(alert.service)}: {clip(gist(alert.line), _MAX_MESSAGE_CHARS)}",
+        "mute": name,
+        "fingerprint": alert.fingerprint,
+        "service": alert.service,
+        "path": alert.path,
+        "severity": alert.severity,
+        "line": alert.line,
     }
 
 

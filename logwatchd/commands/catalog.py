@@ -10,7 +10,8 @@ _ALERT = (
     "  service and file: @LOGWATCHD_SERVICE@, @LOGWATCHD_PATH@\n"
     "  score: @LOGWATCHD_SCORE@, over the threshold @LOGWATCHD_THRESHOLD@\n\n"
     "All entries about it: journalctl LOGWATCHD_ALERT_ID=@LOGWATCHD_ALERT_ID@\n"
-    "If it is normal here: add its log to what 'logwatchd baseline build' reads, and reload."
+    "If it is normal here: add its log to what 'logwatchd baseline build' reads, and reload. To hear no more of it:\n"
+    '[[mute]] with fingerprints = ["@LOGWATCHD_FINGERPRINT@"] in logwatchd.toml, and reload.'
 )
 _REFUSED = (
     "The reason: @LOGWATCHD_REASON@\n\n"
@@ -30,6 +31,8 @@ _STAGE = (
 _FAULT = "This is a mistake in logwatchd; please report it with this entry. "
 _ADVICE: dict[Event, str] = {
     Event.ANOMALY: _ALERT,
+    Event.LINES_MUTED: "A [[mute]] of the configuration covers them. This is said once an hour for each mute; all of\n"
+    "them are counted, as anomalies_muted in status.json.",
     Event.RELOAD_REFUSED: _REFUSED,
     Event.STAGE_DIED: "The service manager starts it again; it goes on where it had read to. Its reason, if there is\n"
     "one, says what to mend. A traceback is a mistake in logwatchd: please report it with the entries before it.",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from logwatchd import clock, config, overrides
-from logwatchd.alerting.text import counted
+from logwatchd.alerting.text import counted, visible
 from logwatchd.commands.preflight import program_warnings, state_dir_problems, user
 from logwatchd.commands.terminal import say
 from logwatchd.commands.unit import Unit, unit_in
@@ -68,7 +68,7 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
         return _refuse(list(dict.fromkeys(problems)))
     matches = [look(source) for source in loaded.sources]
     kept = _withheld(matches, root, unit) if unit and f"--config {config_path.absolute()}" in unit.starts else []
-    for line in [*warnings(matches), *kept, *program_warnings(loaded.settings.sink), *doubts]:
+    for line in [*warnings(matches), *kept, *program_warnings(loaded.settings.sink), *doubts, *_past(loaded)]:
         say(f"warning: {line}")
     if sys.stdout.isatty():
         _print_table(loaded, matches)
@@ -79,7 +79,7 @@ def run(config_path: Path, root: Path = Path("/")) -> Exit:
         f"slack {_switch(loaded.slack_enabled)}",
     ]
     print(f"{config_path}: OK: {'; '.join(parts)}")
-    for line in sinks(loaded, found.config.secrets):
+    for line in [*sinks(loaded, found.config.secrets), *mutes(loaded)]:
         print(line)
     return Exit.OK
 
@@ -117,6 +117,31 @@ def sinks(loaded: Config, here: Secrets) -> list[str]:
     return lines
 
 
+def mutes(loaded: Config) -> list[str]:
+    """One line for each mute that is in force: what it covers, until when, and why."""
+    now, lines = clock.utc_now(), []
+    for number, mute in enumerate(loaded.settings.mute, start=1):
+        if mute.until is not None and mute.until <= now:
+            continue
+        of = [f"fingerprints {', '.join(mute.fingerprints)}"] if mute.fingerprints else []
+        of += [f"pattern {mute.pattern}"] if mute.pattern else []
+        of += [f"{name} {', '.join(globs)}" for name, globs in _limits(mute.services, mute.sources)]
+        until = f"until {mute.until.astimezone():%Y-%m-%d %H:%M %Z}" if mute.until else "for good"
+        why = f"; {mute.reason}" if mute.reason else ""
+        lines.append(visible(f"mute[{number}]: {' and '.join(of)}; {until}{why}"))
+    return lines
+
+
+def _past(loaded: Config) -> list[str]:
+    now = clock.utc_now()
+    ends = [(number, mute.until) for number, mute in enumerate(loaded.settings.mute, start=1) if mute.until]
+    return [f"mute[{number}].until = {end.isoformat()}: is past; take it out" for number, end in ends if end <= now]
+
+
+def _limits(services: Sequence[str], sources: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    return [(name, globs) for name, globs in (("services", services), ("files", sources)) if globs]
+
+
 def _what(sink: SinkSettings) -> str:
     if sink.type == "command":
         return f"command {sink.command[0]}"
@@ -129,8 +154,7 @@ def _what(sink: SinkSettings) -> str:
 def _gets(routed: RoutedSettings) -> str:
     """Which alerts are led to a sink."""
     most = "alerts of every severity" if routed.min_severity == "P4" else f"alerts from {routed.min_severity} up"
-    of = [f"{name} {', '.join(globs)}" for name, globs in (("services", routed.services), ("files", routed.sources))]
-    found = [text for text, globs in zip(of, (routed.services, routed.sources), strict=True) if globs]
+    found = [f"{name} {', '.join(globs)}" for name, globs in _limits(routed.services, routed.sources)]
     return " ".join([most, *(["of", " and ".join(found)] if found else [])])
 
 

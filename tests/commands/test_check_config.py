@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from logwatchd import clock
 from logwatchd.commands import check_config
 from logwatchd.commands.preflight import state_dir_problems, user
 from logwatchd.errors import Exit
@@ -135,6 +137,26 @@ def test_each_sink_is_told_with_its_route_and_its_secret_but_not_the_secrets_val
     out, err = capsys.readouterr()
     assert "sink slack: Slack's bot, channel #ops; slack_bot_token is there; gets alerts from P2 up" in out
     assert "HIDDEN" not in out + err
+
+
+def test_what_is_muted_is_told_and_what_is_past_is_a_warning(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "utc_now", lambda: datetime(2026, 12, 1, 8, tzinfo=UTC))
+    file.write_text(
+        file.read_text()
+        + '[[mute]]\nfingerprints = ["3f2a91c05b7d8e64", "0123456789abcdef"]\nuntil = 2026-12-01T08:00:01Z\n'
+        + '[[mute]]\nservices = ["pay"]\nuntil = 2026-12-01T08:00:00Z\n'
+        + '[[mute]]\npattern = "reset by peer"\nservices = ["web*"]\nsources = ["/srv/*"]\nreason = "\\u001b[31m"\n'
+    )
+    assert check_config.run(file) is Exit.OK
+    out, err = capsys.readouterr()
+    end = datetime(2026, 12, 1, 8, 0, 1, tzinfo=UTC).astimezone()
+    assert out.splitlines()[1:] == [
+        f"mute[1]: fingerprints 3f2a91c05b7d8e64, 0123456789abcdef; until {end:%Y-%m-%d %H:%M %Z}",
+        "mute[3]: pattern reset by peer and services web* and files /srv/*; for good; \\x1b[31m",
+    ]
+    assert "warning: mute[2].until = 2026-12-01T08:00:00+00:00: is past; take it out" in err
 
 
 def test_streams_and_the_journal_are_counted(
