@@ -116,6 +116,12 @@ def parser() -> argparse.ArgumentParser:
     cache.add_argument("--clear", action="store_true", help="forget them; the next new text is sent again")
     cache.add_argument("--json", action="store_true", help="one JSON object")
 
+    incidents = verbs.add_parser("incidents", help="what is open now, or all that is known of one", epilog=_EPILOG)
+    _config_option(incidents)
+    incidents.add_argument("--all", action="store_true", help="those that are over as well, as long as they are kept")
+    incidents.add_argument("--json", action="store_true", help="a list of objects, as a webhook gets them")
+    incidents.add_argument("id", nargs="?", metavar="ID", help="of an incident, as its alert says")
+
     watch = verbs.add_parser(
         "watch", help="no configuration: learn from what the files hold, then print only what is new", epilog=_EPILOG
     )

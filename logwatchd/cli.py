@@ -146,6 +146,10 @@ def _work(args: argparse.Namespace) -> Callable[[], int]:
             from logwatchd.commands import watch
 
             return lambda: watch.run(args.paths)
+        case "incidents":
+            from logwatchd.commands import incidents
+
+            return lambda: incidents.run(args.config, args.id, every=args.all, as_json=args.json)
         case "setup":
             from logwatchd.commands import setup
 

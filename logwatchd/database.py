@@ -147,7 +147,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         self._create()
         connection = sqlite3.connect(self.file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        connection.text_factory = _text
+        connection.text_factory = as_text
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -234,7 +234,7 @@ def _bring_to(connection: sqlite3.Connection, version: int, script: str) -> None
         connection.execute(f"PRAGMA user_version = {version}")
 
 
-def _text(stored: bytes) -> str:
+def as_text(stored: bytes) -> str:
     """SQLite does not look at what it holds as text: one broken byte would stop all that is read along with it."""
     return stored.decode("utf-8", "replace")
 

@@ -37,6 +37,8 @@ VERBS = (
     "scan",
     "tune",
     "explain",
+    "incidents",
+    "cache",
     "watch",
     "tail",
     "redact",

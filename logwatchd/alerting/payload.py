@@ -19,7 +19,7 @@ _MAX_MUTED = 16  # kinds: more of them are better muted by their service
 
 def as_json(message: Message | Digest) -> bytes:
     """One JSON object with `version`, `kind` and either `digest` or all that is known of the incident."""
-    return json.dumps(as_object(message), default=_plain, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json.dumps(as_object(message), default=plain, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def as_object(message: Message | Digest) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def as_mute(message: Message) -> str:
     return f"fingerprints = {json.dumps(named)}"
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Enum):

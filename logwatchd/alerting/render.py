@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MAX_LINE_CHARS = 600
 _MAX_EXAMPLE_CHARS = 200
-_STYLES = {
+STYLES = {
     Severity.P1: "bold white on red",
     Severity.P2: "bold red",
     Severity.P3: "bold yellow",
@@ -102,4 +102,4 @@ def _ended(notice: IncidentEnded) -> Iterator[Line]:
 
 
 def _head(severity: Severity, service: str) -> tuple[Span, Span]:
-    return (severity.value, _STYLES[severity]), (f"  {visible(clip(service, 60))}", "bold")
+    return (severity.value, STYLES[severity]), (f"  {visible(clip(service, 60))}", "bold")
