@@ -24,6 +24,7 @@ from logwatchd.errors import StateError, state_error
 from logwatchd.records import Alert, Analysis
 
 _BUSY_S = 5.0
+_MEND = "run this as root or as the daemon's user"
 _SQL = (
     f"SELECT {', '.join('i.' + column.strip() for column in INCIDENT_COLUMNS.split(','))}, i.resolved_at, a.alert,"
     " (SELECT w.analysis FROM alerts w WHERE w.id = i.alert_id AND w.analysis IS NOT NULL ORDER BY w.seq DESC LIMIT 1)"
@@ -60,12 +61,13 @@ def look(file: Path, alert_id: str | None = None, *, every: bool = False) -> Rec
 
     Raises:
         StateError: the file cannot be read, or is another version's.
-        OSError: neither can its folder.
     """
     try:
         file.stat()
     except FileNotFoundError:
         return Records()
+    except OSError as error:
+        raise state_error(f"{file}: {error.strerror}", error, _MEND) from None
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as connection:
             connection.text_factory = as_text
@@ -77,7 +79,7 @@ def look(file: Path, alert_id: str | None = None, *, every: bool = False) -> Rec
                 )
             rows = connection.execute(_SQL, {"id": alert_id, "every": every or alert_id is not None}).fetchall()
     except sqlite3.Error as error:
-        raise state_error(f"{file}: {error}", error, "run this as root or as the daemon's user") from None
+        raise state_error(f"{file}: {error}", error, _MEND) from None
     return _read(rows)
 
 

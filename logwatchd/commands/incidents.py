@@ -30,8 +30,8 @@ def run(config_path: Path, alert_id: str | None, *, every: bool, as_json: bool) 
     with `over_at`.
 
     Raises:
-        ConfigError: see `config.load`. UsageError: there is no incident of that id. StateError, OSError: the state
-            folder cannot be read.
+        ConfigError: see `config.load`. UsageError: there is no incident of that id. StateError: the file cannot be
+            read.
     """
     state_dir = config.load(config_path, config.any_secret).settings.state_dir
     file = state_dir / FILE_NAME
