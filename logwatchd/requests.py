@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import sys
 from collections.abc import Sequence
 from enum import Enum, auto
 from types import FrameType
@@ -69,11 +68,12 @@ class Requests:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Only enqueues: a handler may interrupt anything. But a start can be left at any point, for nothing was read
-        yet; and the second request to stop is not a request."""
+        yet, and without an exception, which gets lost in some imports; and the second request to stop is not a
+        request."""
         if number == signal.SIGHUP:
             self._queue.put(Request.RELOAD)
         elif self.phase is Phase.STARTING:
-            sys.exit(0)
+            os._exit(0)
         elif self.phase is Phase.STOPPING:
             os._exit(128 + number)
         else:

@@ -22,7 +22,7 @@ class Interrupted:
         if name == {name!r}:
             try:
                 os.kill(os.getpid(), signal.{signal})
-            except KeyboardInterrupt:
+            except BaseException:
                 {then}
 
 sys.meta_path.insert(0, Interrupted())
@@ -102,3 +102,13 @@ def test_where_the_signal_is_ignored_it_stays_so(tmp_path: Path, log: Path) -> N
     ignored = ["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *command]
     assert subprocess.run(ignored, env=env, check=False, timeout=60).returncode == 0
     assert output.exists()
+
+
+@pytest.mark.parametrize("then", ["raise", _LOST, _ANOTHER])
+@pytest.mark.parametrize("name", ["logwatchd.cli", "pydantic_core", "logwatchd.daemon"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_daemon_that_starts_ends_well(number: str, name: str, then: str, tmp_path: Path) -> None:
+    config = tmp_path / "logwatchd.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n[[source]]\npaths = ["{tmp_path}/app.log"]\n')
+    done = logwatchd("run", "--config", str(config), env=_hooked(tmp_path, name, then, number))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
