@@ -141,15 +141,19 @@ def _agreed(path: Path) -> bool:
 
 def _write(path: Path, proposals: Sequence[Proposal]) -> None:
     new, text = path.with_name(f".{path.name}.new"), configuration(proposals)
+    kept = None
     try:
         new.write_text(text, encoding="utf-8")
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") not in (reference.text(), text):
             kept = _spare(path)
             path.replace(kept)
-            print(f"kept the old one as {kept}")
         new.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        new.unlink(missing_ok=True)
+    if kept:  # told only now: whoever reads our output may be gone
+        print(f"kept the old one as {kept}")
     print(f"wrote {path}")
 
 

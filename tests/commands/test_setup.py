@@ -201,6 +201,30 @@ def test_a_configuration_that_somebody_wrote_stays_unless_told_otherwise(root: P
     assert not (target.parent / "etc.toml.old2").exists(), "it would be the same once more"
 
 
+def test_with_nobody_to_read_it_there_is_a_configuration(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that ends, such as a terminal that is gone, ends it where it tells something."""
+    target.write_text("# mine\n")
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(OSError, match="No space left"):
+            setup.carry_out(target, [Proposal("app", ("/var/log/app/*.log",))])
+        monkeypatch.undo()
+        with pytest.raises(OSError, match="No space left"):
+            full.close()
+    assert (target.parent / "etc.toml.old").read_text() == "# mine\n"
+    assert tomllib.loads(target.read_text())["source"][0]["paths"] == ["/var/log/app/*.log"]
+
+
+def test_broken_off_it_leaves_nothing_beside_the_configuration(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Path, other: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        setup.carry_out(target, [Proposal("app", ("/var/log/app/*.log",))])
+    assert list(target.parent.iterdir()) == []
+
+
 def test_the_configuration_that_was_installed_is_nobodys(root: Path, target: Path) -> None:
     put(root, "/var/log/app/empty.log")
     target.write_text(reference.text())
