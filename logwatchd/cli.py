@@ -7,7 +7,6 @@ import atexit
 import errno
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = int(ended.code or 0)
         else:
             work = _work(args)
-            interrupts.break_off(signal.SIGINT)
+            if args.verb != "run":  # which ends by handlers of its own
+                interrupts.break_off()
             code = _to_its_end(work)
         sys.stdout.flush()  # here, where a full disk can still be told
         return code
@@ -67,6 +67,7 @@ def _to_its_end(work: Callable[[], int]) -> int:
     try:
         return int(work())
     finally:
+        interrupts.done()
         interrupts.raise_again()
 
 

@@ -9,12 +9,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
 from contextlib import suppress
-from types import FrameType
-from typing import NoReturn
 
-_came: list[int] = []  # the signals, as they came
+TYPE_CHECKING = False  # of `typing`, which takes longer to import than all else here: Ctrl-C may come meanwhile
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import NoReturn
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_AGAIN_S = 1.0
+_FLUSH_S = 1.0
+
+_came: list[tuple[int, float]] = []  # the signals that broke off what was being done, and when
 
 
 def take(number: int, handler: Callable[[int, FrameType | None], object]) -> None:
@@ -24,14 +33,22 @@ def take(number: int, handler: Callable[[int, FrameType | None], object]) -> Non
 
 
 def end_at_once(number: int) -> None:
-    """Die of the signal where it strikes: for the time before there is anything to clean up, such as imports, which
+    """Die of the signal where it strikes: for the time when there is nothing to clean up, such as before imports, which
     make other errors of an exception that strikes them (pyo3 panics)."""
     take(number, lambda number, frame: _die(number))
 
 
-def break_off(number: int) -> None:
+def break_off() -> None:
     """Leave what is being done by a KeyboardInterrupt from now on, so that it cleans up."""
-    take(number, _break_off)
+    for number in ENDING:
+        take(number, _break_off)
+
+
+def done() -> None:
+    """What could be broken off has come to its end, and has cleaned up."""
+    for number in ENDING:
+        if signal.getsignal(number) is _break_off:
+            end_at_once(number)
 
 
 def raise_again() -> None:
@@ -42,18 +59,30 @@ def raise_again() -> None:
 
 def die() -> NoReturn:
     """End the process by the signal that came, SIGINT if none is known, when all has been cleaned up."""
-    _die(_came[0] if _came else signal.SIGINT)
+    _die(_came[0][0] if _came else signal.SIGINT)
 
 
-def _break_off(number: int, frame: FrameType | None) -> NoReturn:
-    _came.append(number)
+def _break_off(number: int, frame: FrameType | None) -> None:
+    """One that follows at once is no second wish: keys repeat, and what started us may pass on what we got as well. It
+    would break off the cleaning up. A later one breaks off whatever holds that up."""
+    now = time.monotonic()
+    if _came and now < _came[-1][1] + _AGAIN_S:
+        return
+    _came.append((number, now))
     raise KeyboardInterrupt
 
 
 def _die(number: int) -> NoReturn:
-    signal.signal(number, signal.SIG_DFL)  # first: whoever reads our output may not let us flush it
+    signal.signal(number, signal.SIG_DFL)
+    # Whoever reads our output may have stopped. A second signal does not wait for this one's time either.
+    signal.signal(signal.SIGALRM, lambda *_: _strike(number))
+    signal.setitimer(signal.ITIMER_REAL, _FLUSH_S)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError, RuntimeError):  # full, closed, or the one interrupted
             stream.flush()
+    _strike(number)
+
+
+def _strike(number: int) -> NoReturn:
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # blocked, as a parent may leave it
+    os._exit(128 + number)  # as PID 1, which no signal kills

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from logwatchd import clock, config, journal
+from logwatchd import clock, config, interrupts, journal
 from logwatchd.errors import Exit, UsageError
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.lock import StateLock
@@ -100,7 +99,7 @@ class Appender:
 
 
 def run(config_path: Path, output: Path) -> Exit:
-    """Follow what is configured and append its lines to `output`, until SIGTERM or SIGINT.
+    """Follow what is configured and append its lines to `output`, until SIGTERM, SIGINT or SIGHUP.
 
     Ends of itself when standard input is all there is to follow, and has ended.
 
@@ -136,8 +135,8 @@ def _refuse_a_loop(sources: Sequence[SourceSpec], output: Path) -> None:
 
 def _follow(blocks: BlockQueue, source: Sources, appender: Appender) -> Exit:
     events: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: events.put(None))
+    for number in interrupts.ENDING:
+        interrupts.take(number, lambda *_: events.put(None))
     reading = StageThread(source, lambda name, error: events.put(error))
     appending = StageThread(appender, lambda name, error: events.put(error))
     source.on_wake = blocks.on_room = reading.wake

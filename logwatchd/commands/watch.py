@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -44,7 +43,6 @@ _STOP_S = 3.0  # for judging what was read when Ctrl-C came
 _LOOK_S = 0.3
 _PAUSE_S = 1.0  # a stream that is quiet for so long has told its history
 _MOST_LINES = 10_000  # of a stream that are learned from
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(paths: Sequence[str]) -> Exit:
@@ -57,8 +55,6 @@ def run(paths: Sequence[str]) -> Exit:
     """
     journal.configure("terminal", verbosity=-2)  # alerts are printed by us
     patterns = [_absolute(path) for path in paths]
-    for number in _ENDING:
-        interrupts.break_off(number)  # learning may take minutes
     with tempfile.TemporaryDirectory(prefix="logwatchd-watch-") as state_dir:
         return _Watch(patterns, Path(state_dir), terminal.console()).run()
 
@@ -153,7 +149,7 @@ class _Watch:
         except BaselineError:
             what = "the files hold" if self._files else "the stream held"
             raise UsageError(f"{what} nothing to learn from yet; let normal traffic write some lines first") from None
-        for number in _ENDING:
+        for number in interrupts.ENDING:
             interrupts.take(number, lambda *_: self._messages.put(None))  # following ends with its summary
         interrupts.raise_again()
         manifest = baseline.manifest

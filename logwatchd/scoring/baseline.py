@@ -132,12 +132,13 @@ def save(baseline: Baseline, path: Path) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
         kind = BaselineDiskError if is_of_disk(error) else BaselineError
         raise kind(
             f"{path}: the baseline cannot be written: {error.strerror}; name a writable folder with room in it"
         ) from None
+    finally:
+        if temporary:
+            temporary.unlink(missing_ok=True)  # on a full disk, and where a signal breaks it off
 
 
 def load(path: Path) -> Baseline:

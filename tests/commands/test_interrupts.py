@@ -1,16 +1,21 @@
-"""Ctrl-C, wherever it strikes: the process dies of it, without a word, and leaves nothing behind. Real processes."""
+"""Ctrl-C, and other signals that end a command: the process dies of them, without a word, wherever they strike, and
+leaves nothing behind. Real processes."""
 
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.commands.process import logwatchd
+from tests.helpers import wait_until
 from tests.scoring.making import NORMAL, block_of
 
 # Sends the signal while a module is looked for, and makes of it what such places have made of it.
@@ -27,15 +32,40 @@ class Interrupted:
 
 sys.meta_path.insert(0, Interrupted())
 """
+# Sends it while a function of a module is called.
+_CALLED = """
+import os, signal
+import {module} as its
+
+def {function}(*args, really=its.{function}):
+    os.kill(os.getpid(), signal.{signal})
+    {then}
+    return really(*args)
+
+its.{function} = {function}
+"""
 _LOST = "pass"
 _ANOTHER = "raise ImportError(name)"
 
 
 def _hooked(tmp_path: Path, name: str, then: str = "raise", number: str = "SIGINT") -> dict[str, str]:
     """An environment in which the signal strikes there."""
-    (tmp_path / "sitecustomize.py").write_text(_HOOK.format(name=name, then=then, signal=number))
+    return _with(tmp_path, _HOOK.format(name=name, then=then, signal=number))
+
+
+def _with(tmp_path: Path, *code: str) -> dict[str, str]:
+    """An environment in which this is run first."""
+    (tmp_path / "sitecustomize.py").write_text("".join(code))
     there = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {"PYTHONPATH": there, "TMPDIR": str(tmp_path)}
+
+
+def _called(module: str, function: str, number: str = "SIGINT", then: str = "pass") -> str:
+    return _CALLED.format(module=module, function=function, signal=number, then=then)
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 @pytest.fixture
@@ -60,7 +90,7 @@ def test_while_it_works_whatever_comes_of_the_exception(then: str, tmp_path: Pat
     env = _hooked(tmp_path, "rich.progress", then)
     done = logwatchd("baseline", "build", "--output", str(tmp_path / "b.npz"), str(log), env=env)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["app.log", "sitecustomize.py"]
+    assert _files(tmp_path) == ["app.log", "sitecustomize.py"]
 
 
 def test_an_exception_that_got_lost_ends_it_after_its_work(tmp_path: Path, log: Path) -> None:
@@ -102,6 +132,97 @@ def test_where_the_signal_is_ignored_it_stays_so(tmp_path: Path, log: Path) -> N
     ignored = ["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *command]
     assert subprocess.run(ignored, env=env, check=False, timeout=60).returncode == 0
     assert output.exists()
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_while_a_baseline_is_written(number: str, tmp_path: Path, log: Path) -> None:
+    env = _with(tmp_path, _called("os", "fsync", number))
+    done = logwatchd("baseline", "build", "--output", str(tmp_path / "b.npz"), str(log), env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.Signals[number], b"", b"")
+    assert _files(tmp_path) == ["app.log", "sitecustomize.py"]
+
+
+def test_one_that_follows_at_once_does_not_break_off_the_cleaning_up(tmp_path: Path, log: Path) -> None:
+    env = _with(tmp_path, _called("os", "fsync"), _called("os", "unlink"))
+    done = logwatchd("baseline", "build", "--output", str(tmp_path / "b.npz"), str(log), env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+    assert _files(tmp_path) == ["app.log", "sitecustomize.py"]
+
+
+def test_a_later_one_breaks_off_a_cleaning_up_that_does_not_end(tmp_path: Path, log: Path) -> None:
+    never = f"open({str(tmp_path / 'fifo')!r})"
+    os.mkfifo(tmp_path / "fifo")
+    env = _with(tmp_path, _called("os", "fsync"), _called("os", "unlink", then=never))
+    command = [sys.executable, "-m", "logwatchd", "baseline", "build", "--output", tmp_path / "b.npz", log]
+    process = subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.PIPE)
+
+    def ended() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    wait_until(lambda: any(tmp_path.glob(".b.npz.*")))
+    wait_until(ended)
+    assert (process.returncode, process.communicate()[1]) == (-signal.SIGINT, b"")
+
+
+def test_when_all_is_done(tmp_path: Path, log: Path) -> None:
+    """What is printed by then has come out."""
+    output = tmp_path / "b.npz"
+    assert logwatchd("baseline", "build", "--output", str(output), str(log)).returncode == 0
+    env = _with(tmp_path, "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)\n")
+    done = logwatchd("baseline", "show", str(output), env=env)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+    assert done.stdout.startswith(b"format")
+
+
+def test_output_that_nobody_takes_does_not_hold_it_up(tmp_path: Path, log: Path) -> None:
+    """As in `logwatchd scan ... | less`, which reads a screen: what is left to be written would wait for ever."""
+    output = tmp_path / "b.npz"
+    assert logwatchd("baseline", "build", "--output", str(output), str(log)).returncode == 0
+    env = _with(
+        tmp_path,
+        "import io, os, signal, sys\n",
+        "class Full(io.FileIO):\n",
+        "    struck = False\n",
+        "    def write(self, data):\n",
+        "        if not self.struck:\n",
+        "            self.struck = True\n",
+        "            os.kill(os.getpid(), signal.SIGINT)\n",
+        "        return super().write(data)\n",
+        "sys.stdout = io.TextIOWrapper(io.BufferedWriter(Full(1, 'w', closefd=False)), 'utf-8')\n",
+    )
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with suppress(BlockingIOError):
+        while os.write(theirs, bytes(select.PIPE_BUF)):
+            pass
+    os.set_blocking(theirs, True)
+    command = [sys.executable, "-m", "logwatchd", "baseline", "show", output]
+    done = subprocess.run(command, stdout=theirs, env={**os.environ, **env}, check=False, timeout=60)
+    assert done.returncode == -signal.SIGINT
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_cursor_is_shown_again_where_it_strikes_while_the_bar_appears(tmp_path: Path, log: Path) -> None:
+    env = _with(
+        tmp_path,
+        "from rich.console import Console\n",
+        "def show_cursor(self, show=True, really=Console.show_cursor):\n",
+        "    really(self, show)\n",
+        "    if not show:\n",
+        "        import os, signal\n",
+        "        os.kill(os.getpid(), signal.SIGINT)\n",
+        "Console.show_cursor = show_cursor\n",
+    )
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "logwatchd", "baseline", "build", "--output", tmp_path / "b.npz", log]
+    process = subprocess.Popen(command, stderr=theirs, env={**os.environ, **env, "TERM": "xterm"})
+    assert process.wait(60) == -signal.SIGINT
+    os.close(theirs)
+    said = os.read(ours, 1 << 16)
+    os.close(ours)
+    assert 0 <= said.rfind(b"\x1b[?25l") < said.rfind(b"\x1b[?25h")
 
 
 @pytest.mark.parametrize("then", ["raise", _LOST, _ANOTHER])

@@ -46,7 +46,7 @@ class Tail:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def peak_mib(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -75,7 +75,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_stops_and_goes_on_exactly_where_it_was(tail: Callable[..., Tail], tmp_path: Path, number: int) -> None:
     log = tmp_path / "app.log"
     append(log, b"one\n\xff\xfe raw\r\n")
