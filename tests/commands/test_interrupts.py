@@ -76,7 +76,7 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("then", ["raise", _LOST, _ANOTHER])
-@pytest.mark.parametrize("name", ["logwatchd.cli", "argparse", "pydantic_core", "logwatchd.commands.baseline"])
+@pytest.mark.parametrize("name", ["typing", "logwatchd.cli", "pydantic_core", "logwatchd.commands.baseline"])
 def test_while_modules_are_imported(name: str, then: str, tmp_path: Path, log: Path) -> None:
     output = tmp_path / "b.npz"
     done = logwatchd("baseline", "build", "--output", str(output), str(log), env=_hooked(tmp_path, name, then))
