@@ -27,8 +27,11 @@ SHARED = ROOT.parent / "shared"
 # No example is too slow on a busy machine; CI tries the same ones each time, so that a red run is about the change.
 settings.register_profile("logwatchd", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("logwatchd")
-# Processes that tests start are to hear it also where the tests themselves were started with nohup.
+# Processes that tests start are to hear these also where the tests themselves were started with nohup, or by a script
+# with an & behind.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
