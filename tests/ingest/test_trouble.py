@@ -14,11 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from logwatchd import clock
 from tests.ingest.tailer import Tailer, append
 
 LOOK_S = 0.26  # a look is due, and no event that may go on is given up yet
 MINUTE_S = 60.0  # as long as a rotated file is held open
 TRACE = (b"Traceback (most recent call last):", b'  File "app.py", line 1')
+
+
+@pytest.fixture(autouse=True)
+def _time_as_the_turns_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast the machine is: a look that takes a tenth of a second more is one at which an event is given up."""
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
 
 
 @pytest.mark.parametrize("fate", [lambda log: log.rename(f"{log}.1"), Path.unlink], ids=["renamed", "deleted"])
