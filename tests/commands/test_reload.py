@@ -16,7 +16,7 @@ from tests.helpers import ROOT_ONLY, nobody
 
 # The daemon's side: lock, status file, SIGHUP. argv: state folder, the state it starts in, then what each SIGHUP does.
 DAEMON = """
-import os, queue, signal, sys
+import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from logwatchd import status_file
@@ -24,8 +24,7 @@ from logwatchd.ingest.lock import StateLock
 from logwatchd.status_file import DaemonStatus, Reloads
 
 folder, state, answers = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
-messages = queue.SimpleQueue()
-signal.signal(signal.SIGHUP, lambda *_: messages.put(1))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # waits until it is asked for: none gets lost
 lock = StateLock(folder)
 reloads = Reloads(count=4)
 
@@ -38,20 +37,21 @@ for number, answer in enumerate(answers):
     if number == 1 and state == "reloading":
         signal.sigtimedwait([signal.SIGUSR1], 0.3)  # the reload that was asked for takes its time
     else:
-        messages.get()
+        signal.sigwait([signal.SIGHUP])
     if answer == "die":
         os._exit(1)
     reloads = Reloads(reloads.count + 1, answer == "ok", None if answer == "ok" else answer)
     tell("ready")
 while True:
-    messages.get()
+    signal.sigwait([signal.SIGHUP])
 """
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(tmp_path: Path, no_overrides: None) -> Iterator[Start]:
+def start(tmp_path: Path, no_overrides: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.setattr(reload, "SILENT_S", 60.0)  # a busy machine has not to be a silent daemon
     children: list[subprocess.Popen[bytes]] = []
 
     def start(*answers: str, state: str = "ready", folder: Path = tmp_path) -> subprocess.Popen[bytes]:
