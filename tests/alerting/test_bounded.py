@@ -101,11 +101,11 @@ def test_cancelling_reaches_every_service_and_those_of_before_a_reload() -> None
     calls.renew({"slack": "old", "ops": ""})
     for name in ("slack", "ops"):
         threading.Thread(target=run, args=(calls.of(name),), daemon=True).start()
-        assert begun.acquire(timeout=10)
+        assert begun.acquire(timeout=60)
     calls.renew({"slack": "new"})
     calls.cancel()
-    assert ended.acquire(timeout=10)
-    assert ended.acquire(timeout=10)
+    assert ended.acquire(timeout=60)
+    assert ended.acquire(timeout=60)
     with pytest.raises(CancelledError):
         calls.of("slack").within(600, never.wait)
     never.set()
@@ -125,9 +125,9 @@ def test_cancelling_ends_calls_under_way_and_later_ones() -> None:
         ended.set()
 
     threading.Thread(target=run, daemon=True).start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     calls.cancel()
-    assert ended.wait(10)
+    assert ended.wait(60)
     with pytest.raises(CancelledError):
         calls.within(600, never.wait)
     never.set()

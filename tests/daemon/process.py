@@ -124,12 +124,12 @@ class Daemon:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 25.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         """Send the signal and wait for the end; returns the exit status."""
         assert self.process is not None
         self.process.send_signal(number)
         status = self.process.wait(timeout_s)
-        self._reader.join(5)
+        self._reader.join(60)
         self._hear_out()
         self.process = None
         return status
@@ -154,7 +154,7 @@ class Daemon:
     def _hear_out(self) -> None:
         """Take what the daemon has sent, and end the listener."""
         self._socket.shutdown(socket.SHUT_RD)  # what has come is still received
-        self._listener.join(5)
+        self._listener.join(60)
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

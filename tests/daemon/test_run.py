@@ -331,7 +331,7 @@ def test_the_watchdog_is_fed_while_all_goes_well(daemon: Daemon) -> None:
     began = time.monotonic()
     daemon.wait(lambda: daemon.notified.count("WATCHDOG=1") >= 3, "three signs of life")
     assert daemon.stop() == 0
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
 
 
 def test_a_daemon_without_threads_ends_with_one_line_and_goes_on_at_the_next_start(daemon: Daemon) -> None:

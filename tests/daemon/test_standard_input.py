@@ -48,7 +48,7 @@ def test_tail_goes_on_with_a_fifo_when_standard_input_ends(tmp_path: Path) -> No
             writer.write(b"half")
             wait_until(lambda: _unread(writer.fileno()) == 0)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         assert sorted(out.read_bytes().splitlines()) == [b"from the fifo", b"from the pipe", b"half"]
     finally:
         process.kill()
@@ -66,7 +66,7 @@ def test_a_terminal_as_standard_input_stays_as_it_was(tmp_path: Path) -> None:
     flags = Path(f"/proc/{process.pid}/fdinfo/0").read_text()
     assert not int(flags.split("flags:")[1].split()[0], 8) & os.O_NONBLOCK
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def _unread(handle: int) -> int:

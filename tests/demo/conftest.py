@@ -27,7 +27,7 @@ class Customer:
 
     def ask(self, method: str, path: str, body: bytes | dict[str, Any] = b"") -> tuple[int, dict[str, Any], str]:
         """Status, content and request id of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._premises.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._premises.port, timeout=60)
         try:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             connection.request(method, path, data, {"X-Session": self._token})

@@ -58,7 +58,7 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait(20)
+                process.wait(60)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_an_interrupted_demonstration_leaves_nothing(
     assert _processes_of(tmp_path), "".join(shown)
     running.send_signal(ending)
     shown += running.stdout.readlines()
-    assert running.wait(20) == 130, "".join(shown)
+    assert running.wait(60) == 130, "".join(shown)
     assert "interrupted" in "".join(shown)
     wait_until(lambda: _nothing_is_left(tmp_path), what="an empty folder and no process")
 
@@ -126,7 +126,7 @@ def test_watches_the_readers_own_logs(tmp_path: Path) -> None:
             assert any("disk quota exceeded" in line for line in lines)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.wait(60)
     assert process.returncode == Exit.ANOMALY
 
 

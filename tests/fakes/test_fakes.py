@@ -24,8 +24,8 @@ class Words(BaseModel):
     suggested_action: str
 
 
-def ask(fake: FakeClaude) -> Words | None:
-    with anthropic.Anthropic(api_key="k", base_url=fake.url, max_retries=0, timeout=0.5) as client:
+def ask(fake: FakeClaude, timeout_s: float = 60.0) -> Words | None:
+    with anthropic.Anthropic(api_key="k", base_url=fake.url, max_retries=0, timeout=timeout_s) as client:
         message = client.messages.parse(
             model="claude-opus-4-6",
             max_tokens=500,
@@ -57,14 +57,14 @@ def test_claude_misbehaves_on_command(answer: Status | Hang | Reset | Torn, erro
     with FakeClaude() as fake:
         fake.enqueue(answer)
         with pytest.raises(error):
-            ask(fake)
+            ask(fake, 0.5 if isinstance(answer, Hang) else 60.0)
         assert ask(fake) is not None
 
 
 def test_openai_embeds_through_the_real_client() -> None:
     with (
         FakeOpenAI(64) as fake,
-        openai.OpenAI(api_key="k", base_url=fake.url + "/v1", max_retries=0, timeout=5) as client,
+        openai.OpenAI(api_key="k", base_url=fake.url + "/v1", max_retries=0, timeout=60) as client,
     ):
         data = client.embeddings.create(model="text-embedding-3-small", input=["disk full", "all well"]).data
         assert np.allclose(data[1].embedding, vector("all well", 64))
@@ -75,11 +75,11 @@ def test_openai_embeds_through_the_real_client() -> None:
 
 def test_slack_says_ok_or_names_the_limit() -> None:
     with FakeSlack() as fake:
-        client = WebhookClient(fake.webhook_url, timeout=5)
+        client = WebhookClient(fake.webhook_url, timeout=60)
         assert client.send(text="hello").body == "ok"
         long = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}
         assert client.send(text="hello", blocks=[long]).body == "invalid_blocks"
-        assert WebhookClient(fake.url + "/services/wrong", timeout=5).send(text="x").status_code == 404
+        assert WebhookClient(fake.url + "/services/wrong", timeout=60).send(text="x").status_code == 404
         fake.enqueue(Garbage())
         assert client.send(text="hello").body.startswith("<html>")
 
@@ -89,11 +89,11 @@ def test_a_drip_defeats_read_timeouts_until_the_server_closes() -> None:
 
     def send(url: str) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            WebhookClient(url, timeout=1, retry_handlers=[]).send(text="hello")
+            WebhookClient(url, timeout=3, retry_handlers=[]).send(text="hello")
         ended.set()
 
     with FakeSlack() as fake:
         fake.enqueue(Drip())
         threading.Thread(target=send, args=(fake.webhook_url,), daemon=True).start()
-        assert not ended.wait(1.5)
-    assert ended.wait(5)
+        assert not ended.wait(4)
+    assert ended.wait(60)

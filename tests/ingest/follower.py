@@ -123,7 +123,7 @@ class Follower:
         """SIGTERM, and hold it to end well."""
         assert self.process is not None
         self.process.terminate()
-        status = self.process.wait(20)
+        status = self.process.wait(60)
         self.process = None
         assert status == 0, self.said
 

@@ -106,7 +106,7 @@ class Race:
     def stop(self) -> None:
         for thread in self._threads:
             thread.stop()
-            thread.join(5.0)
+            thread.join(60)
         # A look more, by hand: nothing may come in it.
         self._source.run_once(clock.monotonic() + LONG_S)
         self.collector.run_once(clock.monotonic())

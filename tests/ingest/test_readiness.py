@@ -30,7 +30,7 @@ def test_without_a_thread_it_says_so_and_asks_again_later(pipe: tuple[int, int])
     readiness.close()
     readiness.ask(pipe[0])
     os.write(pipe[1], b"x")
-    assert ready.wait(10)
+    assert ready.wait(60)
     readiness.close()
 
 
@@ -46,7 +46,7 @@ def test_what_ends_its_thread_is_raised_where_somebody_asks_next(pipe: tuple[int
     readiness = Readiness(stumble)
     readiness.ask(pipe[0])
     os.write(pipe[1], b"x")
-    assert woken.wait(10)
+    assert woken.wait(60)
     assert readiness.is_ready(pipe[0])
     with pytest.raises(ZeroDivisionError):
         readiness.ask(pipe[0])

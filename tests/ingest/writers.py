@@ -103,7 +103,7 @@ class Writer(ABC):
             wait_until(lambda: len(self.sent) >= after + 20, what="20 more lines")
         finally:
             done.set()
-            thread.join(10)
+            thread.join(60)
         self.settle()
 
     @abstractmethod
@@ -141,7 +141,7 @@ class Writer(ABC):
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from logwatchd.scoring.remote import OpenAIEmbedder, Service
 from logwatchd.scoring.vector_cache import VectorCache, open_database
 from tests.fakes.openai import FakeOpenAI, vector
 from tests.fakes.server import Drip, Garbage, Hang, Reply, Reset, Status, Torn
+from tests.helpers import wait_until
 from tests.parsing.planted import PLANTED, left_of
 
 KEY = "sk-test-not-to-be-shown"
@@ -171,9 +173,15 @@ def test_no_answer_holds_its_thread_for_longer_than_the_time_out(service: FakeOp
     thread = threading.Thread(target=ask, daemon=True)
     began = time.monotonic()
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert outcome, f"still waiting after {time.monotonic() - began:.0f} s"
-    assert embedder.embed(["alpha"]).shape == (1, 64)
+
+    def answered() -> bool:
+        with suppress(RetryableError):  # .3 s may be too short for a busy machine as well
+            return embedder.embed(["alpha"]).shape == (1, 64)
+        return False
+
+    wait_until(answered)
 
 
 def test_the_wish_of_the_service_to_wait_is_known(service: FakeOpenAI, embedder: OpenAIEmbedder) -> None:
