@@ -15,7 +15,9 @@ def run() -> int:
         interrupts.end_at_once(signal.SIGINT)
     from logwatchd.cli import main  # here, for Ctrl-C may come meanwhile
 
-    return main()
+    code = main()
+    interrupts.let_go()
+    return code
 
 
 def _outlive_signals() -> None:

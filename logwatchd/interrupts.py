@@ -35,7 +35,7 @@ def take(number: int, handler: Callable[[int, FrameType | None], object]) -> Non
 def end_at_once(number: int) -> None:
     """Die of the signal where it strikes: for the time when there is nothing to clean up, such as before imports, which
     make other errors of an exception that strikes them (pyo3 panics)."""
-    take(number, lambda number, frame: _die(number))
+    take(number, _at_once)
 
 
 def break_off() -> None:
@@ -51,6 +51,13 @@ def done() -> None:
             end_at_once(number)
 
 
+def let_go() -> None:
+    """Nothing is left to be written. Python deals with no signal while it takes itself down; the kernel does."""
+    for number in ENDING:
+        if signal.getsignal(number) is _at_once:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def raise_again() -> None:
     """What struck where an exception gets lost or becomes another one, such as a callback from C, is not lost."""
     if _came:
@@ -60,6 +67,10 @@ def raise_again() -> None:
 def die() -> NoReturn:
     """End the process by the signal that came, SIGINT if none is known, when all has been cleaned up."""
     _die(_came[0][0] if _came else signal.SIGINT)
+
+
+def _at_once(number: int, frame: FrameType | None) -> None:
+    _die(number)
 
 
 def _break_off(number: int, frame: FrameType | None) -> None:

@@ -175,6 +175,12 @@ def test_when_all_is_done(tmp_path: Path, log: Path) -> None:
     assert done.stdout.startswith(b"format")
 
 
+def test_python_takes_itself_down_with_the_signals_left_to_the_kernel(tmp_path: Path) -> None:
+    code = "import atexit, signal\natexit.register(lambda: print([*map(signal.getsignal, (1, 2, 15))]))\n"
+    done = logwatchd("--version", env=_with(tmp_path, code))
+    assert done.stdout.splitlines()[1:] == [f"{[signal.SIG_DFL] * 3}".encode()]
+
+
 def test_output_that_nobody_takes_does_not_hold_it_up(tmp_path: Path, log: Path) -> None:
     """As in `logwatchd scan ... | less`, which reads a screen: what is left to be written would wait for ever."""
     output = tmp_path / "b.npz"
