@@ -72,7 +72,7 @@ class Daemon:
             self._name_baseline()
             self._alerting = wiring.build(found, self._crashed)
             blocks = BlockQueue()
-            self._source = Sources(found.sources, blocks, self._state_dir)
+            self._source = Sources(found.sources, blocks, self._lock.folder)
             self._kept = kept_in(self._state_dir, found.settings.embedder)
             self._pipeline = Pipeline(
                 blocks, self._source, self._scoring, self._alerting.observe, self._crashed, self._kept
@@ -123,10 +123,13 @@ class Daemon:
                     self._tick(clock.monotonic())
                 case Request.LEARNED:
                     self._end_warm_up()
-                case Request.STOP | Request.ENDED:
+                case Request.EVICTED:
                     return
-                case Request.DIED | Request.EVICTED:
-                    self._exit = Exit.FAILED
+                case Request.STOP | Request.ENDED | Request.DIED as asked:
+                    if asked is Request.DIED:
+                        self._exit = Exit.FAILED
+                    if self._lock.is_lost():  # since the last tick
+                        self._leave_folder()
                     return
 
     def _tick_s(self) -> float:
@@ -155,6 +158,7 @@ class Daemon:
         mend = "stop the daemon before its folder is deleted or replaced"
         kept = "what was read and not told yet is kept in a new folder for the next start"
         in_use = False
+        self._exit = Exit.FAILED
         try:
             self._lock.renew()
         except StateError as error:
@@ -311,7 +315,7 @@ class Daemon:
         self._supervisor.status("; ".join(parts))
         try:
             status_file.write(
-                self._lock.folder,
+                self._lock.folder.handle,
                 DaemonStatus(os.getpid(), __version__, state, self._started_at, self._reloads, counters),
             )
         except OSError as error:

@@ -10,6 +10,7 @@ import pytest
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import Anomaly, SourceSpec
 from logwatchd.scoring.batching import Limits
@@ -27,7 +28,9 @@ def test_a_stop_waits_for_no_stage_that_died(tmp_path: Path) -> None:
 
     crashes: list[str] = []
     blocks = BlockQueue()
-    source = Sources([SourceSpec((f"{tmp_path}/*.log",), start_at="beginning")], blocks, tmp_path / "state")
+    source = Sources(
+        [SourceSpec((f"{tmp_path}/*.log",), start_at="beginning")], blocks, StateFolder(tmp_path / "state")
+    )
     scoring = Scoring(Detector(learn()), LocalEmbedder(), Limits())
     pipeline = Pipeline(blocks, source, scoring, refuse, lambda stage, error: crashes.append(f"{stage}: {error}"))
     pipeline.start()
@@ -51,7 +54,9 @@ def test_a_stop_in_a_storm_leaves_most_of_it_to_the_next_start_and_none_is_lost_
 
     def storm() -> tuple[Pipeline, BlockQueue]:
         blocks = BlockQueue()
-        source = Sources([SourceSpec((f"{tmp_path}/*.log",), start_at="beginning")], blocks, tmp_path / "state")
+        source = Sources(
+            [SourceSpec((f"{tmp_path}/*.log",), start_at="beginning")], blocks, StateFolder(tmp_path / "state")
+        )
         pipeline = Pipeline(
             blocks,
             source,

@@ -67,14 +67,14 @@ def test_by_the_folder_that_was_locked_it_is_written_into_no_other(tmp_path: Pat
     with StateLock(folder) as lock:
         folder.rename(moved)
         with StateLock(folder):
-            status_file.write(lock.folder, STATUS)
+            status_file.write(lock.folder.handle, STATUS)
             assert status_file.read(folder) is None
             assert status_file.read(moved) == STATUS
             shutil.rmtree(moved)
             with pytest.raises(FileNotFoundError):
-                status_file.write(lock.folder, STATUS)
+                status_file.write(lock.folder.handle, STATUS)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        status_file.write(lock.folder, STATUS)
+        status_file.write(lock.folder.handle, STATUS)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "reloads": 1}', "\x00"])

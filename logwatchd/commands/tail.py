@@ -104,18 +104,20 @@ def run(config_path: Path, output: Path) -> Exit:
     Ends of itself when standard input is all there is to follow, and has ended.
 
     Raises:
-        ConfigError, StateError, UsageError: nothing was started.
+        ConfigError, StateError, UsageError: nothing was started, or another one has the state folder by now.
     """
     journal.configure("terminal")
     found = config.load(config_path, config.any_secret)
     _refuse_a_loop(found.sources, output)
-    state_dir = found.settings.state_dir
-    with StateLock(state_dir):
+    with StateLock(found.settings.state_dir) as lock:
         blocks = BlockQueue(MAX_BYTES)
-        source = Sources(found.sources, blocks, state_dir)
+        source = Sources(found.sources, blocks, lock.folder)
         appender = Appender(blocks, source, output)
         try:
-            return _follow(blocks, source, appender)
+            done = _follow(blocks, source, appender)
+            if lock.is_lost():
+                lock.renew()  # and read positions are kept there
+            return done
         finally:
             source.close()
             appender.close()

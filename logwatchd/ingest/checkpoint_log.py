@@ -12,16 +12,17 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from logwatchd.errors import state_error
+from logwatchd.ingest.state_folder import StateFolder
 
 Record = dict[str, Any]
 
+_NAME, _NEW = "positions.log", "positions.new"
+_PREVIOUS, _DAMAGED = "positions.prev", "positions.damaged"
 _VERSION = 1
 _HEADER: Record = {"kind": "header", "version": _VERSION}
 _CRC_DIGITS = 8
@@ -71,27 +72,25 @@ def decode(data: bytes) -> Loaded:
 class CheckpointLog:
     """Appends and rewrites. Not thread-safe: `Checkpoints` holds a lock around it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: StateFolder) -> None:
         """Read what is there; `records` and `damage` say what was found. Nothing is written yet.
 
         Raises:
             StateError: the folder cannot be used.
         """
         self._folder = folder
-        self._path = folder / "positions.log"
-        self._previous = folder / "positions.prev"
         self._handle: int | None = None
         self.records: list[Record] = []
         self.damage: str | None = None
         self.size_bytes = 0
         try:
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._load()
             if self.size_bytes and self.damage is None:
                 self._open(self.size_bytes)
         except OSError as error:
+            file = folder.path / (error.filename or _NAME)
             raise state_error(
-                f"state_dir = {folder}: {error.filename or self._path} cannot be used: {error.strerror}",
+                f"state_dir = {folder.path}: {file} cannot be used: {error.strerror}",
                 error,
                 "make it a folder that this user can write",
             ) from None
@@ -130,10 +129,9 @@ class CheckpointLog:
         Raises:
             OSError: it could not be written; the present one goes on being used.
         """
-        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        fresh = self._folder / "positions.new"
+        folder = self._folder
         data = b"".join(map(encode, (_HEADER, *records)))
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        handle = folder.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
         try:
             try:
                 view = memoryview(data)
@@ -143,18 +141,18 @@ class CheckpointLog:
             finally:
                 os.close(handle)
             self._keep_present()
-            fresh.replace(self._path)
+            folder.replace(_NEW, _NAME)
         except OSError:
-            fresh.unlink(missing_ok=True)
+            folder.unlink(_NEW)
             raise
-        self._sync_folder()
+        folder.sync()
         self._open(len(data))
         self.damage = None
 
     def is_in_place(self) -> bool:
         """Whether the file that is appended to still is the one that a restart would find."""
         try:
-            return self._handle is not None and os.path.samestat(os.fstat(self._handle), self._path.stat())
+            return self._handle is not None and os.path.samestat(os.fstat(self._handle), self._folder.stat(_NAME))
         except OSError:
             return False
 
@@ -164,8 +162,8 @@ class CheckpointLog:
             self._handle = None
 
     def _load(self) -> None:
-        present = self._read(self._path)
-        previous = self._read(self._previous)
+        present = self._read(_NAME)
+        previous = self._read(_PREVIOUS)
         if present is None and previous is None:
             return
         loaded = Loaded([], 0, "is missing") if present is None else decode(present)
@@ -174,32 +172,29 @@ class CheckpointLog:
             self.records = decode(previous).records + self.records
 
     def _open(self, size_bytes: int) -> None:
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        handle = self._folder.open(_NAME, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         self.close()
         self._handle = handle
         self.size_bytes = size_bytes
         os.ftruncate(handle, size_bytes)  # cuts off a torn last record
 
     def _keep_present(self) -> None:
-        if not self._path.exists():
+        folder = self._folder
+        try:
+            folder.stat(_NAME)
+        except FileNotFoundError:
             return
-        kept = self._folder / "positions.damaged" if self.damage else self._previous
-        kept.unlink(missing_ok=True)
+        kept = _DAMAGED if self.damage else _PREVIOUS
+        folder.unlink(kept)
         try:
-            os.link(self._path, kept)
+            folder.link(_NAME, kept)
         except OSError:  # not every filesystem knows links
-            shutil.copyfile(self._path, kept)
+            present = folder.read(_NAME)
+            with os.fdopen(folder.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as copy:
+                copy.write(present)
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _read(self, name: str) -> bytes | None:
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-    @staticmethod
-    def _read(path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
+            return self._folder.read(name)
         except FileNotFoundError:
             return None

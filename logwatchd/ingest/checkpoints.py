@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 
 from logwatchd import clock, journal
 from logwatchd.ingest.checkpoint_log import CheckpointLog, Record, encode
 from logwatchd.ingest.identity import FileKey, Position, Print, Role
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.journal import Event
 from logwatchd.records import FileId
 
@@ -31,7 +31,7 @@ _log = journal.logger("tail")
 class Checkpoints:
     """Positions by file, and which patterns have ever been started. `folder` None keeps them in memory only."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: StateFolder | None) -> None:
         """Load what is there. Damage is said in one loud line and never ends in an error.
 
         Raises:

@@ -12,12 +12,12 @@ import re
 import threading
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from logwatchd import journal
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.journal import Event
 
-FILE_NAME = "journal.json"
+FILE_NAME, _COPY_NAME = "journal.json", "journal.copy.json"
 SYNC_S = 5.0
 _CURSOR = re.compile(r"[a-z]=[0-9a-f]{1,64}(?:;[a-z]=[0-9a-f]{1,64}){0,15}")
 
@@ -40,16 +40,16 @@ class Place:
 class Cursors:
     """Places by the name of the part. `folder` None keeps them in memory only."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: StateFolder | None) -> None:
         """Load what is there. Damage is said in one loud line and never ends in an error."""
-        self._file = folder / FILE_NAME if folder is not None else None
+        self._folder = folder
         self._lock = threading.Lock()
         self._places: dict[str, Place] = {}
         self._failing = False
         self._unwritten = self._unsynced = False
         self._sync_at = 0.0
-        if self._file is not None:
-            self._places = _load(self._file)
+        if folder is not None:
+            self._places = _load(folder)
 
     def get(self, part: str) -> Place | None:
         with self._lock:
@@ -91,19 +91,19 @@ class Cursors:
         self.tend(1.0)
 
     def _write(self, durable: bool) -> None:
-        if self._file is None:
+        if self._folder is None:
             return
-        file = _copy_of(self._file) if durable else self._file
-        new = file.with_name(f"{file.name}.new")
+        name = _COPY_NAME if durable else FILE_NAME
+        new = f"{name}.new"
         text = json.dumps({"version": 1, "parts": {part: asdict(place) for part, place in self._places.items()}})
         try:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+            handle = self._folder.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             with os.fdopen(handle, "wb") as out:
                 out.write(text.encode())
                 out.flush()
                 if durable:
                     os.fsync(handle)
-            new.replace(file)
+            self._folder.replace(new, name)
         except OSError as error:
             self._unwritten |= not durable
             self._fail(error)
@@ -125,16 +125,12 @@ class Cursors:
             )
 
 
-def _copy_of(file: Path) -> Path:
-    return file.with_suffix(".copy.json")
-
-
-def _load(file: Path) -> dict[str, Place]:
+def _load(folder: StateFolder) -> dict[str, Place]:
     """From the file, else from its copy."""
     damaged = False
-    for candidate in (file, _copy_of(file)):
+    for name in (FILE_NAME, _COPY_NAME):
         try:
-            content = json.loads(candidate.read_bytes())
+            content = json.loads(folder.read(name))
             places = {str(part): _place(place) for part, place in content["parts"].items()}
         except FileNotFoundError:
             continue
@@ -142,10 +138,10 @@ def _load(file: Path) -> dict[str, Place]:
             damaged = True
             continue
         if damaged:
-            _say_damaged(file, "its copy, some seconds older, is used; some entries may be read again")
+            _say_damaged(folder, "its copy, some seconds older, is used; some entries may be read again")
         return places
     if damaged:
-        _say_damaged(file, "the journal is begun anew as at the first start")
+        _say_damaged(folder, "the journal is begun anew as at the first start")
     return {}
 
 
@@ -159,7 +155,8 @@ def _place(content: dict[str, object]) -> Place:
     return Place(cursor, offset, generation)
 
 
-def _say_damaged(file: Path, what: str) -> None:
+def _say_damaged(folder: StateFolder, what: str) -> None:
+    file = folder.path / FILE_NAME
     _log.error(
         Event.CHECKPOINTS_DAMAGED, path=str(file), message=f"{file}: the journal's read position is damaged; {what}"
     )

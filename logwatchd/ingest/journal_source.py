@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
@@ -14,6 +13,7 @@ from logwatchd.ingest.journal_entry import Oneself
 from logwatchd.ingest.journal_follower import Follower
 from logwatchd.ingest.readiness import Readiness
 from logwatchd.ingest.source import IngestStatus
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.ingest.wanted import Wanted
 from logwatchd.records import Block, SourceSpec
 
@@ -36,11 +36,11 @@ class JournalSource:
     place as before. What logwatchd itself wrote is left out.
     """
 
-    def __init__(self, specs: Sequence[SourceSpec], queue: BlockQueue, state_dir: Path | None) -> None:
-        """state_dir: where cursors are kept; None keeps them in memory only."""
+    def __init__(self, specs: Sequence[SourceSpec], queue: BlockQueue, state_folder: StateFolder | None) -> None:
+        """state_folder: where cursors are kept; None keeps them in memory only."""
         self.on_wake: Callable[[], None] = _nobody
         self._queue = queue
-        self._cursors = Cursors(state_dir)
+        self._cursors = Cursors(state_folder)
         self._readiness = Readiness(lambda: self.on_wake())
         self._oneself = Oneself.found(os.environ, int(clock.utc_now().timestamp() * 1e6))
         self._wanted = Wanted(tuple(specs))

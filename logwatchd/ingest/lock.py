@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from pathlib import Path
@@ -10,23 +9,23 @@ from types import TracebackType
 from typing import NamedTuple
 
 from logwatchd.errors import InUseError, StateError, state_error
+from logwatchd.ingest.state_folder import StateFolder
 
 _NAME = "lock"
 
 
 class _Held(NamedTuple):
-    """Open handles: of the folder, whatever has its name by now, and of the lock in it."""
+    """The folder, and the open file in it that is locked."""
 
-    folder: int
+    folder: StateFolder
     lock: int
-
-    def close(self) -> None:
-        os.close(self.lock)
-        os.close(self.folder)
 
 
 class StateLock:
-    """Holds the state folder until `release` or the end of the process, however that ends."""
+    """Holds the state folder until `release` or the end of the process, however that ends.
+
+    folder: the one that is locked.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         """Create the folder if it is missing, and lock it.
@@ -35,25 +34,15 @@ class StateLock:
             StateError: another process holds it, or it cannot be written or locked.
         """
         self._path = state_dir / _NAME
-        self._held: _Held | None = _locked(state_dir)
-
-    @property
-    def folder(self) -> int:
-        """The folder that is locked, open: what is written by it goes into no other that has got its name.
-
-        Raises:
-            OSError: it was released.
-        """
-        if self._held is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return self._held.folder
+        self._lock: int | None
+        self.folder, self._lock = _locked(state_dir)
 
     def is_lost(self) -> bool:
         """Whether the folder was deleted, or another one stands in its place: another daemon may start on it then."""
-        if self._held is None:
+        if self._lock is None:
             return False
         try:
-            return not os.path.samestat(os.fstat(self._held.lock), self._path.stat(follow_symlinks=False))
+            return not os.path.samestat(os.fstat(self._lock), self._path.stat(follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:  # it cannot be told now
@@ -66,13 +55,16 @@ class StateLock:
             InUseError: another daemon does. StateError: it cannot be made or locked.
         """
         held = _locked(self._path.parent)
-        self.release()
-        self._held = held
+        self.folder.become(held.folder)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = held.lock
 
     def release(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+            self.folder.close()
 
     def __enter__(self) -> StateLock:
         return self
@@ -85,8 +77,7 @@ class StateLock:
 
 def _locked(state_dir: Path) -> _Held:
     try:
-        state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        held = _opened(state_dir)
+        folder, lock = _opened(state_dir)
     except OSError as error:
         raise state_error(
             f"state_dir = {state_dir}: cannot be used: {error.strerror}",
@@ -94,31 +85,31 @@ def _locked(state_dir: Path) -> _Held:
             "make it a folder that this user can write",
         ) from None
     try:
-        fcntl.flock(held.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(held.lock, 20, 0).decode("ascii", "replace").strip()
-        held.close()
-        raise InUseError(
-            f"state_dir = {state_dir}: in use by another logwatchd (process {holder or 'unknown'}); "
-            "stop it, or give this one a state_dir of its own"
-        ) from None
-    except OSError as error:  # such as on NFS without its lock service
-        held.close()
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        folder.close()
+        if isinstance(error, BlockingIOError):
+            raise InUseError(
+                f"state_dir = {state_dir}: in use by another logwatchd (process {holder or 'unknown'}); "
+                "stop it, or give this one a state_dir of its own"
+            ) from None
+        # Such as on NFS without its lock service.
         raise StateError(
             f"state_dir = {state_dir}: cannot be locked: {error.strerror}; make it a folder of a local disk"
         ) from None
-    _note_holder(held.lock)
-    return held
+    _note_holder(lock)
+    return _Held(folder, lock)
 
 
 def _opened(state_dir: Path) -> _Held:
-    folder = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = StateFolder(state_dir)
     try:
-        lock = os.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640, dir_fd=folder)
+        return _Held(folder, folder.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW))
     except OSError:
-        os.close(folder)
+        folder.close()
         raise
-    return _Held(folder, lock)
 
 
 def _note_holder(handle: int) -> None:

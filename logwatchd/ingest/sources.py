@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
@@ -12,6 +11,7 @@ from logwatchd.ingest.cursors import FILE_NAME
 from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.memory import settle_memory
 from logwatchd.ingest.source import IngestStatus, Source
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.ingest.streams import STDIN, StreamSource
 from logwatchd.records import Block, SourceSpec
 
@@ -21,8 +21,8 @@ _WITHOUT_JOURNALS = 2
 class Sources:
     """A `Source` made of several. They share one thread, and so the queue has one producer, and take turns in it."""
 
-    def __init__(self, specs: Sequence[SourceSpec], queue: BlockQueue, state_dir: Path | None) -> None:
-        """state_dir: where read positions are kept; None keeps them in memory only.
+    def __init__(self, specs: Sequence[SourceSpec], queue: BlockQueue, state_folder: StateFolder | None) -> None:
+        """state_folder: where read positions are kept; None keeps them in memory only.
 
         Raises:
             StateError: the folder cannot be used.
@@ -31,9 +31,9 @@ class Sources:
         self._specs = tuple(specs)
         self._streams = StreamSource(specs, queue)
         self._queue = queue
-        self._state_dir = state_dir
+        self._state_folder = state_folder
         self._members: tuple[Source, ...] = (
-            FileSource(_with_files(specs), queue, Checkpoints(state_dir)),
+            FileSource(_with_files(specs), queue, Checkpoints(state_folder)),
             self._streams,
             *self._journals(specs),
         )
@@ -60,12 +60,12 @@ class Sources:
 
     def _journals(self, specs: Sequence[SourceSpec]) -> tuple[Source, ...]:
         """The source of journals, if one is configured, or was and is to be forgotten: it takes time to import."""
-        known = self._state_dir is not None and (self._state_dir / FILE_NAME).exists()
+        known = self._state_folder is not None and (self._state_folder.path / FILE_NAME).exists()
         if not known and not any(spec.journal for spec in specs):
             return ()
         from logwatchd.ingest.journal_source import JournalSource
 
-        return (JournalSource(specs, self._queue, self._state_dir),)
+        return (JournalSource(specs, self._queue, self._state_folder),)
 
     def commit(self, block: Block) -> None:
         """Each knows its own: device and inode are another's in no other source."""

@@ -29,7 +29,7 @@ lock = StateLock(folder)
 reloads = Reloads(count=4)
 
 def tell(state):
-    status_file.write(lock.folder, DaemonStatus(os.getpid(), "0", state, datetime.now(UTC), reloads))
+    status_file.write(lock.folder.handle, DaemonStatus(os.getpid(), "0", state, datetime.now(UTC), reloads))
 
 tell(state)
 print("up", flush=True)

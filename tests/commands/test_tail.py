@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.errors import Exit
+from logwatchd.ingest.lock import StateLock
 from tests.helpers import wait_until
 
 MIB = 1 << 20
@@ -192,3 +194,25 @@ def test_output_that_is_followed_itself_is_refused(tmp_path: Path, name: str) ->
     assert done.returncode == Exit.USAGE
     assert "is followed itself" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_read_positions_outlive_a_state_folder_that_was_deleted_and_go_into_no_other_ones(
+    tail: Callable[..., Tail], tmp_path: Path, replaced: bool
+) -> None:
+    log, state = tmp_path / "app.log", tmp_path / "state"
+    log.write_bytes(b"one\n")
+    tailer = tail(log)
+    tailer.expect(b"one")
+    shutil.rmtree(state)
+    if replaced:
+        with StateLock(state):
+            assert tailer.end(signal.SIGTERM) == Exit.CONFIG
+            assert [file.name for file in state.iterdir()] == ["lock"]
+        assert tailer.said.count("in use by another logwatchd") == 1
+        return
+    assert tailer.end(signal.SIGTERM) == 0
+    with log.open("ab") as file:
+        file.write(b"two\n")
+    tailer.start()
+    tailer.expect(b"one", b"two")

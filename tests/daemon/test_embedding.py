@@ -23,6 +23,7 @@ from logwatchd import status_file
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.offline import read_events
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.parsing.redaction import Redactor
 from logwatchd.pipeline import Pipeline, Scoring
 from logwatchd.records import Anomaly, Level, SourceSpec, flat
@@ -80,7 +81,9 @@ class Bench:
         self.embedder = embedder
         blocks = BlockQueue()
         store = open_database(folder / "state")
-        source = Sources([SourceSpec((f"{folder}/*.log",), start_at="beginning")], blocks, folder / "state")
+        source = Sources(
+            [SourceSpec((f"{folder}/*.log",), start_at="beginning")], blocks, StateFolder(folder / "state")
+        )
         self.pipeline = Pipeline(
             blocks,
             source,

@@ -64,6 +64,10 @@ def _freeze(daemon: Daemon) -> None:
     )
 
 
+def _content(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {file.name: (file.stat().st_ino, file.read_bytes()) for file in folder.iterdir()}
+
+
 def test_a_lost_state_folder_is_told_of_and_what_was_read_is_kept_for_the_next_start(daemon: Daemon) -> None:
     daemon.write_config(_sink(daemon.folder))
     daemon.log.touch()
@@ -110,6 +114,25 @@ def test_a_daemon_whose_folder_is_another_ones_by_now_leaves_it_alone(daemon: Da
         assert second.stop() == 0
 
 
+def test_a_stop_right_after_its_folder_became_another_ones_leaves_that_alone(daemon: Daemon) -> None:
+    daemon.log.touch()
+    daemon.start()
+    _freeze(daemon)
+    shutil.rmtree(daemon.state)
+    with Daemon(daemon.folder) as second:
+        second.start()
+        _freeze(second)  # so that it mends nothing of what is written over its own
+        before = _content(daemon.state)
+        daemon.send(signal.SIGTERM)
+        daemon.send(signal.SIGCONT)  # with a tick that is due, which the stop goes before
+        assert _wait_for_end(daemon) == Exit.FAILED
+        assert _content(daemon.state) == before
+        (entry,) = daemon.events("STATE_LOST")
+        assert "in use by another logwatchd" in entry["message"]
+        second.send(signal.SIGCONT)
+        assert second.stop() == 0
+
+
 class SlowDaemon(Daemon):
     """One whose reloads wait, in their middle, until a FIFO `go` in its folder was opened for writing and closed."""
 
@@ -141,10 +164,10 @@ def test_a_folder_that_became_another_ones_amid_a_reload_gets_no_status_of_this_
         shutil.rmtree(daemon.state)
         daemon.start()
         _freeze(daemon)  # so that it mends nothing of what is written over its own
-        before = {file.name: (file.stat().st_ino, file.read_bytes()) for file in daemon.state.iterdir()}
+        before = _content(daemon.state)
         os.close(go)
         assert _wait_for_end(first) == Exit.FAILED
         assert len(first.events("RELOADED")) == len(first.events("STATE_LOST")) == 1
-        assert {file.name: (file.stat().st_ino, file.read_bytes()) for file in daemon.state.iterdir()} == before
+        assert _content(daemon.state) == before
         daemon.send(signal.SIGCONT)
         assert daemon.stop() == 0

@@ -11,6 +11,7 @@ import pytest
 from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.journal_source import JournalSource
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.records import Block, SourceSpec, StartAt
 from tests.helpers import wait_until
 
@@ -59,7 +60,7 @@ class Journal:
     def start(self, start_at: StartAt = "end", max_blocks: int = 256, **filters: object) -> JournalSource:
         self.spec = SourceSpec((), journal=True, start_at=start_at, **filters)  # type: ignore[arg-type]
         self.queue = BlockQueue(max_blocks=max_blocks)
-        self.source = JournalSource([self.spec], self.queue, self.state)
+        self.source = JournalSource([self.spec], self.queue, StateFolder(self.state))
         self.sources.append(self.source)
         self.ahead_s = 0.0
         self.got: list[bytes] = []

@@ -9,6 +9,7 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest.checkpoints import Checkpoints
 from logwatchd.ingest.files import FileSource
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.records import Block, SourceSpec, StartAt
 
 MAX_IDLE = 3  # turns without a line: then nothing is to be had, as nothing was committed
@@ -34,7 +35,8 @@ class Tailer:
 
     def start(self) -> None:
         self.queue = BlockQueue(max_blocks=self._max_blocks)
-        self.checkpoints = Checkpoints(self.state)
+        self._folder = StateFolder(self.state) if self.state is not None else None
+        self.checkpoints = Checkpoints(self._folder)
         self.source = FileSource(self.specs, self.queue, self.checkpoints)
 
     def turn(self, commit: bool = True, seconds: float = LONG_S) -> list[bytes]:
@@ -60,6 +62,9 @@ class Tailer:
 
     def stop(self) -> None:
         self.source.close()
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
 
     def restart(self) -> None:
         self.stop()
@@ -71,7 +76,7 @@ class Tailer:
         if log is not None:
             log.close()
         self.checkpoints._log = None
-        self.source.close()
+        self.stop()
         self.start()
 
 

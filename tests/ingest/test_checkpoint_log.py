@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from logwatchd.ingest.checkpoint_log import CheckpointLog, Loaded, Record, decode, encode
+from logwatchd.ingest.state_folder import StateFolder
 
 FIRST, SECOND = ({"kind": "pattern", "pattern": name} for name in ("/first", "/second"))
 HEADER: Record = {"kind": "header", "version": 1}
@@ -34,7 +35,7 @@ def test_what_can_be_read_of_a_file_is(data: bytes, expected: Loaded) -> None:
 
 
 def test_it_is_written_whole_before_anything_is_appended(state: Path) -> None:
-    log = CheckpointLog(state)
+    log = CheckpointLog(StateFolder(state))
     assert not log.can_append
     assert not log.is_in_place()
     with pytest.raises(OSError, match="has not been written yet"):
@@ -45,12 +46,13 @@ def test_it_is_written_whole_before_anything_is_appended(state: Path) -> None:
     assert log.size_bytes == (state / "positions.log").stat().st_size
     log.close()
     assert not log.is_in_place()
-    assert CheckpointLog(state).records == [FIRST, SECOND]
+    assert CheckpointLog(StateFolder(state)).records == [FIRST, SECOND]
 
 
 def test_it_leaves_no_file_open_and_none_behind(state: Path) -> None:
+    folder = StateFolder(state)
     before = _open_files()
-    log = CheckpointLog(state)
+    log = CheckpointLog(folder)
     for _ in range(3):
         log.rewrite([FIRST])
     assert _open_files() == before + 1
@@ -61,7 +63,7 @@ def test_it_leaves_no_file_open_and_none_behind(state: Path) -> None:
 
 @pytest.mark.parametrize("is_damaged", [False, True], ids=["gone", "damaged"])
 def test_of_a_file_that_is_gone_or_damaged_the_one_before_is_taken(state: Path, is_damaged: bool) -> None:
-    log = CheckpointLog(state)
+    log = CheckpointLog(StateFolder(state))
     log.rewrite([FIRST])
     log.rewrite([SECOND])
     log.close()
@@ -70,13 +72,13 @@ def test_of_a_file_that_is_gone_or_damaged_the_one_before_is_taken(state: Path, 
         present.write_bytes(b"\0" * 100)
     else:
         present.unlink()
-    found = CheckpointLog(state)
+    found = CheckpointLog(StateFolder(state))
     assert (found.records, found.can_append) == ([FIRST], False)
     assert found.damage == ("has no readable beginning" if is_damaged else "is missing")
 
 
 def test_what_a_full_disk_cuts_off_is_not_left_there_in_part(tiny_disk: Path) -> None:
-    log = CheckpointLog(tiny_disk)
+    log = CheckpointLog(StateFolder(tiny_disk))
     log.rewrite([FIRST])
     rest = tiny_disk / "rest"
     with pytest.raises(OSError, match="No space left"):
@@ -88,4 +90,4 @@ def test_what_a_full_disk_cuts_off_is_not_left_there_in_part(tiny_disk: Path) ->
     rest.unlink()
     log.append(encode(SECOND))
     log.close()
-    assert CheckpointLog(tiny_disk).records == [FIRST, SECOND]
+    assert CheckpointLog(StateFolder(tiny_disk)).records == [FIRST, SECOND]

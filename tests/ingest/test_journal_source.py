@@ -14,6 +14,7 @@ from logwatchd.ingest.cursors import FILE_NAME
 from logwatchd.ingest.journal_history import read_history
 from logwatchd.ingest.journal_source import JournalSource, part_of
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.records import Block, SourceSpec
 from tests.helpers import wait_until
 from tests.ingest.journal import Journal
@@ -211,7 +212,7 @@ def test_no_journal_costs_no_thread_and_no_process(tmp_path: Path) -> None:
     import threading
 
     before = threading.active_count()
-    source = JournalSource([SourceSpec(("/var/log/x",))], BlockQueue(), tmp_path)
+    source = JournalSource([SourceSpec(("/var/log/x",))], BlockQueue(), StateFolder(tmp_path))
     assert source.run_once(0.0) > 1000
     assert source.ready()
     assert threading.active_count() == before
@@ -224,7 +225,7 @@ def test_a_journal_is_taken_up_and_forgotten_by_a_reload(journal: Journal, tmp_p
     log.write_text("a file's line\n")
     queue = BlockQueue()
     files = SourceSpec((str(log),), start_at="beginning")
-    sources = Sources([files], queue, journal.state)
+    sources = Sources([files], queue, StateFolder(journal.state))
     got: list[bytes] = []
 
     def turn() -> None:
@@ -246,7 +247,7 @@ def test_a_journal_is_taken_up_and_forgotten_by_a_reload(journal: Journal, tmp_p
         sources.close()
     kept = journal.state / "journal.json"
     assert "s=1" in kept.read_text()
-    sources = Sources([files], queue, journal.state)  # the journal is taken out: its place is not to come again
+    sources = Sources([files], queue, StateFolder(journal.state))  # without the journal: its place is to be forgotten
     try:
         turn()
     finally:

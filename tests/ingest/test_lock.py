@@ -75,7 +75,10 @@ def test_a_folder_that_is_gone_or_another_one_is_seen_and_can_be_locked_anew(tmp
                 assert lock.is_lost()
                 with pytest.raises(InUseError, match=f"process {os.getpid()}"):
                     lock.renew()
+        handle = lock.folder.handle  # threads write by it meanwhile
         lock.renew()
         assert not lock.is_lost()
+        assert lock.folder.handle == handle
+        assert os.path.samestat(lock.folder.stat("."), folder.stat())
         with pytest.raises(InUseError):
             StateLock(folder)

@@ -13,6 +13,7 @@ from logwatchd import clock
 from logwatchd.flow import BlockQueue
 from logwatchd.ingest import streams
 from logwatchd.ingest.sources import Sources
+from logwatchd.ingest.state_folder import StateFolder
 from logwatchd.records import Block, FileId, SourceSpec
 from tests.helpers import wait_until
 
@@ -296,14 +297,14 @@ def test_standard_input_may_be_a_file_that_is_followed_as_well(tmp_path: Path, s
     os.close(stdin)
     specs = (SourceSpec(("-",)), SourceSpec((str(log),), start_at="beginning"))
     queue = BlockQueue()
-    source = Sources(specs, queue, tmp_path / "state")
+    source = Sources(specs, queue, StateFolder(tmp_path / "state"))
     wait_until(lambda: source.run_once(clock.monotonic()) > 0 and queue.in_flight == 2, what="both")
     blocks = queue.take()
     for block in sorted(blocks, key=lambda block: block.path != "stdin"):
         source.commit(block)
     source.close()
     again = BlockQueue()
-    resumed = Sources(specs[1:], again, tmp_path / "state")
+    resumed = Sources(specs[1:], again, StateFolder(tmp_path / "state"))
     resumed.run_once(clock.monotonic())
     resumed.run_once(clock.monotonic())
     resumed.close()

@@ -123,11 +123,11 @@ def test_an_old_rotated_file_stays_unread_if_it_cannot_be_opened_while_it_is_ren
     os.truncate(log, 0)
     opened, refusals = os.open, list(range(count))
 
-    def opening(path: str, *arguments: int) -> int:
+    def opening(path: str, *arguments: int, **folder: int) -> int:
         if refusals and str(path).endswith("app.log.2"):
             refusals.pop()
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return opened(path, *arguments)
+        return opened(path, *arguments, **folder)
 
     monkeypatch.setattr(os, "open", opening)
     assert tailer.turn(seconds=LOOK_S) == []
@@ -148,10 +148,10 @@ def test_a_rotated_file_that_may_not_be_read_is_told_of_once(
     append(log, "one")
     opened = os.open
 
-    def opening(path: str, *arguments: int) -> int:
+    def opening(path: str, *arguments: int, **folder: int) -> int:
         if str(path).endswith("app.log.1"):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return opened(path, *arguments)
+        return opened(path, *arguments, **folder)
 
     monkeypatch.setattr(os, "open", opening)
     tailer = Tailer(tmp_path / "state", log)
