@@ -165,7 +165,11 @@ class Copies:
         for copy in copies:
             match self._kinship(copy, original):
                 case Kinship.REMAINDER if original.bereaved:
-                    inherit(copy, original)
+                    try:
+                        inherit(copy, original)
+                    except OSError as error:  # the next survey may still come to it
+                        self._handles.trouble(copy, error)
+                        continue
                     copy.behind = copy.size > copy.reader.offset
                     self._checkpoints.record(copy.reader.position())
                 case Kinship.COPY | Kinship.UNSETTLED:  # of what the original is by now

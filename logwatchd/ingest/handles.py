@@ -13,6 +13,7 @@ from logwatchd.journal import Event
 
 WANTED_FILES = 65536
 _SPARE_FILES = 128  # for everything else that the process opens
+_DEAD = {errno.ESTALE, errno.ENOTCONN}  # a handle that a server has forgotten, or whose server is gone, does not revive
 
 _log = journal.logger("tail")
 
@@ -73,7 +74,7 @@ class Handles:
         file.behind = file.suspect = False
         file.looks_left = 1
         file.read_fails = file.read_fails or file.reader.is_open
-        if error.errno == errno.ESTALE:
+        if error.errno in _DEAD:
             file.reader.close()
         if error.errno == errno.ENOENT:  # gone since it was seen; the next look finds out what became of it
             file.problem = ""

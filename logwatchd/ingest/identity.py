@@ -103,6 +103,14 @@ def holds(handle: int, position: Position) -> bool:
     )
 
 
+def is_unlinked(handle: int) -> bool:
+    """Whether an open file has no name left anywhere; False if that cannot be told."""
+    try:
+        return os.fstat(handle).st_nlink == 0
+    except OSError:
+        return False
+
+
 def same_prefix(handle: int, other: int, length: int) -> bool:
     """Whether two open files agree in their first bytes and in the run that ends at `length`.
 

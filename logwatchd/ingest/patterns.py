@@ -72,6 +72,8 @@ class Listings:
         cached = self._cached.get(folder)
         if cached is not None and cached.turn == self._turn:
             return cached.listing
+        if folder in self.refused:
+            return None
         try:
             status = os.stat(folder)
             stamp = _FolderStamp(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)

@@ -171,16 +171,16 @@ class Reader:
         """Take up reading at a line's beginning, without having read what is before it.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read; nothing has changed then.
         """
         handle = self._open_handle()
-        self.offset = offset
+        head = os.pread(handle, min(HEAD_BYTES, offset), 0)
+        mark = os.pread(handle, min(MARK_BYTES, offset), max(0, offset - MARK_BYTES))
+        self.offset, self._head, self._mark = offset, head, mark
         self.skipping = False
         self.partial = b""
         self._held = 0
         self._unverified = None
-        self._head = os.pread(handle, min(HEAD_BYTES, offset), 0)
-        self._mark = os.pread(handle, min(MARK_BYTES, offset), max(0, offset - MARK_BYTES))
 
     def seek_last_line(self, size: int) -> None:
         """Take up reading at the beginning of the last, unfinished line, or at `size` if the last line is whole.

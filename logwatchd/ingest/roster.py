@@ -9,7 +9,6 @@ examined before what is new is judged: a copy is told from a new file by what it
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Collection, Sequence
@@ -22,13 +21,13 @@ from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Copies
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles, raise_limit
-from logwatchd.ingest.identity import FileKey, Role, key_of, stamp_of
+from logwatchd.ingest.identity import FileKey, Role, is_unlinked, key_of, stamp_of
 from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.newcomers import Newcomers, Stranger
 from logwatchd.ingest.patterns import Listings
 from logwatchd.ingest.reader import Lapse
 from logwatchd.ingest.targets import Targets
-from logwatchd.ingest.troubles import Troubles
+from logwatchd.ingest.troubles import Troubles, says_where
 from logwatchd.journal import Event
 from logwatchd.records import SourceSpec
 
@@ -118,7 +117,7 @@ class Roster:
         strangers: dict[FileKey, Stranger] = {}
         self._look_at_siblings(strangers)
         at_live_name = self._look_at_live(strangers, now)
-        self._say_what_is_hidden()
+        self._troubles.hidden(self._targets.all, self._listings.refused)
         self._look_for_the_rest(at_live_name, now)
         self._examine_suspects(strangers, now)
         if self._newcomers.receive(strangers.values(), at_live_name, now):
@@ -183,13 +182,16 @@ class Roster:
         known, live, turn = self._register.by_key, self._register.live, self._turn
         at_live_name: dict[str, FileKey] = {}
         for path, target in self._targets.live(self._listings):
+            file = live.get(path)
             try:
                 status = os.stat(path)
             except OSError as error:
-                self._cannot_look(path, error)
+                self._troubles.cannot_look(path, error)
+                if file is not None and file.turn != turn and not says_where(error):
+                    at_live_name[path] = file.key
+                    self._stays(file, now)
                 continue
             key = at_live_name[path] = key_of(status)
-            file = live.get(path)
             if file is None or file.key != key:
                 file = known.get(key)
             if file is not None:
@@ -224,22 +226,34 @@ class Roster:
             if file.place is not Place.NOWHERE and file.reader.path in at_live_name:
                 self.tally.rotations += 1
             self._place(file, file.reader.path, Place.NOWHERE)
-            handle = file.reader.handle
-            if handle is None:
-                if not file.reader.is_unpacking:
-                    self._register.drop(file)
-                continue
+            if file.reader.is_open:
+                self._look_inside(file, now)
+            elif not file.reader.is_unpacking:
+                self._register.drop(file)
+
+    def _look_inside(self, file: Followed, now: float) -> None:
+        """What its open handle tells, as no name does."""
+        if file.reader.handle is not None:
             try:
-                file.look(stamp_of(os.fstat(handle)), now)
+                file.look(stamp_of(os.fstat(file.reader.handle)), now)
             except OSError as error:  # its server, or its disk, is gone as well
                 self.handles.trouble(file, error)
 
+    def _stays(self, file: Followed, now: float) -> None:
+        """Its name cannot be looked at: that it lost it is not known, and it may be read on."""
+        file.turn = self._turn
+        if not isinstance(file.reader, CompressedReader):  # whose handle is not the file's own
+            self._look_inside(file, now)
+
     def _is_at(self, file: Followed, path: str, now: float) -> bool:
-        """Whether it stands under this name, which is no configured one; if so, that is noted."""
+        """Whether it stands under this name, as far as can be told; if so, that is noted."""
         try:
             status = os.stat(path, follow_symlinks=False)
-        except OSError:
-            return False
+        except OSError as error:
+            stays = file.reader.path == path and file.place is not Place.NOWHERE and not says_where(error)
+            if stays:
+                self._stays(file, now)
+            return stays
         if key_of(status) != file.key:
             return False
         file.turn = self._turn
@@ -350,7 +364,7 @@ class Roster:
         for copy in self._register.copies_of(file):
             self._copies.discard(copy)
         handle = file.reader.handle
-        if handle is not None and file.role is Role.FOLLOWED and _is_last(handle):
+        if handle is not None and file.role is Role.FOLLOWED and is_unlinked(handle):
             self._checkpoints.record(replace(file.reader.position(), role=Role.DEAD))
         self._register.drop(file)
         _log.debug(Event.FILE_RELEASED, path=file.reader.path)
@@ -373,25 +387,3 @@ class Roster:
                 bytes=file.unread_bytes,
                 message=f"{file.reader.path}: {file.unread_bytes} bytes were truncated away before they could be read",
             )
-
-    def _cannot_look(self, path: str, error: OSError) -> None:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            what = f"cannot be looked at: {error.strerror}; it is tried again until it can"
-            self._troubles.found(path, what, Event.FILE_IGNORED)
-
-    def _say_what_is_hidden(self) -> None:
-        """A file that a glob would name in a folder that may not be listed is nowhere missed."""
-        for target in self._targets.all if self._listings.refused else ():
-            for folder in target.glob.folders if target.glob else ():
-                error = self._listings.refused.get(folder)
-                if error is not None:
-                    what = f"cannot be listed: {error.strerror}; no new file is found in it until it can"
-                    self._troubles.found(folder, what, Event.FILE_UNREADABLE)
-
-
-def _is_last(handle: int) -> bool:
-    """Whether an open file has no name left anywhere; False if that cannot be told."""
-    try:
-        return os.fstat(handle).st_nlink == 0
-    except OSError:
-        return False
