@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 from logwatchd.ingest.checkpoints import Checkpoints
@@ -159,10 +159,9 @@ class Copies:
         copy.behind = True
         self._checkpoints.record(copy.reader.position())
 
-    def bequeath(self, original: Followed) -> None:
+    def bequeath(self, original: Followed, copies: Iterable[Followed]) -> None:
         """The original was truncated: its best copy goes on where reading stopped, the other old ones are done with."""
-        copies = sorted(self._register.copies_of(original), key=lambda copy: copy.verified, reverse=True)
-        for copy in copies:
+        for copy in sorted(copies, key=lambda copy: copy.verified, reverse=True):
             match self._kinship(copy, original):
                 case Kinship.REMAINDER if original.bereaved:
                     try:

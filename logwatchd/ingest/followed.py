@@ -145,8 +145,13 @@ class Register:
         """Files that were written under this name, in whichever folder."""
         return list(self._by_name.get(name, {}).values())
 
-    def copies_of(self, original: Followed) -> list[Followed]:
-        return [file for file in self.by_key.values() if file.role is Role.COPY and file.original is original]
+    def copies(self) -> dict[Followed, list[Followed]]:
+        """All that are copies, by what they are copies of."""
+        found: dict[Followed, list[Followed]] = {}
+        for file in self.by_key.values():
+            if file.role is Role.COPY and file.original is not None:
+                found.setdefault(file.original, []).append(file)
+        return found
 
     def _leave(self, file: Followed) -> None:
         if self.live.get(file.reader.path) is file:

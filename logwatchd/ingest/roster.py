@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -122,17 +122,19 @@ class Roster:
         self._examine_suspects(strangers, now)
         if self._newcomers.receive(strangers.values(), at_live_name, now):
             self._examine_suspects({}, now)
-        for file in self._register:
-            if file.lapsed:
-                self._copies.bequeath(file)
-                waits = file.lapsed_turn == self._turn or file.lineage in self.handles.rests.lineages
-                if not waits or not file.bereaved:
-                    self._settle(file)
+        lapsed = [file for file in self._register if file.lapsed]
+        copies = self._register.copies() if lapsed else {}
+        for file in lapsed:
+            self._copies.bequeath(file, copies.get(file, ()))
+            waits = file.lapsed_turn == self._turn or file.lineage in self.handles.rests.lineages
+            if not waits or not file.bereaved:
+                self._settle(file)
         for target in self._targets.all:
             self._checkpoints.begin(target.pattern)
 
     def release(self, now: float, grace_s: float) -> None:
         """Let go of files that lost their live name, were delivered to the end, and have been quiet for long enough."""
+        gone = []
         for file in self._register:
             if self._is_done(file):
                 self._copies.discard(file)
@@ -143,7 +145,10 @@ class Roster:
             if file.place is Place.RENAMED:
                 file.reader.close()
             elif self._ledger.is_idle(file.key):
-                self._let_go(file)
+                gone.append(file)
+        copies = self._register.copies() if gone else {}
+        for file in gone:
+            self._let_go(file, copies.get(file, ()))
 
     def is_over(self, file: Followed) -> bool:
         """Whether it lost its live name, so that nobody is expected to go on writing to it."""
@@ -359,9 +364,9 @@ class Roster:
             return False
         return 0 < file.verified == original.size and self._ledger.is_idle(original.key)
 
-    def _let_go(self, file: Followed) -> None:
+    def _let_go(self, file: Followed, copies: Iterable[Followed]) -> None:
         """Close a file that no name leads to; if that was the last of it, its inode will be another file's."""
-        for copy in self._register.copies_of(file):
+        for copy in copies:
             self._copies.discard(copy)
         handle = file.reader.handle
         if handle is not None and file.role is Role.FOLLOWED and is_unlinked(handle):

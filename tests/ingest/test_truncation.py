@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, ValuesView
 from pathlib import Path
 
 import pytest
 
 from logwatchd import clock
+from logwatchd.ingest.followed import Followed
+from logwatchd.ingest.identity import FileKey
 from tests.ingest.tailer import append
 
 
@@ -261,3 +264,38 @@ def test_same_size_and_same_stamp_after_a_truncation(tail, logs: Path) -> None: 
     log.write_bytes(b"bbbb\n")
     os.utime(log, (0, 0))
     assert tailer.turn() == [b"bbbb"]
+
+
+class Scanned(dict[FileKey, Followed]):
+    """Counts how often it is gone through as a whole."""
+
+    scans = 0
+
+    def values(self) -> ValuesView[Followed]:
+        self.scans += 1
+        return super().values()
+
+
+@pytest.mark.parametrize("fate", [lambda log: log.write_bytes(b"two\n"), Path.unlink], ids=["truncated", "deleted"])
+def test_so_many_files_at_once_are_not_each_looked_for_among_all_others(
+    tail, logs: Path, fate: Callable[[Path], object]
+) -> None:
+    scans = []
+    for count in (5, 50):
+        folder = logs / str(count)
+        folder.mkdir()
+        for number in range(count):
+            append(folder / f"{number}.log", "one")
+        tailer = tail(folder / "*.log")
+        assert len(tailer.turn()) == count
+        for log in folder.iterdir():
+            shutil.copyfile(log, f"{log}.1")
+            fate(log)
+        register = tailer.source._roster._register
+        register.by_key = known = Scanned(register.by_key)
+        now = clock.monotonic()
+        for seconds in (4, 8, 100):
+            tailer.source.run_once(now + seconds)
+        scans.append(known.scans)
+        tailer.stop()
+    assert scans[0] == scans[1]
