@@ -7,6 +7,8 @@ both are believed only while the content agrees: the file's head (up to 1 KiB) a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -101,6 +103,22 @@ def holds(handle: int, position: Position) -> bool:
         and Print.of(os.pread(handle, head.length, 0)) == head
         and Print.of(os.pread(handle, mark.length, max(0, position.offset - mark.length))) == mark
     )
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """A file, open for a look into it."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def holds_at(path: str, position: Position) -> bool:
+    """As `holds`, of the file that has a name now."""
+    with opened(path) as handle:
+        return holds(handle, position)
 
 
 def is_unlinked(handle: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from logwatchd import journal
@@ -13,7 +13,7 @@ from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Kinship, UnsettledError, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
-from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds
+from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds, holds_at, opened
 from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.multiline import joiner_of
 from logwatchd.ingest.reader import Lapse, Reader
@@ -64,6 +64,7 @@ class Newcomers:
         self._earlier: dict[int, list[Position]] = {}
         self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
         self._is_first = True
+        self._new: set[FileKey] = set()  # strangers to the present survey
         for position in checkpoints.positions():
             if position.role in (Role.SIBLING, Role.IGNORED):
                 self._aside[position.key] = position
@@ -82,8 +83,7 @@ class Newcomers:
         if position.path == path and not rewritten:
             return True
         try:
-            with _opened(path) as handle:
-                same = holds(handle, position)
+            same = holds_at(path, position)
         except OSError:
             return True  # it cannot be told now, nor could it be read: the next look asks again
         if same and position.path != path:
@@ -105,10 +105,11 @@ class Newcomers:
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
         self.refused = {key: problem for key, problem in self.refused.items() if key in places}
-        # Those of an earlier run first, then those that lost their content, and what renamecopy is about to copy or
-        # has just copied: the others are judged by what those are.
+        # Those of an earlier run first, then those that lost their content, what renamecopy copies, and what has a live
+        # name: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
-        for stranger in sorted(unknown, key=lambda stranger: (stranger.lapse is None, not is_temporary(stranger.path))):
+        self._new = {stranger.key for stranger in unknown}
+        for stranger in sorted(unknown, key=_comes_first):
             self._judge(stranger, places[stranger.key], at_live_name, now)
         for path, key in at_live_name.items():
             last = self._last.get(path)
@@ -140,7 +141,7 @@ class Newcomers:
         Raises:
             OSError: it cannot be read, so it could not be known again.
         """
-        with _opened(reader.path) as handle:  # not the reader's own: that may hold what a compressed file contains
+        with opened(reader.path) as handle:  # not the reader's own: that may hold what a compressed file contains
             head = Print.of(os.pread(handle, min(HEAD_BYTES, size), 0))
         position = Position(reader.id, reader.path, size, head, live=False, role=role)
         self._aside[position.key] = position
@@ -181,7 +182,7 @@ class Newcomers:
         follow_unread = stranger.live and not isinstance(file.reader, CompressedReader)
         follow_unread &= base == stranger.path or not (originals(self._register, base) or self._gone(base))
         if not self._handles.ensure(file) and (file.problem is None or not follow_unread):
-            # Another file stands there by now, or it may not be read: the next survey comes back to it.
+            # Another file stands there by now, or it may not be read: the next survey comes back.
             if file.reader.is_unpacking:
                 self._unpacking[stranger.key] = stranger, file
                 self._precede(file, self._register.live.get(base))  # and what is judged meanwhile comes in between
@@ -281,6 +282,8 @@ class Newcomers:
             kin = kinship(handle, original)
             if kin is Kinship.COPY and original is not live and original.is_rotated:
                 continue  # what has been rotated is copied no more; an empty file would look like a copy of it
+            if kin is Kinship.COPY and original.key in self._new and _was_left_before(file, original):
+                continue  # an older one that begins with the same lines, as of a program that fails at each start
             if kin is Kinship.UNSETTLED:
                 raise UnsettledError
             if reader.is_cut and (kin is not Kinship.REMAINDER or original.inherited):
@@ -380,20 +383,18 @@ class Newcomers:
 
     @staticmethod
     def _still_holds(position: Position, path: str) -> bool:
-        try:
-            with _opened(path) as handle:
-                return holds(handle, position)
-        except OSError:
-            return False
+        with suppress(OSError):
+            return holds_at(path, position)
+        return False
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[int]:
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
+def _comes_first(stranger: Stranger) -> tuple[bool, bool, bool]:
+    return stranger.lapse is None, not is_temporary(stranger.path), stranger.path != base_of(stranger.path)
+
+
+def _was_left_before(file: Followed, other: Followed) -> bool:
+    """Whether a file was last written or renamed before another one was written."""
+    return file.stamp is not None and other.stamp is not None and file.stamp.ctime_ns < other.stamp.ctime_ns
 
 
 def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:

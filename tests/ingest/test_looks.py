@@ -102,8 +102,9 @@ class Looks:
         (Log.copytruncate, Log.copytruncate),
         (Log.renamecopy, Log.renamecopy),
         (Log.copytruncate, Log.create),
+        (Log.create, Log.copytruncate),
     ],
-    ids=["create", "copytruncate", "renamecopy", "copytruncate and create"],
+    ids=["create", "copytruncate", "renamecopy", "copytruncate and create", "create and copytruncate"],
 )
 def test_every_line_once_whenever_it_looks(tmp_path: Path, rotations: tuple[Rotation, Rotation], pattern: str) -> None:
     count = sum(len(rotate(Log(tmp_path / f"steps {turn}"), 0)) for turn, rotate in enumerate(rotations)) - 1

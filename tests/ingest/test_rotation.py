@@ -129,6 +129,43 @@ def test_folders_and_names_that_come_and_go_leave_nothing_behind(
     assert (roster._newcomers._last, roster._newcomers._aside) == ({}, {})
 
 
+def _tick(folder: Path) -> None:
+    """Let the clock of the filesystem go on."""
+    probe = folder / "probe"
+    probe.touch()
+    before = probe.stat().st_ctime_ns
+    while probe.stat().st_ctime_ns == before:
+        probe.touch()
+
+
+def test_of_a_program_that_fails_at_each_start_and_rotates_then_every_line_is_told(tail, logs: Path) -> None:
+    log, start = logs / "app.log", [b"starting", b"no configuration: ending"]
+    append(log, *start)
+    tailer = tail(log)
+    assert tailer.turn() == start
+    for number in range(3):
+        log.rename(f"{log}-2026010{number}")
+        _tick(logs)
+        append(log, *start)
+        _tick(logs)
+    assert tailer.turn() == 3 * start
+
+
+def test_a_new_file_that_is_copied_before_it_is_seen_is_told_once(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    append(log, "old")
+    tailer = tail(log)
+    assert tailer.turn() == [b"old"]
+    log.rename(f"{log}-20260101")
+    append(log, "new")
+    _tick(logs)
+    shutil.copyfile(log, f"{log}-20260102")
+    assert tailer.turn() == [b"new"]
+    os.truncate(log, 0)
+    append(log, "newer")
+    assert tailer.turn() == [b"newer"]
+
+
 def test_a_backup_somebody_makes_is_not_read(tail, logs: Path) -> None:
     log = logs / "app.log"
     append(log, "one", "two")
