@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from logwatchd.ingest.encoding import UTF8, coding_of
 from logwatchd.ingest.files import FileSource
 from logwatchd.ingest.lines import MAX_LINE_BYTES, cut
 from logwatchd.ingest.offline import read_events
-from logwatchd.records import SourceSpec
+from logwatchd.records import SourceSpec, StartAt
 from tests.ingest.tailer import Tailer
 
 # U+0A0A and U+0D0A hold the byte of a newline, U+0A00 a whole newline one byte off.
@@ -25,12 +26,12 @@ NAMES = ["utf-16-le", "utf-16-be", "utf-16", "utf-32", "utf-32-be"]
 class CodedTailer(Tailer):
     """A tailer of one file in an encoding."""
 
-    def __init__(self, state: Path, log: Path, encoding: str) -> None:
+    def __init__(self, state: Path, log: Path, encoding: str, start_at: StartAt = "beginning") -> None:
         self._encoding = encoding
-        super().__init__(state, log)
+        super().__init__(state, log, start_at=start_at)
 
     def start(self) -> None:
-        self.specs = (SourceSpec(self.specs[0].paths, start_at="beginning", encoding=self._encoding),)
+        self.specs = (replace(self.specs[0], encoding=self._encoding),)
         super().start()
         assert isinstance(self.source, FileSource)
 
@@ -53,6 +54,17 @@ def test_lines_written_piece_by_piece_come_whole(tmp_path: Path, name: str) -> N
     for before, block in zip(tailer.blocks, tailer.blocks[1:], strict=False):
         assert block.offset == before.end
         assert block.place(len(block.data)) == block.end
+
+
+def test_the_line_that_is_being_written_at_the_first_start_comes_whole(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes("old\n\u0a0a beg".encode("utf-16-le"))
+    tailer = CodedTailer(tmp_path / "state", log, "utf-16", start_at="end")
+    assert tailer.turn() == []
+    with log.open("ab") as out:
+        out.write("un\n".encode("utf-16-le"))
+    assert tailer.turn() == ["\u0a0a begun".encode()]
+    tailer.stop()
 
 
 def test_a_restart_goes_on_at_a_lines_beginning(tmp_path: Path) -> None:

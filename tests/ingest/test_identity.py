@@ -115,6 +115,7 @@ def test_kubernetes_chain_of_links(tail, logs: Path) -> None:  # [22]
     (containers / "x.log").symlink_to("../pods/0.log")
     tailer = tail(containers / "*.log")
     assert tailer.turn() == [b"one"]
+    assert str(pods) in tailer.source._roster.folders()  # so that it is woken by what is written there
     append(pods / "0.log", "two")
     (pods / "0.log").rename(pods / "0.log.20260101-000000")
     append(pods / "0.log", "three")

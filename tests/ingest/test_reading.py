@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logwatchd.ingest.encoding import coding_of
@@ -77,6 +77,7 @@ def texts(draw: st.DrawFn) -> tuple[str, list[str], bool]:
     return encoding, draw(st.lists(events, min_size=1, max_size=6)), draw(st.booleans())
 
 
+@example(text=("utf-16", ["xa"], True), steps=[], is_finished=False, end="finished")
 @settings(max_examples=300, deadline=None)
 @given(
     text=texts(),

@@ -14,6 +14,7 @@ import pytest
 
 from logwatchd import clock
 from logwatchd.ingest import checkpoints
+from logwatchd.ingest.identity import key_of
 from tests.ingest.tailer import LONG_S, Tailer, append
 
 
@@ -293,3 +294,35 @@ def test_a_file_that_came_and_was_renamed_between_two_looks_is_read_whatever_its
     shutil.copy2(old, logs / "app.log.9")  # an old one that was put back
     append(log, "three")
     assert sorted([*tailer.turn(), *tailer.turn()]) == [b"three", b"two"]
+
+
+@pytest.mark.parametrize("when", ["read and dealt with", "read", "down"])
+def test_a_read_position_tells_the_name_that_its_file_has(tail, logs: Path, when: str) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    key = key_of(log.stat())
+    tailer = tail(log)
+    tailer.turn(commit=when != "read")
+    if when == "down":
+        tailer.stop()
+    log.rename(f"{log}.1")
+    append(log, "two")
+    if when == "down":
+        tailer.start()
+    tailer.turn()
+    for block in tailer.blocks[:1] if when == "read" else ():
+        tailer.source.commit(block)
+    tailer.kill()
+    position = tailer.checkpoints.get(key)
+    assert position is not None
+    assert (position.path, position.live, position.offset) == (f"{log}.1", False, 4)
+
+
+def test_a_rotated_file_that_was_left_alone_is_read_once_it_has_the_live_name(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    append(Path(f"{log}.1"), "written before logwatchd was there")
+    append(log, "one")
+    tailer = tail(log)
+    assert tailer.turn() == [b"one"]
+    Path(f"{log}.1").replace(log)
+    assert tailer.turn() == [b"written before logwatchd was there"]

@@ -243,3 +243,86 @@ def test_a_folder_that_may_not_be_listed_is_told_of_once_and_read_once_it_may(
             tailer.stop()
         finally:
             os.seteuid(0)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_log_that_could_not_be_opened_at_the_first_start_is_read_from_where_it_ended_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    log = tmp_path / "app.log"
+    append(log, "written before logwatchd was there")
+    with monkeypatch.context() as patched:
+        opened = os.open
+
+        def opening(path: str, *arguments: int, **folder: int) -> int:
+            if path == str(log):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            return opened(path, *arguments, **folder)
+
+        patched.setattr(os, "open", opening)
+        tailer = Tailer(tmp_path / "state", log, start_at="end")
+        assert tailer.turn() == []
+        append(log, "one")
+        if restarts:
+            tailer.restart()
+            assert tailer.turn() == []
+    assert tailer.turn() == [b"one"]
+    tailer.stop()
+
+
+def test_what_is_left_alone_or_gone_keeps_no_file_open_and_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = Path("/proc/self/fd")
+    before = len(list(handles.iterdir()))
+    log, refused = tmp_path / "app.log", tmp_path / "app.log.2"
+    append(log, "one")
+    for path in (Path(f"{log}.1"), Path(f"{log}.3"), refused):
+        append(path, "old")
+    opened = os.open
+
+    def opening(path: str, *arguments: int, **folder: int) -> int:
+        if path == str(refused):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, *arguments, **folder)
+
+    monkeypatch.setattr(os, "open", opening)
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"one"]
+    Path(f"{log}.1").rename(f"{log}.4")
+    assert tailer.turn() == []
+    assert (tailer.source.status().open_handles, tailer.source.status().unreadable) == (1, 1)
+    refused.unlink()
+    assert tailer.turn() == []
+    assert tailer.source.status().unreadable == 0
+    tailer.stop()
+    assert len(list(handles.iterdir())) == before
+
+
+@pytest.mark.parametrize("error", [errno.ESTALE, errno.ENOTCONN], ids=errno.errorcode.get)
+def test_a_handle_that_will_never_work_again_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """As of a server that forgot the file, or is gone: it would keep its filesystem from being unmounted."""
+    log = tmp_path / "app.log"
+    append(log, "one")
+    tailer = Tailer(tmp_path / "state", log)
+    assert tailer.turn() == [b"one"]
+    with monkeypatch.context() as patched:
+        for name in ("stat", "fstat", "open", "pread"):
+            patched.setattr(os, name, _refusing(getattr(os, name), str(log), error))
+        append(log, "two")
+        assert tailer.turn() == []
+        assert tailer.source.status().open_handles == 0
+    assert tailer.turn() == [b"two"]
+    tailer.stop()
+
+
+def _refusing(call: Callable[..., object], path: str, error: int) -> Callable[..., object]:
+    def refusing(of: str | int, *rest: object, **more: object) -> object:
+        name = str(Path(f"/proc/self/fd/{of}").readlink()) if isinstance(of, int) else of
+        if name == path:
+            raise OSError(error, os.strerror(error))
+        return call(of, *rest, **more)
+
+    return refusing

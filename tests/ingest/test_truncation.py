@@ -299,3 +299,13 @@ def test_so_many_files_at_once_are_not_each_looked_for_among_all_others(
         scans.append(known.scans)
         tailer.stop()
     assert scans[0] == scans[1]
+
+
+def test_once_a_truncation_is_dealt_with_nothing_more_is_to_come(tail, logs: Path) -> None:
+    log = logs / "app.log"
+    append(log, "one")
+    tailer = tail(log)
+    tailer.turn()
+    log.write_bytes(b"two\n")
+    assert tailer.turn() == [b"two"]
+    assert tailer.source.drained()
