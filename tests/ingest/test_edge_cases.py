@@ -31,7 +31,7 @@ name without a file: here; (model): also in test_model.py, which rotates and tru
 24 deleted but open       deleted_open; test_files.py
 25 FIFO in glob           fifo_in_glob; test_files.py
 26 unmount, remount       test_26_*
-27 EACCES                 eacces
+27 EACCES                 eacces; test_refused_calls.py
 28 ESTALE                 test_28_*
 29 partial line           partial_line; test_files.py
 30 no newline             test_30_*; test_rotation.py
@@ -43,7 +43,7 @@ name without a file: here; (model): also in test_model.py, which rotates and tru
 36 fast growth            burst; test_files.py::test_reading_stops_when_nothing_is_committed
 37 1,000 files            many_files
 38 inotify overflow       test_38_*
-39 inotify limits         test_wakeup.py::test_without_inotify_it_says_so_once_and_tries_again_later
+39 inotify limits         test_wakeup.py
 40 silent filesystems     silent_fs
 41 watchdog               test_wakeup.py
 42 clock jumps            clock_jump; test_truncation.py::test_same_size_and_same_stamp_after_a_truncation

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from logwatchd.ingest.identity import same_prefix, stands
 from logwatchd.records import Block, FileId, SourceSpec
 from tests.ingest.tailer import append
@@ -96,6 +98,27 @@ def test_hard_links_are_one_file(tail, logs: Path) -> None:  # [17]
     assert tailer.turn() == [b"one"]
     append(logs / "b.log", "two")
     assert tailer.turn() == [b"two"]
+
+
+@pytest.mark.parametrize("patterns", [("*.log",), ("a.log", "b.log"), ("b.log", "a.log")])
+def test_a_file_with_two_watched_names_that_is_rotated_under_one_is_read_once(
+    tail, logs: Path, patterns: tuple[str, ...]
+) -> None:
+    first, second = logs / "a.log", logs / "b.log"
+    append(first, "one")
+    os.link(first, second)
+    tailer = tail(*(logs / pattern for pattern in patterns))
+    assert tailer.turn() == [b"one"]
+    first.rename(f"{first}.1")
+    append(first, "new")
+    append(second, "two")
+    assert sorted(tailer.turn()) == [b"new", b"two"]
+    append(Path(f"{first}.1"), "three")
+    assert tailer.turn() == [b"three"]
+    second.unlink()
+    append(Path(f"{first}.1"), "four")
+    append(second, "another")
+    assert sorted(tailer.turn()) == [b"another", b"four"]
 
 
 def test_symlink_and_its_target_are_one_file(tail, logs: Path) -> None:  # [18]

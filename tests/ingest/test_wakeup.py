@@ -178,5 +178,36 @@ def test_a_limit_that_is_reached_is_told_of_once_with_its_name_and_inotify_comes
             os.close(handle)
 
 
+def test_a_limit_of_watches_is_told_of_once_with_its_name_and_inotify_comes_back(tmp_path: Path) -> None:
+    """In a process of its own, with a user namespace that has a limit of its own."""
+    code = """
+import sys
+from pathlib import Path
+from logwatchd import journal
+from logwatchd.ingest.wakeup import RETRY_S, Wakeup
+journal.prepare()
+limit, folders = Path("/proc/sys/user/max_inotify_watches"), {}
+for number in range(3):
+    folder = Path(sys.argv[1], str(number))
+    folder.mkdir()
+    folders[str(folder)] = (folder.stat().st_dev, folder.stat().st_ino)
+wakeup = Wakeup(lambda: None)
+limit.write_text("2")
+for turn in range(3):
+    wakeup.arm(folders, turn * (RETRY_S + 1))
+    assert wakeup.polling_only
+limit.write_text("3")
+wakeup.arm(folders, 4 * (RETRY_S + 1))
+assert not wakeup.polling_only
+wakeup.close()
+"""
+    unshare = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs user namespaces")
+    done = subprocess.run([*unshare, sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("sysctl fs.inotify.max_user_watches") == 1
+
+
 def _open_handles() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
