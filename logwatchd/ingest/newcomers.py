@@ -1,11 +1,13 @@
 """Decides what an unknown file is: one of an earlier run, a copy, a rotated one that was missed, or simply new."""
 
+# ruff: noqa: PTH120 - paths are plain strings here: a thousand of them are looked at every second
+
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from logwatchd import journal
 from logwatchd.ingest.checkpoints import Checkpoints
@@ -13,32 +15,19 @@ from logwatchd.ingest.compressed import CompressedReader
 from logwatchd.ingest.copies import Kinship, UnsettledError, inherit, kinship, originals
 from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles
-from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, Stamp, holds, holds_at, opened
+from logwatchd.ingest.identity import HEAD_BYTES, FileKey, Position, Print, Role, holds, holds_at, opened
 from logwatchd.ingest.ledger import Ledger
 from logwatchd.ingest.multiline import joiner_of
-from logwatchd.ingest.reader import Lapse, Reader
-from logwatchd.ingest.targets import Target
+from logwatchd.ingest.reader import Reader
+from logwatchd.ingest.strangers import Stranger, comes_first
 from logwatchd.ingest.unpacking import foreign_name, is_packed
 from logwatchd.journal import Event
-from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, is_temporary, name_of, order_of
+from logwatchd.parsing.names import base_of, is_compressed, is_compressed_name, name_of, order_of
 
 ROTATING_S = 10.0  # after a live name went to another file
 FORGET_S = 3600.0  # so often what is gone for good is looked for
 
 _log = journal.logger("tail")
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """A file whose key is not known. generation: above 0 if its inode was another file's, and `lapse` what that was."""
-
-    path: str
-    key: FileKey
-    stamp: Stamp
-    target: Target
-    live: bool
-    generation: int = 0
-    lapse: Lapse | None = None
 
 
 class Newcomers:
@@ -63,7 +52,7 @@ class Newcomers:
         self._forget_at = 0.0
         self._earlier: dict[int, list[Position]] = {}
         self._left: dict[str, list[Position]] = {}  # the same by the name without its folder
-        self._is_first = True
+        self._folders: set[str] = set()  # that were listed before the present survey
         self._new: set[FileKey] = set()  # strangers to the present survey
         for position in checkpoints.positions():
             if position.role in (Role.SIBLING, Role.IGNORED):
@@ -91,10 +80,12 @@ class Newcomers:
             self._checkpoints.record(moved)
         return same  # else its inode is another file's by now
 
-    def receive(self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], now: float) -> bool:
+    def receive(
+        self, strangers: Iterable[Stranger], at_live_name: Mapping[str, FileKey], folders: Collection[str], now: float
+    ) -> bool:
         """Take in what a survey found, the oldest of a lineage first.
 
-        at_live_name: which file every configured name led to just now, known or not.
+        at_live_name: which file every configured name led to just now, known or not. folders: that could be listed.
 
         Returns:
             Whether there was anything to take in.
@@ -105,11 +96,10 @@ class Newcomers:
         places = {stranger.key: self._sequence + place for place, stranger in enumerate(ordered)}
         self._sequence += len(ordered)
         self.refused = {key: problem for key, problem in self.refused.items() if key in places}
-        # Those of an earlier run first, then those that lost their content, what renamecopy copies, and what has a live
-        # name: the others are judged by what those are.
+        # Those of an earlier run first: the others are judged by what those are.
         unknown = [rest for stranger in ordered if (rest := self._recall(stranger, places[stranger.key], now))]
         self._new = {stranger.key for stranger in unknown}
-        for stranger in sorted(unknown, key=_comes_first):
+        for stranger in sorted(unknown, key=comes_first):
             self._judge(stranger, places[stranger.key], at_live_name, now)
         for path, key in at_live_name.items():
             last = self._last.get(path)
@@ -117,10 +107,11 @@ class Newcomers:
                 self._last[path] = key
                 if last is not None:
                     self._rotated_at[path] = now
-        self._is_first = False
+        self._folders.update(folders)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_S
             self._forget(at_live_name, now)
+            self._folders.intersection_update(folders)
         return bool(ordered)
 
     def close(self) -> None:
@@ -160,14 +151,14 @@ class Newcomers:
         generation = position.file.generation + 1
         if position.role is not Role.FOLLOWED:
             self._aside.pop(stranger.key, None)
-            return _again(stranger, generation, None)
+            return stranger.again(generation, None)
         make = CompressedReader if is_packed(stranger.path) else Reader
         file = self._make(stranger, make(stranger.key, stranger.path, position), sequence, now)
         try:
             if self._handles.ensure(file) and not file.reader.is_same():
                 lapse = file.reader.restart()
                 file.reader.close()
-                return _again(stranger, generation, lapse)
+                return stranger.again(generation, lapse)
         except OSError as error:
             self._handles.trouble(file, error)
         self._register.add(file)
@@ -242,7 +233,7 @@ class Newcomers:
         if self._is_compressed(stranger, handle):
             self.put_aside(reader, Role.IGNORED, file.size)
             command = foreign_name(path)
-            if command and self._is_first and self._is_bereft(stranger, base, at_live_name):
+            if command and self._is_first(base) and self._is_bereft(stranger, base, at_live_name):
                 what = f"may hold lines that were not read: '{command} {path} | logwatchd scan ... -' judges them"
                 _log.warning(Event.FILE_IGNORED, path=path, message=f"{path}: cannot be unpacked here, and {what}")
             else:
@@ -343,7 +334,11 @@ class Newcomers:
         if order_of(stranger.path) > order_of(before.reader.path):
             return True
         written_later = before.stamp is not None and stranger.stamp.mtime_ns > before.stamp.mtime_ns
-        return written_later and not self._is_first  # while we were down an old one may have been edited
+        return written_later and not self._is_first(base)  # while we were down an old one may have been edited
+
+    def _is_first(self, base: str) -> bool:
+        """Whether its folder is looked into for the first time."""
+        return os.path.dirname(base) not in self._folders
 
     def _is_bereft(self, stranger: Stranger, base: str, at_live_name: Mapping[str, FileKey]) -> bool:
         """Whether what was read of a live name's file, or an earlier one's, is gone and may have left a rest."""
@@ -351,7 +346,7 @@ class Newcomers:
         live = self._register.live.get(base)
         if live is not None and (live.lapsed or (waits and live.lapse)) and at_live_name.get(base) == live.key:
             return True
-        return (self._is_first or waits) and bool(self._gone(base))
+        return (self._is_first(base) or waits) and bool(self._gone(base))
 
     def _is_compressed(self, stranger: Stranger, handle: int | None) -> bool:
         if (stranger.target.glob is not None or not stranger.live) and is_compressed_name(stranger.path):
@@ -388,14 +383,6 @@ class Newcomers:
         return False
 
 
-def _comes_first(stranger: Stranger) -> tuple[bool, bool, bool]:
-    return stranger.lapse is None, not is_temporary(stranger.path), stranger.path != base_of(stranger.path)
-
-
 def _was_left_before(file: Followed, other: Followed) -> bool:
     """Whether a file was last written or renamed before another one was written."""
     return file.stamp is not None and other.stamp is not None and file.stamp.ctime_ns < other.stamp.ctime_ns
-
-
-def _again(stranger: Stranger, generation: int, lapse: Lapse | None) -> Stranger:
-    return replace(stranger, generation=generation, lapse=lapse)

@@ -23,9 +23,10 @@ from logwatchd.ingest.followed import Followed, Place, Register
 from logwatchd.ingest.handles import Handles, raise_limit
 from logwatchd.ingest.identity import FileKey, Role, is_unlinked, key_of, stamp_of
 from logwatchd.ingest.ledger import Ledger
-from logwatchd.ingest.newcomers import Newcomers, Stranger
+from logwatchd.ingest.newcomers import Newcomers
 from logwatchd.ingest.patterns import Listings
 from logwatchd.ingest.reader import Lapse
+from logwatchd.ingest.strangers import Stranger
 from logwatchd.ingest.targets import Targets
 from logwatchd.ingest.troubles import Troubles, says_where
 from logwatchd.journal import Event
@@ -120,7 +121,8 @@ class Roster:
         self._troubles.hidden(self._targets.all, self._listings.refused)
         self._look_for_the_rest(at_live_name, now)
         self._examine_suspects(strangers, now)
-        if self._newcomers.receive(strangers.values(), at_live_name, now):
+        folders = {listing.folder for listing in self._listings.listed()}
+        if self._newcomers.receive(strangers.values(), at_live_name, folders, now):
             self._examine_suspects({}, now)
         lapsed = [file for file in self._register if file.lapsed]
         copies = self._register.copies() if lapsed else {}

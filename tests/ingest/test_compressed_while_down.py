@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +43,25 @@ def test_a_rest_is_found_whatever_names_the_log(tailer: Tailer, logs: Path) -> N
     append(logs / "first.log", "three")
     tailer.start()
     assert [*tailer.turn(), *tailer.turn()] == [b"two", b"three"]
+    tailer.restart()
+    assert tailer.turn() == []
+
+
+def test_a_rest_is_found_in_a_folder_that_could_not_be_listed_at_first(
+    tailer: Tailer, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logs / "keeps the inode").hardlink_to(logs / "first.log")
+    rotated(logs / "first.log")
+    append(logs / "first.log", "three")
+    tailer.start()
+    with monkeypatch.context() as patched:
+
+        def refusing(folder: str) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        patched.setattr(os, "scandir", refusing)
+        early = tailer.turn()
+    assert sorted([*early, *tailer.turn(), *tailer.turn()]) == [b"three", b"two"]
     tailer.restart()
     assert tailer.turn() == []
 
