@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from logwatchd.ingest.lines import MAX_LINE_BYTES
 from logwatchd.records import Level, SourceSpec
@@ -86,6 +89,17 @@ def test_reconfigure_drops_what_nothing_names_and_takes_it_up_where_it_stood(tai
     assert tailer.turn() == [b"a2"]
     tailer.reconfigure(logs / "a.log", logs / "b.log")
     assert tailer.turn() == [b"b2"]
+
+
+def test_what_is_read_after_a_reload_is_read_as_it_says(tail, logs: Path) -> None:
+    log = logs / "a.log"
+    append(log, "one")
+    tailer = tail(log)
+    assert tailer.turn() == [b"one"]
+    tailer.source.reconfigure([replace(tailer.specs[0], encoding="latin-1", multiline_continue=r"^\+")])
+    append(log, b"\xe9", "+more", "two")
+    assert [*tailer.turn(), *tailer.turn()] == ["é".encode(), b"+more", b"two"]
+    assert [len(block.inner) for block in tailer.blocks[1:]] == [1, 0]
 
 
 def test_the_first_source_that_names_a_file_says_how_it_is_treated(tail, logs: Path) -> None:
@@ -192,6 +206,15 @@ def test_space_that_was_set_aside_is_waited_for(tail, logs: Path) -> None:
         file.seek(4)
         file.write(b"two\nthree\n")
     assert tailer.turn() == [b"two", b"three"]
+
+
+def test_of_a_file_with_many_over_long_lines_it_is_said_once(
+    tail, logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = logs / "app.log"
+    log.write_bytes(3 * (b"x" * 2 * MAX_LINE_BYTES + b"\n"))
+    assert len(tail(log).turn()) == 3
+    assert capsys.readouterr().out.count("a line of over 1 MiB is cut") == 1
 
 
 def test_over_long_line_is_cut_and_the_next_one_is_whole(tail, logs: Path) -> None:  # [34]
