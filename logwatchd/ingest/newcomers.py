@@ -171,7 +171,8 @@ class Newcomers:
         file = self._unpacked(stranger) or self._unknown(stranger, base, sequence, at_live_name, now)
         # A log that may not be read is followed from now on; whose copy, or whose rest, it holds has to be seen first.
         follow_unread = stranger.live and not isinstance(file.reader, CompressedReader)
-        follow_unread &= base == stranger.path or not (originals(self._register, base) or self._gone(base))
+        if base != stranger.path and self._checkpoints.has_begun(stranger.target.pattern):
+            follow_unread &= not (originals(self._register, base) or self._gone(base))
         if not self._handles.ensure(file) and (file.problem is None or not follow_unread):
             # Another file stands there by now, or it may not be read: the next survey comes back.
             if file.reader.is_unpacking:

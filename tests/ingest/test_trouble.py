@@ -249,18 +249,19 @@ def test_a_folder_that_may_not_be_listed_is_told_of_once_and_read_once_it_may(
 def test_a_log_that_could_not_be_opened_at_the_first_start_is_read_from_where_it_ended_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarts: bool
 ) -> None:
-    log = tmp_path / "app.log"
+    log, old = tmp_path / "app.log", tmp_path / "app.log.1"
     append(log, "written before logwatchd was there")
+    append(old, "rotated before logwatchd was there")
     with monkeypatch.context() as patched:
         opened = os.open
 
         def opening(path: str, *arguments: int, **folder: int) -> int:
-            if path == str(log):
+            if path in (str(log), str(old)):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
             return opened(path, *arguments, **folder)
 
         patched.setattr(os, "open", opening)
-        tailer = Tailer(tmp_path / "state", log, start_at="end")
+        tailer = Tailer(tmp_path / "state", tmp_path / "app.log*", start_at="end")
         assert tailer.turn() == []
         append(log, "one")
         if restarts:
