@@ -52,7 +52,11 @@ def _lines(spec: SourceSpec) -> Iterator[bytes]:
             raise UsageError(f"the journal cannot be read: {PROGRAM}: {error.strerror}") from None
         with process:
             assert process.stdout is not None
-            yield from process.stdout
+            try:
+                yield from process.stdout
+            except BaseException:  # a signal: it may search for long before it finds that nobody listens any more
+                process.kill()
+                raise
         if process.returncode:
             complaints.seek(0)
             words = complaints.read(1000).decode("utf-8", "backslashreplace").strip().replace("\n", "; ")

@@ -181,6 +181,20 @@ def test_python_takes_itself_down_with_the_signals_left_to_the_kernel(tmp_path: 
     assert done.stdout.splitlines()[1:] == [f"{[signal.SIG_DFL] * 3}".encode()]
 
 
+def test_a_child_that_is_waited_for_ends_as_well(tmp_path: Path) -> None:
+    """Also where the signal was for the command alone, as from `kill`."""
+    config, program, pid = tmp_path / "c.toml", tmp_path / "journalctl", tmp_path / "pid"
+    config.write_text(f'state_dir = "{tmp_path}"\n[[source]]\njournal = true\n')
+    reads = '[ "$(cut -d " " -f 3 /proc/$PPID/stat)" = S ]'
+    program.write_text(f"#!/bin/sh\necho $$ > {pid}\nuntil {reads}; do :; done\nkill -INT $PPID\nexec sleep 600\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    done = logwatchd("baseline", "build", "--config", str(config), "--output", str(tmp_path / "b.npz"), env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+    status = Path("/proc", pid.read_text().strip(), "status")
+    wait_until(lambda: not status.exists() or "State:\tZ" in status.read_text())
+
+
 def test_output_that_nobody_takes_does_not_hold_it_up(tmp_path: Path, log: Path) -> None:
     """As in `logwatchd scan ... | less`, which reads a screen: what is left to be written would wait for ever."""
     output = tmp_path / "b.npz"
