@@ -152,7 +152,7 @@ class Machine:
         before: str = "",
         setup: str = "",
         bind: Mapping[Path, str] | None = None,
-        timeout_s: int = 120,
+        timeout_s: int = 300,
     ) -> Outcome:
         """Boot, run the bash script inside and power off.
 

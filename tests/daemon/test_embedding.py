@@ -76,7 +76,7 @@ class Bench:
         self.anomalies: list[Anomaly] = []
         self.crashes: list[BaseException] = []
         (folder / "state").mkdir(exist_ok=True)
-        embedder = OpenAIEmbedder(Service("m", service.url + "/v1", timeout_s=10.0), SecretStr("sk-test"))
+        embedder = OpenAIEmbedder(Service("m", service.url + "/v1", timeout_s=2.0), SecretStr("sk-test"))
         baseline = learn(lines, embedder, threshold=threshold)
         self.embedder = embedder
         blocks = BlockQueue()

@@ -13,7 +13,7 @@ TAIL = r"""
 printf 'state_dir = "/var/lib/tail"\n[[source]]\njournal = true\n%s\n' "${FILTERS:-}" >/etc/tail.toml
 tail_on() {
   /opt/logwatchd/bin/logwatchd tail --config /etc/tail.toml --output /out 2>>/err & pid=$!
-  until_true 20 located
+  until_true 60 located
 }
 located() { test -s /var/lib/tail/journal.json; }
 tail_off() { kill "$pid"; wait "$pid"; }
@@ -37,11 +37,11 @@ def test_entries_come_once_whatever_is_in_them_and_none_is_lost_over_a_stop(mach
         say "before the first start"; journalctl --sync
         tail_on
         for i in $(seq 200); do echo "number $i of the first run"; done | logger --tag app
-        until_true 20 holds 'of the first run' 200
+        until_true 60 holds 'of the first run' 200
         tail_off; echo "code=$?"
         for i in $(seq 100); do echo "number $i while down"; done | logger --tag app
         tail_on
-        until_true 20 holds 'while down' 100
+        until_true 60 holds 'while down' 100
         logger --tag app --priority user.err "an error"
         python3 - <<'END'
 import socket, struct
@@ -51,7 +51,7 @@ to = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for message in (b"\x1b[31mred\x1b[0m and \xff", b"first of two\nsecond of two", b"long " + b"x" * 60_000, b"the end"):
     to.sendto(field(b"MESSAGE", message) + b"SYSLOG_IDENTIFIER=app\n", "/run/systemd/journal/socket")
 END
-        until_true 20 holds 'the end' 1
+        until_true 60 holds 'the end' 1
         tail_off; echo "code=$?"
         echo "before=$(grep -ac 'before the first' /out) first=$(grep -ac 'of the first run' /out)"
         echo "down=$(grep -ac 'while down' /out)"
@@ -80,18 +80,18 @@ def test_after_kill_9_nothing_is_lost_and_no_journalctl_stays(machine: Machine) 
         (for i in $(seq 3000); do echo "number $i."; done) | logger --tag app &
         load=$!
         for round in 1 2 3 4; do
-          until_true 20 holds number $((round * 500))
+          until_true 60 holds number $((round * 500))
           kill -KILL "$pid"; wait "$pid"
           tail_on
         done
         wait "$load"
         say "the last one"
-        until_true 20 holds 'the last one' 1
+        until_true 60 holds 'the last one' 1
         tail_off
         echo "distinct=$(grep -o 'number [0-9]*\.' /out | sort -u | wc -l) all=$(grep -c number /out)"
         gone() { ! pgrep journalctl; }
         say "what a reader without a reader meets"
-        until_true 20 gone
+        until_true 60 gone
         cat /err
         """
     )
@@ -109,10 +109,10 @@ def test_filters_leave_a_part_and_a_journalctl_that_dies_is_begun_anew(machine: 
         logger --tag app --priority user.info "too quiet"
         logger --tag other --priority user.err "of another"
         logger --tag app --priority user.warning "just right"
-        until_true 20 holds 'just right' 1
+        until_true 60 holds 'just right' 1
         pkill journalctl
         logger --tag app --priority user.err "after its death"
-        until_true 20 holds 'after its death' 1
+        until_true 60 holds 'after its death' 1
         tail_off
         cat /out /err
         """
@@ -133,17 +133,17 @@ def test_the_unit_alerts_from_the_journal_and_never_answers_itself(machine: Mach
         systemctl start logwatchd || { journalctl -u logwatchd; exit 91; } >&2
         echo "status=$(show StatusText)"
         logger --tag app "CRITICAL the vault door is open"
-        until_true 30 said 'the vault door is open'
+        until_true 60 said 'the vault door is open'
         # As another logwatchd, or a person who shows its words, would write it.
         logger --tag logwatchd "new incident: CRITICAL the reactor is on fire"
         logger --tag app "CRITICAL a second thing that never was"
         systemctl stop logwatchd
         logger --tag app "CRITICAL turbine number nine fell off while nobody looked"
         systemctl start logwatchd
-        until_true 30 said 'turbine number nine'
+        until_true 60 said 'turbine number nine'
         kill -KILL "$(show MainPID)"
         logger --tag app "CRITICAL gearbox oil is all over the yard"
-        until_true 30 said 'gearbox oil'
+        until_true 60 said 'gearbox oil'
         systemctl stop logwatchd
         """
     )
@@ -167,9 +167,9 @@ def test_the_status_tells_of_a_journal_that_cannot_be_read(machine: Machine) -> 
         status_has_not() { ! status_has; }
         for folder in /run/log/journal /var/log/journal; do [[ ! -d $folder ]] || chmod 0700 $folder; done
         systemctl start logwatchd
-        until_true 30 status_has
+        until_true 60 status_has
         for folder in /run/log/journal /var/log/journal; do [[ ! -d $folder ]] || chmod 2755 $folder; done
-        until_true 30 status_has_not
+        until_true 60 status_has_not
         systemctl stop logwatchd
         """
     )

@@ -55,7 +55,8 @@ def test_the_whole_chain_with_all_three_services(tmp_path: Path) -> None:
             "ANTHROPIC_BASE_URL": claude.url,
             "SLACK_WEBHOOK_URL": slack.webhook_url,
         }
-        with Daemon(tmp_path, '[embedder]\nprovider = "openai"\nmax_wait_ms = 20\n', env) as daemon:
+        patient = "[analysis]\nalert_within_s = 60\n"  # on a busy machine too there is one message, with all in it
+        with Daemon(tmp_path, f'[embedder]\nprovider = "openai"\nmax_wait_ms = 20\n{patient}', env) as daemon:
             daemon.learn()
             learned = len(openai.history)
             daemon.log.touch()

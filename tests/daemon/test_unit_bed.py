@@ -142,12 +142,12 @@ def test_an_alert_while_journald_is_away_is_in_the_journal_once_it_is_back(machi
         systemctl --quiet is-active "${stopped[@]}" && exit 92
         incidents() { grep -q "\"incidents\": $1[,}]" /var/lib/logwatchd/status.json; }
         echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
-        until_true 30 incidents 1
+        until_true 60 incidents 1
         echo "2026-01-02T05:00:01Z ERROR coffee machine refuses tokens" >>/var/log/shop/shop.log
-        until_true 30 incidents 2
+        until_true 60 incidents 2
         systemctl start "${stopped[@]}"
         back() { journalctl -o cat LOGWATCHD_EVENT=ANOMALY | grep -q 'coffee machine'; }
-        until_true 30 back
+        until_true 60 back
         systemctl stop logwatchd
         journalctl --sync
         """
@@ -167,9 +167,9 @@ def test_without_inotify_it_polls_and_says_so(machine: Machine) -> None:
         + START
         + r"""
         echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
-        until_true 30 said 'left engine'
+        until_true 60 said 'left engine'
         says_so() { show StatusText | grep -q '1 incident open; .*polling only'; }
-        until_true 15 says_so
+        until_true 60 says_so
         echo "status=$(show StatusText)"
         """
     )
@@ -240,7 +240,7 @@ END
         + r"""
         tell() { # a line, into a file
           echo "2026-01-02T05:00:00Z FATAL $1" >>"$2"
-          until_true 20 said "$1"
+          until_true 60 said "$1"
           echo "told of ${2##*/}"
         }
         tell 'the heart of the disk is broken' /home/app/logs/app.log

@@ -56,12 +56,12 @@ n=0
 while [[ ! -e /enough ]]; do
   n=$((n + 1)); echo "INFO request $n GET /item/7 answered 200 in 3 ms"; sleep 0.01
 done >>/var/log/shop/shop.log & load=$!
-until_true 10 grep -q 'request 301 ' /var/log/shop/shop.log
+until_true 60 grep -q 'request 301 ' /var/log/shop/shop.log
 dpkg -i /stage/new/*.deb || exit 94
 echo "$(logwatchd --version) upgraded=$(systemctl is-active logwatchd) mine=$(grep -c '# mine' /etc/logwatchd.toml)"
 echo "ERROR the left engine has stopped" >>/var/log/shop/shop.log
 touch /enough; wait "$load"
-until_true 20 said 'left engine'
+until_true 60 said 'left engine'
 systemctl stop logwatchd
 echo "written=$(($(wc -l </var/log/shop/shop.log) - 300))"
 journalctl --no-pager -u logwatchd -o json LOGWATCHD_EVENT=STOPPED --output-fields=LOGWATCHD_LINES |
@@ -162,12 +162,12 @@ def test_its_scripts_upgrade_a_running_daemon_without_losing_a_line_and_purge_cl
         while [[ ! -e /enough ]]; do
           n=$((n + 1)); echo "2026-01-02T05:00:00Z INFO request $n GET /item/7 answered 200 in 3 ms"; sleep 0.01
         done >>/var/log/shop/shop.log & load=$!
-        until_true 10 grep -q 'request 50 ' /var/log/shop/shop.log
+        until_true 60 grep -q 'request 50 ' /var/log/shop/shop.log
         dpkg -i /root/2.deb || exit 92
         echo "upgraded=$(systemctl is-active logwatchd) version=$(dpkg-query -W -f '${Version}' logwatchd)"
         echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
         touch /enough; wait "$load"
-        until_true 20 said 'left engine'
+        until_true 60 said 'left engine'
         systemctl stop logwatchd
         echo "written=$(($(wc -l </var/log/shop/shop.log) - before))"
         systemctl start logwatchd

@@ -64,7 +64,7 @@ PIP_FIND_LINKS=/nowhere /newer/scripts/install --upgrade; tell nowhere
 ls -A /opt/logwatchd | tr '\n' ' '; echo
 echo "2026-01-02T05:00:00Z ERROR the left engine has stopped" >>/var/log/shop/shop.log
 touch /enough; wait "$load"
-until_true 30 said 'left engine'
+until_true 60 said 'left engine'
 systemctl stop logwatchd
 echo "written=$(($(wc -l </var/log/shop/shop.log) - before)) mine=$(grep -c '# mine' /etc/logwatchd.toml)"
 """
