@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from types import FrameType
 
+from logwatchd import clock
+
+_AGAIN_S = 1.0
+
 
 class Request(Enum):
     """One thing to do. Several of a kind that wait are one: each is done after all of them were asked for."""
@@ -43,6 +47,7 @@ class Requests:
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
+        self._asked_at: float | None = None  # to stop, by a signal
         self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._waiting: list[Request] = []
 
@@ -69,12 +74,13 @@ class Requests:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Only enqueues: a handler may interrupt anything. But a start can be left at any point, for nothing was read
         yet, and without an exception, which gets lost in some imports; and the second request to stop is not a
-        request."""
+        request, unless it is the first one: keys repeat, and what started us may pass on what we got as well."""
         if number == signal.SIGHUP:
             self._queue.put(Request.RELOAD)
         elif self.phase is Phase.STARTING:
             os._exit(0)
-        elif self.phase is Phase.STOPPING:
-            os._exit(128 + number)
-        else:
+        elif self.phase is Phase.SERVING:
+            self._asked_at = self._asked_at or clock.monotonic()
             self._queue.put(Request.STOP)
+        elif self._asked_at is None or clock.monotonic() >= self._asked_at + _AGAIN_S:
+            os._exit(128 + number)
