@@ -40,9 +40,15 @@ def hanging(embedding: Daemon, service: FakeOpenAI) -> Daemon:
     return embedding
 
 
-def test_a_second_signal_ends_it_at_once(hanging: Daemon) -> None:
+def test_a_second_signal_that_is_no_echo_of_the_first_ends_it_at_once(hanging: Daemon) -> None:
     hanging.send(signal.SIGTERM)
     hanging.wait(lambda: "STOPPING=1" in hanging.notified, "the shutdown")
+
+    def ended() -> bool:
+        hanging.send(signal.SIGTERM)
+        return hanging.process is not None and hanging.process.poll() is not None
+
+    wait_until(ended)
     assert hanging.stop(signal.SIGTERM) == 128 + signal.SIGTERM
 
 
