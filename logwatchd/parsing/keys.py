@@ -1,6 +1,7 @@
 """Raw lines -> keys: what masks see of a line.
 
-1. The shape of a line is the line with every digit as '0'. One operation makes the shapes of a megabyte; see `shapes`.
+1. The shape of a line is the line without a terminal's colours, and with every digit as '0'. One operation makes the
+   shapes of a megabyte; see `shapes`.
 2. The skeleton of a line is its shape without what no mask looks at; see `skeletons`.
 3. The key of a line is its skeleton, in which numbers that carry meaning are kept; see `slots`.
 
@@ -21,6 +22,7 @@ patterns need a vector, an embedder makes it, and `Judge.decide` asks the `Detec
 
 from __future__ import annotations
 
+from logwatchd.parsing.colours import without_colours
 from logwatchd.parsing.shapes import DIGITS, KEPT_DIGITS, MAX_JUDGED_BYTES, shapes
 from logwatchd.parsing.skeletons import skeleton
 from logwatchd.parsing.slots import MAX_KEPT, SAYS, Slot, Slots, kept, meaningful, places
@@ -35,7 +37,7 @@ _SHOW = bytes.maketrans(KEPT_DIGITS, DIGITS)
 
 def key_of(raw: bytes) -> bytes:
     """The key of one raw line, without any cache: the definition that the fast path has to match."""
-    raw = shortened(raw)
+    raw = shortened(without_colours(raw))
     shape = shapes(raw)[:MAX_JUDGED_BYTES]
     bare = skeleton(shape)
     slots = meaningful(bare)

@@ -10,7 +10,7 @@ from logwatchd.parsing.rules import RULES, ruleset_version
 from logwatchd.parsing.traces import may_have_frames, without_frames
 
 # Steps outside of the rules (folding, blanks, the cut) count as well: raise it when one of them changes.
-NORMALISER_VERSION = f"9-{ruleset_version()}"
+NORMALISER_VERSION = f"10-{ruleset_version()}"
 MAX_PATTERN_CHARS = 4096
 MAX_KEY_BYTES = 4 * MAX_PATTERN_CHARS  # what lies beyond is not looked at
 _BOM = b"\xef\xbb\xbf"

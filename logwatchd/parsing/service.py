@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from logwatchd.parsing.colours import plain
 from logwatchd.parsing.names import base_of, uncompressed
 from logwatchd.parsing.structured import fields_of
 
@@ -28,7 +29,7 @@ def service_of(line: str, configured: str | None, path: str) -> str:
     Where that tells nothing, as of nginx/error.log or checkout/0.log, it is the folder's. What is no character, as half
     of one in JSON or a byte of a file's name can be, is written out: a service's name is stored and sent.
     """
-    return _named(line, configured, path).encode("utf-8", "backslashreplace").decode()
+    return _named(plain(line), configured, path).encode("utf-8", "backslashreplace").decode()
 
 
 def _named(line: str, configured: str | None, path: str) -> str:

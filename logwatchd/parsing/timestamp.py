@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from logwatchd.parsing.colours import plain
 from logwatchd.parsing.structured import fields_of
 
 _FIELDS = ("timestamp", "@timestamp", "time", "ts", "datetime", "date", "t", "eventtime")
@@ -45,6 +46,7 @@ def timestamp_of(line: str, now: datetime) -> datetime | None:
     Returns:
         An aware datetime; a stamp without a zone is taken for local time of `now`'s zone. None when there is none.
     """
+    line = plain(line)
     if line.lstrip()[:1] == "{" or "ts=" in line or "time=" in line:
         fields = fields_of(line)
         for name in _FIELDS:

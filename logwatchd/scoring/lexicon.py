@@ -14,6 +14,7 @@ from operator import eq, ne
 
 import numpy as np
 
+from logwatchd.parsing.colours import without_colours
 from logwatchd.parsing.keys import key_of, show_kept, template
 from logwatchd.parsing.level import level_of
 from logwatchd.parsing.masks import Masks, masked
@@ -80,7 +81,7 @@ class Lexicon:
         """
         if self._masks:
             data = masked(data, self._masks)
-        data = shortened(data)
+        data = shortened(without_colours(data))
         return np.concatenate([_NONE, *map(self._of_piece, _pieces(data, self._piece_bytes))])
 
     def ids_of_each(self, data: bytes) -> Ids:
