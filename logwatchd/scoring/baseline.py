@@ -17,15 +17,15 @@ from logwatchd.errors import BaselineDiskError, BaselineError, is_of_disk, no_ac
 from logwatchd.parsing.masks import Masks
 from logwatchd.parsing.normalise import NORMALISER_VERSION
 from logwatchd.records import Level, Mask
+from logwatchd.scoring import combinations, variables
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.concern import concern_of
-from logwatchd.scoring.variables import learn
 from logwatchd.vectors import Vectors
 
-FORMAT = 5
-_BEFORE = 4
+FORMAT = 6
+_BEFORE = (4, 5)
 _MORE = 1e6  # log-odds: than any number weighs
-_ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "failed", "levels", "variables")
+_ARRAYS = ("centroids", "radii", "weights", "concerns", "alarms", "failed", "levels", "variables", "combinations")
 _HELD_OUT = ("patterns", "log", "novelties", "evidence")  # arrays of equal length
 _PREFIX = "held_out_"
 
@@ -74,7 +74,7 @@ class Baseline:
     are among its patterns; failed: float32 (K,), log-odds, by the worst number in them that says that something failed;
     see `concern`. examples: up to three patterns a centroid, nearest first. patterns: every
     known-good pattern and its line count. levels: of each pattern, in the same order, a byte each. variables: uint64
-    (T,), see `variables`. held_out: what the threshold rests on.
+    (T,), see `variables`. combinations: uint64 (C, 3), see `combinations`. held_out: what the threshold rests on.
     """
 
     manifest: Manifest
@@ -88,6 +88,7 @@ class Baseline:
     patterns: dict[str, int]
     levels: bytes
     variables: NDArray[np.uint64]
+    combinations: NDArray[np.uint64]
     held_out: HeldOut
 
     def held_out_counts(self) -> NDArray[np.int64]:
@@ -119,6 +120,7 @@ def save(baseline: Baseline, path: Path) -> None:
                 alarms=baseline.alarms,
                 failed=baseline.failed,
                 variables=baseline.variables,
+                combinations=baseline.combinations,
                 levels=np.frombuffer(baseline.levels, dtype=np.uint8),
                 **{_PREFIX + name: getattr(baseline.held_out, name) for name in _HELD_OUT},
             )
@@ -158,9 +160,11 @@ def load(path: Path) -> Baseline:
             parts: dict[str, NDArray[Any]] = {name: archive[name] for name in ("manifest", "texts")}
             manifest = _manifest(json.loads(parts["manifest"].tobytes()), path)
             texts = json.loads(parts["texts"].tobytes())
-            if manifest.format == _BEFORE:
-                parts["failed"] = _failed(archive["concerns"], archive["alarms"])
-                parts["variables"] = learn([*texts["patterns"]])  # their places were words then
+            if manifest.format in _BEFORE:
+                parts["combinations"] = combinations.learn([*texts["patterns"]])
+                if manifest.format == min(_BEFORE):
+                    parts["failed"] = _failed(archive["concerns"], archive["alarms"])
+                    parts["variables"] = variables.learn([*texts["patterns"]])  # their places were words then
                 manifest = replace(manifest, format=FORMAT)
             wanted = (*_ARRAYS, *(_PREFIX + name for name in _HELD_OUT))
             parts.update({name: archive[name] for name in wanted if name not in parts})
@@ -173,6 +177,7 @@ def load(path: Path) -> Baseline:
             alarms=np.asarray(parts["alarms"], dtype=np.bool_),
             failed=np.asarray(parts["failed"], dtype=np.float32),
             variables=np.asarray(parts["variables"], dtype=np.uint64),
+            combinations=np.asarray(parts["combinations"], dtype=np.uint64),
             examples=tuple(tuple(str(text) for text in group) for group in texts["examples"]),
             patterns={str(text): int(count) for text, count in texts["patterns"].items()},
             levels=parts["levels"].astype(np.uint8).tobytes(),
@@ -225,7 +230,7 @@ def _as_array(value: object) -> NDArray[np.uint8]:
 
 
 def _manifest(fields: dict[str, Any], path: Path) -> Manifest:
-    if fields.get("format") not in (_BEFORE, FORMAT):
+    if fields.get("format") not in (*_BEFORE, FORMAT):
         raise BaselineError(
             f"{path}: baseline format {fields.get('format')}, this logwatchd reads {FORMAT}; build it again"
         )
@@ -250,6 +255,8 @@ def _check_arrays(baseline: Baseline, path: Path) -> None:
         and bool(np.isfinite(baseline.centroids).all())
         and bool(np.isfinite(baseline.radii).all())
         and bool(np.isfinite(baseline.concerns).all() and np.isfinite(baseline.failed).all())
+        and baseline.combinations.ndim == 2
+        and baseline.combinations.shape[1] == 3
         and len(baseline.levels) == len(baseline.patterns)
         and max(baseline.levels, default=0) <= max(Level)
         and new == len(held_out.novelties) == len(held_out.evidence) == len(held_out.log)

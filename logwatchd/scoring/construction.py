@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from logwatchd import __version__
+from logwatchd.scoring import combinations, variables
 from logwatchd.scoring.baseline import FORMAT, Baseline, Manifest
 from logwatchd.scoring.calibration import calibrate, of_any_log
 from logwatchd.scoring.clustering import cluster
@@ -14,7 +15,6 @@ from logwatchd.scoring.concern import concern_of
 from logwatchd.scoring.embedder import Embedder
 from logwatchd.scoring.held_out import held_out_of
 from logwatchd.scoring.knowledge import Knowledge
-from logwatchd.scoring.variables import learn
 from logwatchd.vectors import Embed
 
 MAX_PATTERNS = 100_000  # distinct texts that are kept; the rarest beyond are left out
@@ -82,6 +82,7 @@ def construct(
         examples=tuple(tuple(texts[i] for i in members) for members in groups.members),
         patterns=dict(zip(texts, counts.tolist(), strict=True)),
         levels=bytes(levels),
-        variables=learn(texts),
+        variables=variables.learn(texts),
+        combinations=combinations.learn(texts),
         held_out=held_out,
     )

@@ -11,9 +11,9 @@ import numpy as np
 
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
+from logwatchd.scoring.combinations import shares_of
 from logwatchd.scoring.concern import Concern, concern_of, evidence_of, least_novelty, score_of
 from logwatchd.scoring.thresholds import Thresholds, own_thresholds
-from logwatchd.scoring.variables import shares
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 512
@@ -26,9 +26,9 @@ class Detector:
 
     A pattern that the baseline holds is normal, whatever its vector. The novelty of any other one is how far it lies
     outside of the nearest centroid's own radius: (distance - radius) / (1 - radius), from 0 to 1. Where it only has a
-    new value of a learned variable, most of that is taken off, see `variables`. Its level and its words of failure
-    weigh on it, see `concern`; what comes of that is the score. Verdicts are first given by the threshold that is
-    common to all logs; `in_log` gives those of a log.
+    new value of a learned variable, or of several, most of that is taken off, see `variables` and `combinations`. Its
+    level and its words of failure weigh on it, see `concern`; what comes of that is the score. Verdicts are first given
+    by the threshold that is common to all logs; `in_log` gives those of a log.
     """
 
     def __init__(self, baseline: Baseline, thresholds: Thresholds | None = None, *, levels: bool = True) -> None:
@@ -62,7 +62,8 @@ class Detector:
         nearest, distances = self._nearest(vectors)
         concerns = list(map(concern_of, levels, patterns))
         calm = [i for i, centroid in enumerate(nearest) if concerns[i].total <= self._known[centroid].total]
-        kept = dict(zip(calm, shares([patterns[i] for i in calm], self._baseline.variables).tolist(), strict=True))
+        places = self._baseline.variables, self._baseline.combinations
+        kept = dict(zip(calm, shares_of([patterns[i] for i in calm], *places).tolist(), strict=True))
         return [
             self._verdict(pattern, level, concerns[i], nearest[i], distances[i], kept.get(i, 1.0))
             for i, (pattern, level) in enumerate(zip(patterns, levels, strict=True))

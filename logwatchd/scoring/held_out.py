@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from logwatchd.records import Level
+from logwatchd.scoring import combinations, variables
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
 from logwatchd.scoring.concern import concern_of, evidence_of, least_novelty
-from logwatchd.scoring.variables import learn, shares
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 256
@@ -37,7 +37,8 @@ def held_out_of(
     novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
     concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
     known = frozenset(texts[:old])
-    kept = shares(texts[old:], learn(texts[:old])).tolist()
+    places = variables.learn(texts[:old]), combinations.learn(texts[:old])
+    kept = combinations.shares_of(texts[old:], *places).tolist()
     for start in range(0, len(index), _ROWS_AT_ONCE):
         rows = index[start : start + _ROWS_AT_ONCE]
         similarities = vectors[rows] @ vectors[:old].T

@@ -32,7 +32,7 @@ MANY_VALUES = 32
 # Of its novelty that a text keeps when it only has a new value of a variable: where there are many, one more is hardly
 # news.
 SHARE, SHARE_OF_MANY = 0.25, 0.1
-_FACTORS = np.arange(1, 2 * MAX_WORDS, 2, dtype=np.uint64)  # odd, one for each place
+FACTORS = np.arange(1, 2 * MAX_WORDS, 2, dtype=np.uint64)  # odd, one for each place of a word
 _PLACEHOLDER = re.compile(r"<[A-Z]+>")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 # Not a field's value, as in '"msg": "..."', nor one of a list: a sentence may stand there, and its words are places.
@@ -47,10 +47,10 @@ def learn(patterns: Sequence[str]) -> Templates:
 
     One with MANY_VALUES stands there twice.
     """
-    patterns = [*map(_with_values_whole, patterns)]
+    patterns = [*map(with_values_whole, patterns)]
     numbers, counts = _templates_of(patterns)
-    telling = np.fromiter(map(_telling, _words(patterns)), dtype=np.intp, count=len(numbers))
-    left = np.repeat(_sums(telling, counts), counts) - telling
+    says = telling(patterns)
+    left = np.repeat(_sums(says, counts), counts) - says
     found, values = np.unique(numbers[left >= MIN_WORDS], return_counts=True)
     return np.repeat(found, (values >= MIN_VALUES).astype(np.intp) + (values >= MANY_VALUES))
 
@@ -80,19 +80,33 @@ def templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:
     Returns:
         Also how many each text has, (N,): one for each of its words, and of its quoted values.
     """
-    return _templates_of([*map(_with_values_whole, patterns)])
+    return _templates_of([*map(with_values_whole, patterns)])
 
 
 def _templates_of(patterns: Sequence[str]) -> tuple[Templates, NDArray[np.intp]]:
     """The same of texts whose values are whole."""
-    spaces = np.fromiter((pattern.count(" ") for pattern in patterns), dtype=np.intp, count=len(patterns))
-    counts = np.minimum(spaces + 1, MAX_WORDS)
-    words = np.fromiter(map(_number, _words(patterns)), dtype=np.uint64, count=counts.sum())
+    counts, words = lengths(patterns), hashes(patterns)
     places = np.arange(len(words)) - np.repeat(np.cumsum(counts) - counts, counts)
-    words *= _FACTORS[places]
+    words *= FACTORS[places]
     whole = _sums(words, counts) + counts.astype(np.uint64)
     # The place that is left out counts with its factor as well: the same words around another gap are another text.
-    return np.repeat(whole, counts) - words + _GAPS[places], counts
+    return np.repeat(whole, counts) - words + GAPS[places], counts
+
+
+def lengths(patterns: Sequence[str]) -> NDArray[np.intp]:
+    """How many words of texts whose values are whole are looked at, (N,)."""
+    spaces = np.fromiter((pattern.count(" ") for pattern in patterns), dtype=np.intp, count=len(patterns))
+    return np.minimum(spaces + 1, MAX_WORDS)
+
+
+def hashes(patterns: Sequence[str]) -> NDArray[np.uint64]:
+    """The numbers of these words, (W,), text by text."""
+    return np.fromiter(map(_number, _words(patterns)), dtype=np.uint64)
+
+
+def telling(patterns: Sequence[str]) -> NDArray[np.intp]:
+    """How many words each of these is that say something, (W,)."""
+    return np.fromiter(map(_telling, _words(patterns)), dtype=np.intp)
 
 
 def _sums(values: NDArray[np.generic], counts: NDArray[np.intp]) -> NDArray[Any]:
@@ -100,8 +114,8 @@ def _sums(values: NDArray[np.generic], counts: NDArray[np.intp]) -> NDArray[Any]
     return np.add.reduceat(values, np.cumsum(counts) - counts)
 
 
-def _with_values_whole(pattern: str) -> str:
-    """The pattern with no blank in what is quoted."""
+def with_values_whole(pattern: str) -> str:
+    """The pattern with no blank in what is quoted, each of which is one word then."""
     if ' "' in pattern or " '" in pattern:
         return _QUOTED.sub(_whole, pattern)
     return pattern
@@ -128,4 +142,4 @@ def _number(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
-_GAPS = np.uint64(_number("")) * _FACTORS
+GAPS = np.uint64(_number("")) * FACTORS  # what stands in place of a word that is left out

@@ -182,5 +182,6 @@ def _nothing_known(masks: Masks, embedder: str, dimensions: int) -> Baseline:
         patterns={},
         levels=b"",
         variables=np.zeros(0, dtype=np.uint64),
+        combinations=np.zeros((0, 3), dtype=np.uint64),
         held_out=HeldOut((), nobody, nobody, none, none),
     )

@@ -231,7 +231,23 @@ def test_a_baseline_of_another_version_judges_and_passes_that_on(tmp_path: Path)
     assert merged([both, knowledge_of(learn())]).normaliser == both.normaliser
 
 
-def test_the_format_before_judges_as_it_did(tmp_path: Path) -> None:
+def test_a_baseline_of_a_format_before_learns_what_it_lacks(tmp_path: Path) -> None:
+    names = ("anna", "bob", "carl", "dora", "emil", "frida", "georg", "hanna", "igor", "jana")
+    saved = learn([f"INFO {name} has written to {other}" for name in names for other in names if name != other] * 3)
+    assert len(saved.combinations) == 1
+    save(saved, tmp_path / "b")
+    with np.load(tmp_path / "b") as archive:
+        parts = {name: archive[name] for name in archive.files if name != "combinations"}
+    with (tmp_path / "b").open("wb") as out:
+        np.savez(out, **parts)
+    rewrite_manifest(tmp_path / "b", format=5)
+    found = load(tmp_path / "b")
+    assert found.manifest.format == FORMAT
+    assert np.array_equal(found.combinations, saved.combinations)
+    assert np.array_equal(found.failed, saved.failed)
+
+
+def test_the_format_before_that_judges_as_it_did(tmp_path: Path) -> None:
     """Beside an error, a number that says that something failed told nothing; elsewhere it did. Places were words."""
     names = ("anna", "bob", "carl", "dora", "emil", "frida", "georg", "hanna", "igor", "jana")
     logins = [f"INFO {name} has logged in and said 'good evening'" for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence, Set
 
 import numpy as np
 import pytest
@@ -119,9 +120,14 @@ def test_a_template_has_the_number_that_baselines_hold(texts: list[str]) -> None
 def by_definition(text: str) -> list[int]:
     """The sum over the words of 1 and, times a factor by the place, of the hash of the word, or of none at the gap."""
     text = re.sub(r"""(?<=[^:=, ] )("[^"]*"|'[^' ][^']*')(?=[ ,.;:)\]]|$)""", lambda m: m[0].replace(" ", "\0"), text)
-    words = [hashed(word) for word in text.split(" ")[:MAX_WORDS]]
-    gapped = [[*words[:gap], hashed(""), *words[gap + 1 :]] for gap in range(len(words))]
-    return [(sum(h * (2 * i + 1) for i, h in enumerate(some)) + len(some)) % 2**64 for some in gapped]
+    words = text.split(" ")[:MAX_WORDS]
+    return [by_number(words, {gap}) for gap in range(len(words))]
+
+
+def by_number(words: Sequence[str], gaps: Set[int]) -> int:
+    """The number of words of which those at the gaps are left out."""
+    hashes = [hashed("" if place in gaps else word) for place, word in enumerate(words)]
+    return (sum(h * (2 * i + 1) for i, h in enumerate(hashes)) + len(hashes)) % 2**64
 
 
 def hashed(word: str) -> int:
