@@ -128,7 +128,7 @@ _PYTHON_LINKS = (
 _PYTHON_EXCEPTION = re.compile(rb"[A-Za-z_][\w.]*(?::|$)")
 _AT = re.compile(rb"[ \t]+(?:at \S|\.\.\. \d+ (?:more|common))")
 _THROWN = re.compile(
-    rb"(?:Exception in thread \"[^\"]*\" |Caused by: |Uncaught )?[\w.$]*(?:Exception|Error|Throwable)\b"
+    rb"(?:[ \t]{1,64}|Exception in thread \"[^\"]*\" |Caused by: |Uncaught )?[\w.$]*(?:Exception|Error|Throwable)\b"
 )
 _SOME_FRAME = b"\tat x"
 _THROWN_ANEW = (b"Exception in thread", b"Uncaught ")  # written by the runtime, not under a log line

@@ -23,7 +23,9 @@ _HEADS = {
     "During handling of the above exception, another exception occurred:": "",
     "The above exception was the direct cause of the following exception:": "",
 }
-_FRAMELESS = re.compile(r"\s|#0+ |[}\])]+$|exit status 0+$|$")
+# As Tomcat indents it with its frames under the line that they belong to.
+_INDENTED = r"\s{1,64}(?:Caused by: )?[\w.$]{1,256}(?:Exception|Error|Throwable)(?::|$)"
+_FRAMELESS = re.compile(rf"(?!{_INDENTED})\s|#0+ |[}}\])]+$|exit status 0+$|$")
 _ESCAPED = re.compile(
     r'("(?:[\w.-]{0,64}[._-])?(?:stack_?trace|stack|traceback|backtrace|exc_?info|exception|error)"\s?:\s?")'
     r'((?:[^"\\]|\\.){1,16384})"',

@@ -47,6 +47,14 @@ JAVA_THREAD = """\
 Exception in thread "main" java.lang.NullPointerException
 \tat com.example.Main.main(Main.java:3)
 """
+TOMCAT = """\
+11-Mar-2026 17:34:08.123 SEVERE [main] org.apache.catalina.util.LifecycleBase.fail Failed to start component
+\torg.apache.catalina.LifecycleException: Protocol handler start failed
+\t\tat org.apache.catalina.connector.Connector.startInternal(Connector.java:1049)
+\tCaused by: java.net.BindException: Address already in use
+\t\tat java.base/sun.nio.ch.Net.bind0(Native Method)
+\t\t... 11 more
+"""
 NODE = """\
 2026-01-01T00:00:00Z error: request failed
 TypeError: Cannot read properties of undefined (reading 'id')
@@ -78,7 +86,8 @@ Stack trace:
 #0 {main}
   thrown in /app/index.php on line 11
 """
-TRACES = [PYTHON, PYTHON_BARE, JAVA, JAVA_THREAD, NODE, GO, PHP]
+TRACES = [PYTHON, PYTHON_BARE, JAVA, JAVA_THREAD, TOMCAT, NODE, GO, PHP]
+TRACE_NAMES = ["python", "python-bare", "java", "java-thread", "tomcat", "node", "go", "php"]
 PLAIN = "2026-01-01 00:00:01 INFO all is well\n"
 AUTO = StackTraces()
 
@@ -100,7 +109,7 @@ def events(data: str | bytes, spec: SourceSpec = SPEC, flush: bool = True) -> li
     return found
 
 
-@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go", "php"])
+@pytest.mark.parametrize("trace", TRACES, ids=TRACE_NAMES)
 def test_a_stack_trace_is_one_event_with_the_line_it_stands_under(trace: str) -> None:
     assert events(trace) == [trace[:-1]]
     assert events(trace.replace("\n", "\r\n")) == [trace.replace("\n", "\r\n")[:-1]]
@@ -128,7 +137,7 @@ def test_lines_that_are_no_trace_stay_alone(text: str) -> None:
     assert events(text) == text.split("\n")[:-1]
 
 
-@pytest.mark.parametrize("trace", TRACES, ids=["python", "python-bare", "java", "java-thread", "node", "go", "php"])
+@pytest.mark.parametrize("trace", TRACES, ids=TRACE_NAMES)
 def test_a_trace_that_may_go_on_is_held_back_and_a_plain_line_never(trace: str) -> None:
     assert events(PLAIN + PLAIN, flush=False) == [PLAIN[:-1]] * 2
     whole = trace.split("\n")[:-1]

@@ -77,6 +77,12 @@ Stack trace:
             "<TIME> ERROR c.a.Shop - checkout failed java.lang.IllegalStateException: cart is closed "
             "Caused by: java.net.ConnectException: Connection refused",
         ),
+        (
+            # As Tomcat writes it.
+            JAVA.replace("\n", "\n\t"),
+            "<TIME> ERROR c.a.Shop - checkout failed java.lang.IllegalStateException: cart is closed "
+            "Caused by: java.net.ConnectException: Connection refused",
+        ),
         (GO, "panic: runtime error: index out of range [<N>] with length <N>"),
         (NODE, "TypeError: Cannot read properties of undefined (reading 'id')"),
         (
@@ -86,7 +92,7 @@ Stack trace:
         ),
         ("SELECT *\n  FROM orders\n  WHERE price > 5", "SELECT * FROM orders WHERE price > <N>"),
     ],
-    ids=["python", "java", "go", "node", "php", "no-trace"],
+    ids=["python", "java", "java-indented", "go", "node", "php", "no-trace"],
 )
 def test_frames_are_left_out_and_nothing_else(event: str, told: str) -> None:
     assert pattern(event) == told
