@@ -10,10 +10,12 @@ from logwatchd.parsing.failing import EXIT, counts_failures
 _WORDS = (
     r"errors?|err|errno|fail(?:ed|s|ing|ures?)?|faults?|exceptions?|traceback|fatal|panic(?:ked)?|crash(?:ed|es)?"
     r"|abort(?:ed|ing)?|denied|refused|rejected|timeout|time[ -]out|timed[ -]out|expired|unreachable|unavailable"
-    r"|cannot|can't|could(?: not|n't)|unable to|no such|no space|not (?:found|permitted|allowed|responding|available)"
+    r"|cannot|can't|could(?: not|n't)|unable to|no such|no space"
+    r"|not (?:found|permitted|allowed|authori[sz]ed|responding|available)"
     r"|too many|exceed(?:ed|s)?|giving up|gave up|invalid|illegal|malformed|mismatch|unexpected|bad|corrupt(?:ed|ion)?"
     r"|segfault|killed|oom|out of memory|lost|missing|broken|deadlock|hung|stuck|degraded|overflow|violation"
-    r"|unhandled|uncaught|unrecoverable|uncorrectable|dead"
+    r"|unhandled|uncaught|unrecoverable|uncorrectable|dead|died|wrong|incorrect|unauthori[sz]ed|forbidden|exhausted"
+    r"|insufficient|unhealthy|starvation"
 )
 _NOTHING = r"(?:<N>|0\b|none\b|null\b|nil\b|false\b|no\b|\[\])"  # as a value; or a setting
 _WORD = re.compile(
@@ -47,7 +49,8 @@ _TELLING = frozenset(
     timeout out expired unreachable unavailable cannot t not unable no too exceed exceeded exceeds giving gave
     invalid illegal malformed mismatch unexpected bad corrupt corrupted corruption segfault killed oom lost
     missing broken deadlock hung stuck degraded overflow violation unhandled uncaught unrecoverable
-    uncorrectable dead
+    uncorrectable dead died wrong incorrect unauthorised unauthorized forbidden exhausted insufficient unhealthy
+    starvation
     """.split()
 )
 # What _WORD finds may begin so many characters before a telling word.

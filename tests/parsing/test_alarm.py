@@ -41,6 +41,12 @@ from logwatchd.parsing.normalise import normalise
         "Cluster health status changed from [YELLOW] to [RED] (reason: [node left])",
         '{"cluster":"logs","status":"red"}',
         "web3 : ok=12 changed=1 unreachable=0 failed=1",
+        "sudo: anna : 3 incorrect password attempts ; TTY=pts/0",
+        "Client sensor disconnected, not authorised.",
+        "thread starvation detected",
+        "Liveness probe says: unhealthy",
+        "worker 7 died",
+        "stock exhausted",
         "sync finished: 412 ok, 31 failed",
         "3 received, 70% packet loss",
         '{"errors":0,"failedCount":7}',
@@ -75,6 +81,7 @@ def test_failures_are_heard(line: str) -> None:
         "Build succeeded: 0 Error(s)",
         "3 received, 0% packet loss",
         "user died_hard logged in",
+        "connections: exhausted=0, forbidden: none",
     ],
 )
 def test_what_only_looks_like_a_failure_is_not(line: str) -> None:
