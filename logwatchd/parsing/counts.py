@@ -10,7 +10,7 @@ _THINGS = ("errors", "errs", "failures", "fails", "faults", "exceptions", "timeo
 _WENT_WRONG = ("failed", "rejected", "refused", "denied", "aborted", "crashed", "corrupted", "lost", "unreachable")
 
 # With '=' or ':' between the word and its number. An error or a timeout there is a code or a setting, if nothing says
-# that it is counted.
+# that it is counted; so is 'err=49', see `slots`.
 NAMES = (*_THINGS, *_WENT_WRONG, "err", "failure", "unavailable", "malformed")
 COUNTABLE = (*NAMES, "error", "exception", "timeout", "crash")
 SUFFIXES = ("_count", "-count", " count", "_total", "Count", "Total")

@@ -83,7 +83,8 @@ def _backwards(request: str) -> re.Pattern[bytes]:
                         | -?[=:\ \#\[(]{{1,3}}["']?(?:denruter|cr|ter)\b )
               | (?P<status> ["']?[=:\ ]{{1,3}}["']?(?:edo[Cc][ _-]?)?sutat[Ss]\b )
               | (?P<signal> [=:\ \#\[(]{{1,3}}["']?(?:langi[Ss]|GIS)\b )
-              | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee])\b )
+              | (?P<code> (?:-|["'])?[=:\ \#\[(]{{1,3}}
+                          (?: (?<==)rre | ["']?(?:onrre|level(?:gol)?|lvl|ytireves|edo[Cc]|rorr[Ee]) )\b )
               | (?P<priority> ["']?\ ?[=:]["']?(?:ytiroirp|YTIROIRP)\b )
               | (?P<count> ["']?\ {{0,3}}[=:]\ ?["']?(?:{_COUNT}) )
               | (?P<http> (?={_TIMERS}|{_CACHED}|{_DONE} | \ (?: (?:"\\?|')?(?:0\.)?0/PTTH\b | "[^"\n]{{0,255}}"\\?\ \]

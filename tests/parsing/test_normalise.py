@@ -91,6 +91,7 @@ def test_what_varies_is_folded(one: str, other: str) -> None:
         ('"GET / HTTP/1.1" 200 12', '"GET / HTTP/1.1" 500 12'),
         ("exited with code 0", "exited with code 137"),
         ("terminated by signal 9", "terminated by signal 11"),
+        ("SEARCH RESULT tag=101 err=49 text=", "SEARCH RESULT tag=101 err=50 text="),
         ("connection refused", "connection reset"),
         ("read /etc/passwd", "read /etc/shadow"),
         ('"GET / HTTP/1.1" 200', '"DELETE / HTTP/1.1" 200'),

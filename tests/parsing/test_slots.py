@@ -28,12 +28,13 @@ COUNT = rf"""
     ["']?[ ]?[=:][ ]{{0,3}}["']?
 """
 BEFORE = r"""
-    (?: (?P<count>COUNT)
+    (?: (?P<code> \b(?: (?:errno|(?:log)?level|lvl|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{1,3}
+                     | err=[=:\ \#\[(]{0,2} )(?:-|["'])? )
+      | (?P<count>COUNT)
       | (?P<exit> \b[Ee]xit(?:ed|s)?(?:[ ]with)?[ _-]?(?:code|status|value)?["']?[=:\ ]{1,3}
               | \b(?:returned|rc|ret)["']?[=:\ \#\[(]{1,3}-? )
       | (?P<status> \b[Ss]tatus(?:[ _-]?[Cc]ode)?["']?[=:\ ]{1,3}["']? )
       | (?P<signal> \b(?:[Ss]ignal|SIG)["']?[=:\ \#\[(]{1,3} )
-      | (?P<code> \b(?:errno|(?:log)?level|lvl|severity|[Cc]ode|[Ee]rror)["']?[=:\ \#\[(]{1,3}(?:-|["'])? )
       | (?P<priority> \b(?:priority|PRIORITY)["']?[=:][ ]?["']? )
       | (?P<http> \bHTTP/0(?:\.0)?(?:\\?"|')?[ ]
               | \b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)[ ]
@@ -84,6 +85,7 @@ NUMBERED = st.from_regex(re.compile(rf"{BEFORE}0+".encode(), re.VERBOSE)) | st.l
             "severity[",
             "rc",
             "error",
+            " err=",
             "priority",
             "loglevel",
             "x",
