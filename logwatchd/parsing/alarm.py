@@ -34,6 +34,7 @@ _BEHIND = (
 # And the worst of the colours in which a cluster tells its health, as what it is or has changed to.
 _RED = r"\bhealth\b[^\"\n]{1,64} to \[RED\]|\b(?<!previous\.)(?:health|status)\\?[\"']?[=:] ?\\?[\"']?(?:red|RED)\b"
 _ANSWER = re.compile(rf"(?:{_BEHIND})5\d\d\b|{_RED}")
+_REFUSAL = re.compile(rf"(?P<before>{_BEHIND})(?P<status>4\d\d)\b")
 # What a server says of its load, and how a session ended in HAProxy: by the server, or for want of something.
 _BUSY = 429
 _CUT = re.compile(r"(?:<N>|-) [DIRSs][CDHLQRT](?:[-A-Z]{2})? <N> <N>")
@@ -75,6 +76,17 @@ def is_alarming(text: str) -> bool:
 def is_failed_answer(text: str) -> bool:
     """Whether a pattern or a line names a 5xx status or a red health, with which a server says that it failed."""
     return (" 5" in text or "/5" in text or "tatus" in text or "ealth" in text) and bool(_ANSWER.search(text))
+
+
+def refusal(text: str) -> str:
+    """The first 4xx status that a pattern or a line names; empty where it names none."""
+    found = _REFUSAL.search(text) if "4" in text else None
+    return found["status"] if found else ""
+
+
+def without_refusals(pattern: str) -> str:
+    """What it would say if its 4xx statuses were 200."""
+    return _REFUSAL.sub(r"\g<before>200", pattern)
 
 
 def _has_word(text: str) -> bool:

@@ -10,13 +10,13 @@ switched off, the score is the novelty.
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logwatchd.parsing.alarm import is_alarming, is_failed_answer
+from logwatchd.parsing.alarm import is_alarming, is_failed_answer, refusal, without_refusals
 from logwatchd.parsing.failing import counts_failures, exit_code, without_failures
 from logwatchd.records import Level
 
@@ -39,6 +39,7 @@ _FAILED, _COUNTED = 2.0, 1.0
 _KILLED = 125  # and above: the codes of shells and containers for what could not be run or was killed, and -1
 _RAISED = 0.5  # for each unit by which it is more worrying than what is known around it
 _LEAST = 0.03  # novelty of a text that is known but for such numbers, which are 0 there: nearly nothing in a long one
+_LEAST_REFUSED = 0.08  # for a 4xx that was never given: over the threshold of a long log without other news
 _TINY = 1e-6
 
 
@@ -82,9 +83,20 @@ def evidence_of(concern: Concern, known: Concern) -> float:
     return concern.level + words + _RAISED * max(0.0, concern.total - known.total)
 
 
-def least_novelty(concern: Concern, pattern: str, known: Container[str]) -> float:
-    """How new a text is, however long, that is known but for an exit code or counts of failures, which are 0 there."""
-    return _LEAST if concern.failed and without_failures(pattern) in known else 0.0
+def refusals_of(known: Iterable[str]) -> frozenset[str]:
+    """Which 4xx statuses known texts name."""
+    return frozenset(map(refusal, known))
+
+
+def least_novelty(concern: Concern, pattern: str, known: Container[str], refusals: Container[str]) -> float:
+    """How new a text is, however long, that is known but for an exit code or counts of failures, which are 0 there.
+
+    Or but for a 4xx status that no known text names, which is 200 there. refusals: see `refusals_of`.
+    """
+    if concern.failed and without_failures(pattern) in known:
+        return _LEAST
+    status = refusal(pattern)
+    return _LEAST_REFUSED if status and status not in refusals and without_refusals(pattern) in known else 0.0
 
 
 def score_of(novelty: float, evidence: float) -> float:

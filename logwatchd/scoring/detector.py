@@ -12,7 +12,7 @@ import numpy as np
 from logwatchd.records import Level, Nearest, Verdict
 from logwatchd.scoring.baseline import Baseline
 from logwatchd.scoring.combinations import shares_of
-from logwatchd.scoring.concern import Concern, concern_of, evidence_of, least_novelty, score_of
+from logwatchd.scoring.concern import Concern, concern_of, evidence_of, least_novelty, refusals_of, score_of
 from logwatchd.scoring.thresholds import Thresholds, own_thresholds
 from logwatchd.vectors import Vectors
 
@@ -38,6 +38,7 @@ class Detector:
         self._radii: list[float] = baseline.radii.tolist()
         columns = (baseline.concerns.tolist(), map(bool, baseline.alarms.tolist()), baseline.failed.tolist())
         self._known = tuple(map(Concern, *columns))
+        self._refusals = refusals_of(baseline.patterns)
         self.thresholds = thresholds or own_thresholds(baseline, levels=levels)
 
     @property
@@ -96,7 +97,7 @@ class Detector:
         """share: how much of its novelty it keeps: not all where it only has a new value of a learned variable."""
         radius, known = self._radii[centroid], self._known[centroid]
         novelty = min(1.0, max(0.0, (distance - radius) / (1.0 - radius))) if radius < 1 else 0.0
-        novelty = max(novelty * share, least_novelty(concern, pattern, self._baseline.patterns))
+        novelty = max(novelty * share, least_novelty(concern, pattern, self._baseline.patterns, self._refusals))
         score = score_of(novelty, evidence_of(concern, known) if self._levels else 0.0)
         return Verdict(
             pattern=pattern,

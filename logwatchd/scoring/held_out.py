@@ -9,7 +9,7 @@ import numpy as np
 from logwatchd.records import Level
 from logwatchd.scoring import combinations, variables
 from logwatchd.scoring.calibration import HeldOut, LearnedLog
-from logwatchd.scoring.concern import concern_of, evidence_of, least_novelty
+from logwatchd.scoring.concern import concern_of, evidence_of, least_novelty, refusals_of
 from logwatchd.vectors import Vectors
 
 _ROWS_AT_ONCE = 256
@@ -36,7 +36,7 @@ def held_out_of(
     index = np.arange(old, len(texts)) if old else np.arange(0)
     novelties, evidence = np.empty(len(index), dtype=np.float32), np.empty(len(index), dtype=np.float32)
     concerns = [concern_of(level, text) for level, text in zip(levels, texts, strict=True)]
-    known = frozenset(texts[:old])
+    known, refusals = frozenset(texts[:old]), refusals_of(texts[:old])
     places = variables.learn(texts[:old]), combinations.learn(texts[:old])
     kept = combinations.shares_of(texts[old:], *places).tolist()
     for start in range(0, len(index), _ROWS_AT_ONCE):
@@ -46,7 +46,7 @@ def held_out_of(
         far = np.maximum(0.0, 1.0 - similarities.max(axis=1))
         for at, (row, near) in enumerate(zip(rows.tolist(), nearest.tolist(), strict=True)):
             novelty = far[at] * kept[start + at] if concerns[row].total <= concerns[near].total else far[at]
-            novelties[start + at] = max(novelty, least_novelty(concerns[row], texts[row], known))
+            novelties[start + at] = max(novelty, least_novelty(concerns[row], texts[row], known, refusals))
             evidence[start + at] = evidence_of(concerns[row], concerns[near])
     times = [len(found) for found in news[: len(index)]]
     return HeldOut(

@@ -88,6 +88,23 @@ def test_a_5xx_counts_where_none_was_known_however_long_the_line_is() -> None:
     assert score(500, 502) < 0.5
 
 
+def test_a_4xx_that_was_never_given_is_news_in_a_log_without_other_news_however_long_the_line_is() -> None:
+    line = (
+        '<IP> - - [<TIME>] "GET <PATH>" {} <N> "http://<HOST>/<PATH>"'
+        ' "Mozilla/<N> (X<N>; Linux x<N>) AppleWebKit/<N> (KHTML, like Gecko) {}/<N> Mobile Safari/<N>"'
+    )
+    known = [(200, "Chrome"), (304, "Chrome"), (404, "Chrome"), (200, "Firefox"), (301, "Firefox")]
+    detector, embedder = Detector(learn([line.format(*each) for each in known] * 800)), LocalEmbedder()
+
+    def told(status: int, agent: str) -> bool:
+        texts = [line.format(status, agent)]
+        return detector.judge(texts, [Level.UNKNOWN], embedder.embed(texts))[0].anomaly
+
+    assert [told(status, "Firefox") for status in (401, 403, 413, 499)] == [True] * 4
+    assert not told(404, "Firefox")  # another agent had it
+    assert not told(206, "Firefox")
+
+
 def test_a_5xx_counts_beside_a_4xx_that_is_logged_as_an_error() -> None:
     """Some servers write every answer from 400 on at the level of an error; only the status tells which is theirs."""
     line = (
