@@ -106,7 +106,7 @@ def _vary(numbers: NDArray[np.uint64], gaps: _Gaps, values: NDArray[np.int64]) -
     _, group, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     good = sizes >= MIN_VALUES * _COMES_AGAIN
     most = values.max(initial=0) + 1
-    for place in range(gaps.shape[1]):
+    for place in range(gaps.shape[1]) if good.any() else ():
         there = gaps[:, place] & good[group]
         pairs = np.unique(group[there] * most + values[there, place])
         different = np.bincount(pairs // most, minlength=len(sizes))
