@@ -30,7 +30,8 @@ _EXIT = {
 }
 _SIGNALS = {
     "SIGHUP": "Reload configuration and baseline. What is refused leaves everything as it was; the reason is logged.",
-    "SIGTERM, SIGINT": "Finish what was read, deliver what can be delivered, and end. Another one, a second later or more, ends at once.",
+    "SIGTERM, SIGINT": "Finish what was read, deliver what can be delivered, and end. Another one, a second later "
+    "or more, ends at once.",
 }
 _FILES = {
     "/etc/logwatchd.toml": "The configuration, see logwatchd.toml(5).",
