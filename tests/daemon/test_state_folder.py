@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -92,13 +93,20 @@ def test_a_lost_state_folder_is_told_of_and_what_was_read_is_kept_for_the_next_s
     assert sorted(daemon.alerted()) == sorted([FAULT, OTHER, LATE])
 
 
-def test_a_daemon_whose_folder_is_another_ones_by_now_leaves_it_alone(daemon: Daemon) -> None:
+@contextmanager
+def _overtaken(daemon: Daemon) -> Iterator[Daemon]:
+    """Start it and freeze it; another one, which is given, has its folder then."""
     daemon.log.touch()
     daemon.start()
     _freeze(daemon)
     shutil.rmtree(daemon.state)
     with Daemon(daemon.folder) as second:
         second.start()
+        yield second
+
+
+def test_a_daemon_whose_folder_is_another_ones_by_now_leaves_it_alone(daemon: Daemon) -> None:
+    with _overtaken(daemon) as second:
         assert second.process is not None
         before = {file.name: file.stat().st_ino for file in daemon.state.iterdir() if file.name != "status.json"}
         daemon.send(signal.SIGCONT)
@@ -115,12 +123,7 @@ def test_a_daemon_whose_folder_is_another_ones_by_now_leaves_it_alone(daemon: Da
 
 
 def test_a_stop_right_after_its_folder_became_another_ones_leaves_that_alone(daemon: Daemon) -> None:
-    daemon.log.touch()
-    daemon.start()
-    _freeze(daemon)
-    shutil.rmtree(daemon.state)
-    with Daemon(daemon.folder) as second:
-        second.start()
+    with _overtaken(daemon) as second:
         _freeze(second)  # so that it mends nothing of what is written over its own
         before = _content(daemon.state)
         daemon.send(signal.SIGTERM)
